@@ -1,6 +1,6 @@
-//! Compresses the servers that `server/build.sh` left in payload/ and writes the table of them that
-//! src/world/payload.rs includes. Without payload/ the table is empty and a warning says so: the
-//! build never fails for want of a server, and never fetches or compiles one itself.
+//! Compresses the servers that `server/build.sh` left in payload/, and writes their table, which
+//! src/world/payload.rs includes. Without payload/ the table is empty and a warning reports that.
+//! The build never fails because of a missing server, and never fetches or compiles one itself.
 #![allow(clippy::print_stdout)] // how a build script talks to cargo
 
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// As small as zstd gets it; five seconds for both architectures, once.
+/// The highest zstd level: five seconds for both architectures, once.
 const LEVEL: i32 = 22;
 
 type Table = BTreeMap<String, String>;
@@ -33,8 +33,8 @@ fn embed() -> Result<(), String> {
         let (head, files) = parse(&text)?;
         table(&head, &files, &folder, &out)?
     } else {
-        // cargo looks for the manifest by watching its folder; a path that does not exist would
-        // build everything anew each time.
+        // cargo finds the manifest by watching its folder. A path that does not exist would cause a
+        // full rebuild each time.
         let _ = fs::create_dir(&folder);
         println!("cargo::rerun-if-changed=payload");
         println!(

@@ -6,7 +6,6 @@ pub mod examples;
 pub mod help;
 mod ignore;
 pub mod line;
-mod named;
 mod others;
 pub mod words;
 
@@ -29,7 +28,7 @@ use crate::operations::rejoin::args::Rejoin;
 use crate::operations::remove::args::Remove;
 use crate::operations::repair::args::Repair;
 use crate::operations::report::args::Report;
-use crate::operations::resume::args::Resume;
+use crate::operations::resume::args::{Resume, Rollback};
 use crate::operations::sentinel::args::Sentinel;
 use crate::operations::server::args::Server;
 use crate::operations::setup::args::Setup;
@@ -82,8 +81,8 @@ pub struct Global {
     /// Print one JSON document on stdout, with its error in it
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to print in colour: auto, always or never. auto is on a terminal, unless `NO_COLOR` is
-    /// set, and wherever `CLICOLOR_FORCE` is
+    /// When to print in colour: auto, always or never. auto prints in colour on a terminal unless
+    /// `NO_COLOR` is set, and everywhere if `CLICOLOR_FORCE` is set
     #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true, default_value_t = Colour::Auto)]
     pub color: Colour,
 }
@@ -93,54 +92,56 @@ pub struct Global {
 pub enum Command {
     /// Write an inventory: from the nodes given, by asking, or from a deployment that runs
     ///
-    /// Writes the inventory of new nodes, and a generated password into a file of mode 0600 beside
-    /// it, without contacting any host. It overwrites nothing.
+    /// Without --from, replctl writes the inventory of new nodes, and puts a generated password
+    /// into a file of mode 0600 beside it. It contacts no host and overwrites nothing.
     ///
-    /// With --from it finds a deployment that runs, from any of its servers or from a Sentinel:
-    /// their upstreams and replicas, the Sentinels that watch, and over SSH how each server is run.
-    /// What is not certain is a comment in the inventory, with the reason. It changes nothing on
-    /// servers and hosts. Before a password goes to a server that only another one names, it asks.
+    /// With --from, replctl finds a deployment that runs, from any of its servers or from a
+    /// Sentinel: the upstreams, the replicas, and the Sentinels that watch. Over SSH it finds how
+    /// each server is run. What is not certain becomes a comment in the inventory, with the reason.
+    /// replctl changes nothing on servers and hosts. It asks before a password goes to a server
+    /// that only another one names.
     #[command(after_help = example_help("init"))]
     Init(Box<Init>),
     /// Take bare hosts to a running, verified deployment
     ///
-    /// Looks at every host, shows what is missing, and asks. Then, hosts side by side: the server
-    /// program, its user, directories, configuration and service; then the replication, proved by a
-    /// write that is read on every replica. Run again, it does what is missing and nothing else. It
-    /// never re-wires a deployment that runs: after a promotion the live roles win. A node that
-    /// holds keys of its own is refused, unless --discard-data names it.
+    /// replctl looks at every host, shows what is missing, and asks. Then it works on the hosts
+    /// side by side: the server program, its user, directories, configuration and service. It then
+    /// sets up the replication, and proves it by a write that is read on every replica. If you run
+    /// it again, it does only what is missing. It never re-wires a deployment that runs: after a
+    /// promotion the live roles win. It refuses a node that holds keys of its own, unless
+    /// --discard-data names the node.
     #[command(visible_alias = "deploy", after_help = example_help("setup"))]
     Setup(Setup),
     /// Show replication as it is, and what is wrong with it
     ///
-    /// One look at every node at once, each for a bounded time: a node that does not answer is a
-    /// line with its reason. Changes nothing. Below the tree stands what is wrong, with commands to
-    /// paste. The exit status is 0 if nothing needs doing, else 4.
+    /// replctl looks at all nodes at once, each for a bounded time. A node that does not answer is
+    /// a line with the reason. Below the tree is what is wrong, with commands to paste. replctl
+    /// changes nothing. The exit status is 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("status"))]
     Status(Status),
     /// Say what a finding of `status` means, and what to do
     ///
-    /// Each finding has a code: `status -v` and `status --json` show it. For a code: what is so and
-    /// what it leads to, how it comes to it, and the way out. Without one, all findings there are.
-    /// Contacts no host and needs no inventory.
+    /// Each finding has a code: `status -v` and `status --json` show it. For a code, `explain`
+    /// prints what is wrong and what it leads to, the causes, and the way out. Without a code, it
+    /// lists all findings. It contacts no host and needs no inventory.
     #[command(after_help = example_help("explain"))]
     Explain(Explain),
     /// Print where the primary is now, for programs
     ///
-    /// One look at every node, each for a bounded time, by the roles they have and not by what the
-    /// inventory wishes. The address is the one that clients use: `announce` in the inventory,
-    /// where it is there. Printed is one healthy primary or nothing: where there is none, more than
-    /// one, or one that leaves a doubt, an error names what was seen and the exit status is 4. No
-    /// form holds a password.
+    /// replctl looks at every node, each for a bounded time. The roles that the nodes have now
+    /// count, not those of the inventory. The address is the one that clients use: `announce` of
+    /// the inventory, if it is there. replctl prints one healthy primary or nothing. If there is no
+    /// primary, more than one, or a doubt about the one, an error says what was seen, and the exit
+    /// status is 4. No form has a password.
     #[command(after_help = example_help("endpoint"))]
     Endpoint(Endpoint),
     /// Show who uses the servers
     ///
-    /// The clients that each server lists, grouped by host, name and library; replicas, Sentinels
-    /// and replctl are not counted. A server tells of each client its last command only: `yes` is a
-    /// command that writes, `maybe` a script, a transaction or one that the server does not know,
-    /// and `not seen` does not mean that it never writes. Changes nothing. The exit status is 4
-    /// where a node could not be asked.
+    /// replctl groups the clients that each server lists by host, name and library. It does not
+    /// count replicas, Sentinels and replctl. A server shows only the last command of each client.
+    /// `yes` is a command that writes. `maybe` is a script, a transaction, or a command that the
+    /// server does not know. `not seen` does not mean that the client never writes. replctl changes
+    /// nothing. The exit status is 4 if a node could not be asked.
     #[command(after_help = example_help("clients"))]
     Clients(Clients),
     /// Make NODE the primary, without losing an acknowledged write
@@ -171,20 +172,21 @@ pub enum Command {
     Move(Move),
     /// Let NODE stand alone, as a writable primary of its own
     ///
-    /// For a copy to work on. Nothing is written to its old deployment by it and nothing arrives
-    /// from there any more. That it was detached is remembered: status says so, promote and setup
-    /// leave it alone, and `replctl move NODE --under PRIMARY --discard-data NODE` brings it back.
-    /// Refused for the primary, for a node that others have their data from, and where Sentinels
-    /// watch, who would attach it again.
+    /// This gives you a copy to work on. NODE gets no more data from its old deployment, and sends
+    /// none to it. replctl remembers that NODE was detached: `status` says so, and `promote` and
+    /// `setup` leave NODE alone. `replctl move NODE --under PRIMARY --discard-data NODE` brings it
+    /// back. `detach` is refused for the primary, for a node that others have their data from, and
+    /// where Sentinels watch, because Sentinels would attach NODE again.
     #[command(after_help = example_help("detach"))]
     Detach(Detach),
     /// Take a new node into the inventory and into the deployment
     ///
-    /// Writes a table for it into the inventory, where all else stays as it is, and sets that node
-    /// alone up as `replctl setup` does: the server program, its user, directories, configuration
-    /// and service; then the replication, proved by a write that is read on it. If anything fails,
-    /// all of it is put back, the inventory too; a file that somebody has changed meanwhile is left
-    /// alone. One that runs and replicates already is only written down.
+    /// replctl writes a table for the node into the inventory, and leaves all else there as it is.
+    /// It sets up that node alone, as `replctl setup` does: the server program, its user,
+    /// directories, configuration and service. It then sets up the replication, and proves it by a
+    /// write that is read on the node. If anything fails, all of it is put back, also the
+    /// inventory. If somebody has changed that file meanwhile, replctl leaves it alone. A node that
+    /// runs and replicates already is only written into the inventory.
     #[command(after_help = example_help("add"))]
     Add(Add),
     /// Make servers that somebody else set up replctl's own, with their data
@@ -202,7 +204,7 @@ pub enum Command {
     /// it is restarted: this is refused unless you accept it with `--ignore pause`.
     #[command(after_help = example_help("adopt"))]
     Adopt(Adopt),
-    /// Remove NODE from the deployment for good
+    /// Remove NODE from the deployment permanently
     ///
     /// replctl stops the server of NODE and disables what starts it. It waits until the primary
     /// does not list NODE any more. It makes the Sentinels that watch forget NODE, and takes the
@@ -258,8 +260,9 @@ pub enum Command {
     Repair(Repair),
     /// Go on with an operation that stopped half-way
     ///
-    /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can
-    /// still be undone starts over; past its irreversible step, the interrupted step is next.
+    /// replctl reads the operation's journal, looks at the nodes again, and goes on. A stage that
+    /// can still be undone starts over. After its irreversible step, a stage goes on with the
+    /// interrupted step.
     #[command(after_help = example_help("resume"))]
     Resume(Resume),
     /// Put back an operation that stopped half-way, where it can still be undone
@@ -267,14 +270,14 @@ pub enum Command {
     /// Undoes the stage that was interrupted. Stages that were finished stay as they are. Past an
     /// irreversible step it refuses, and `replctl resume` is the way on.
     #[command(after_help = example_help("rollback"))]
-    Rollback(Resume),
+    Rollback(Rollback),
     /// Leave an operation that stopped half-way as it is
     ///
-    /// For one that can be neither resumed nor put back, and for one of which it is not known what
-    /// it did, because its journal cannot be read: such a one stands against every change. Look at
-    /// the nodes first. Nothing on them is changed by it: the operation is noted to be left as it
-    /// is, and the next one is planned from what is seen then. Only what a promotion has told
-    /// Sentinels for a moment (INFO-PERIOD) is put back.
+    /// Use it for an operation that can be neither resumed nor put back. Use it also if the journal
+    /// cannot be read, and so nobody knows what the operation did: such an operation blocks every
+    /// change. Look at the nodes first. `abandon` does not change them. It notes that the operation
+    /// is left as it is, and the next one is planned from what is seen then. It puts back only what
+    /// a promotion has set at Sentinels for a moment (INFO-PERIOD).
     #[command(after_help = example_help("abandon"))]
     Abandon(Abandon),
     /// Undo a finished operation by a new operation
@@ -292,18 +295,19 @@ pub enum Command {
     Undo(Undo),
     /// List the operations on this deployment, newest first
     ///
-    /// From the journals on this machine, without any network: when, who, what, and how it ended,
-    /// at which step if it did not. What other operators did on their machines is in their
-    /// journals. Each id is one that `replctl resume` and `replctl rollback` take, where it says
-    /// unfinished.
+    /// replctl reads the journals on this machine, without any network. It shows when, who, what,
+    /// and how the operation ended. If the operation did not end, it shows at which step it
+    /// stopped. What other operators did on their machines is in their journals. `replctl resume`
+    /// and `replctl rollback` take the id of an operation that is unfinished.
     #[command(after_help = example_help("history"))]
     History(History),
     /// Tell what happened in one operation, as Markdown
     ///
-    /// A post-mortem from its journal, without any network: the plan as it was shown, each step
-    /// with what was sent and heard and how long it took, for how long writes were stopped, the
-    /// deployment before and after, what was proved, and what was left to do. No secret is in it.
-    /// What journals of an older replctl do not have is called not recorded.
+    /// A post-mortem from the journal, without any network. It has the plan as it was shown, and
+    /// each step with what was sent and heard and how long it took. It says for how long writes
+    /// were stopped. It has the deployment before and after, what was proved, and what was left to
+    /// do. No secret is in it. What journals of an older replctl do not have is called not
+    /// recorded.
     #[command(after_help = example_help("report"))]
     Report(Report),
     /// Set up Sentinels, and look at those that watch

@@ -1,5 +1,5 @@
-//! What goes wrong, in the form it is told: one sentence, its causes, a hint to paste, and the exit
-//! code.
+//! Errors in the form in which they are reported: one sentence, its causes, a hint to paste, and
+//! the exit code.
 
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// What is wrong, in one word for programs: finer than the exit code. The words are kept, and the
+/// The error in one word for programs, finer than the exit code. The words are stable, and the
 /// schema has each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,7 +33,7 @@ pub enum Reason {
     Usage,
     /// The inventory: it is not there, cannot be read, or something in it is wrong.
     Inventory,
-    /// Something stands against it that has no word of its own.
+    /// A refusal that has no word of its own.
     #[default]
     Refused,
     /// Another operator's claim on the servers or the hosts.
@@ -48,7 +48,7 @@ pub enum Reason {
     NotConfirmed,
     /// There is nobody to ask.
     NoTerminal,
-    /// A password cannot be had, is none, or cannot be changed as things are.
+    /// A password cannot be read, is not valid, or cannot be changed at present.
     Secret,
     /// `before_promote` forbids it.
     Hook,
@@ -64,11 +64,12 @@ pub enum Reason {
     Permission,
     /// Sentinels: those that cannot be asked, do not agree, or are at work.
     Sentinel,
-    /// The node has not got its data, or is in the middle of a failover.
+    /// The node does not have its data yet, or is in the middle of a failover.
     NotReady,
     /// The inventory has no node of that name.
     NoNode,
-    /// A node has not the role that this takes; or there is no primary, or more than one.
+    /// A node does not have the role that the operation needs; or there is no primary, or more than
+    /// one.
     Role,
     /// The replication topology does not allow it.
     Topology,
@@ -80,7 +81,7 @@ pub enum Reason {
     Unsupported,
     /// A host lacks something, or does not let it be done.
     Host,
-    /// A replica could not log in at the node that it is to follow, or not connect to it.
+    /// A replica could not log in at its new upstream, or could not connect to it.
     Login,
     /// What was done cannot be undone, or something else was done since.
     Undo,
@@ -99,7 +100,7 @@ pub enum Reason {
 }
 
 impl Exit {
-    /// The word where nothing is known but the exit code.
+    /// The word if only the exit code is known.
     pub fn reason(self) -> Reason {
         match self {
             Self::Done | Self::Problems => Reason::Problems,

@@ -1,7 +1,7 @@
-//! Named diagnoses: what is wrong with a deployment, in one sentence each, with the way on.
+//! Named diagnoses: each says in one sentence what is wrong with a deployment, and gives a hint.
 //! Pure.
 //!
-//! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
+//! The operator decides. A hint is a command to paste; replctl never runs it.
 
 mod addresses;
 mod cause;
@@ -34,20 +34,21 @@ use std::collections::{BTreeMap, HashMap};
 /// One diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is; stable.
+    /// The diagnosis. Its name is stable.
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,
-    /// The node it is about; `None` where it is about the whole deployment.
+    /// The affected node; `None`: the whole deployment.
     pub node: Option<NodeName>,
     /// One lower-case sentence. It may hold words from servers: escape it where it is printed.
     pub message: String,
     /// A command to paste, or what to change.
     pub hint: Option<String>,
-    /// The hint is that `setup` does it.
+    /// The hint is to run `setup`.
     #[serde(skip)]
     by_setup: bool,
-    /// What its sentence says after a beginning that the first line of `status` has in other words.
+    /// The message without its beginning. The first line of `status` has that beginning in other
+    /// words.
     #[serde(skip)]
     pub brief: Option<String>,
     /// The facts of the sentence, for programs.
@@ -55,7 +56,7 @@ pub struct Finding {
     pub data: BTreeMap<&'static str, serde_json::Value>,
 }
 
-/// A way out: one that `setup` makes, or another.
+/// What to do: run `setup`, or something else.
 enum Way {
     Setup(String),
     Other(String),
@@ -67,38 +68,38 @@ enum Way {
 pub enum Severity {
     /// Something does not work, or data is about to be lost.
     Problem,
-    /// It works, and will not under some condition.
+    /// It works now, and fails under some condition.
     Warning,
     /// Worth knowing.
     Note,
 }
 
-/// What the observation alone does not tell.
+/// What the diagnoses need beside the observed topology.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context {
     /// The deployment's name.
     pub deployment: String,
-    /// What the inventory wishes, by node.
+    /// What the inventory wants, by node.
     pub wanted: Vec<Wanted>,
     /// Whether the deployment has a password.
     pub password: bool,
-    /// Whom the inventory says to log in as, where that is not the default user.
+    /// The inventory's login user, where that is not the default user.
     pub user: Option<String>,
-    /// The inventory names users of access lists: setup, which makes none, is no way on.
+    /// The inventory names ACL users. Setup makes no users, so it is no hint then.
     pub users: bool,
     /// The operations that stopped half-way.
     pub unfinished: Vec<Unfinished>,
-    /// Files of what earlier operations left that cannot be read.
+    /// Files of earlier operations that cannot be read.
     pub unread: Vec<Unread>,
-    /// Operations that hold a claim on the servers, as these tell.
+    /// Operations that hold a claim on the servers, as the servers report.
     pub under_way: Vec<Holder>,
     /// Nodes that were not told of a new primary.
     pub debts: Vec<Debt>,
     /// Nodes that were detached on purpose, what they followed, and since when.
     pub alone: Vec<Debt>,
-    /// What only the first of two primaries has, and the second has not, where it was counted.
+    /// What the first of two primaries has and the second lacks, where it was counted.
     pub counted: BTreeMap<(NodeName, NodeName), Counted>,
-    /// What the logs of both ends of a link that is down say, by replica, as sentences.
+    /// For each replica whose link is down: what the logs of both ends say, as sentences.
     pub logs: BTreeMap<NodeName, Vec<String>>,
 }
 
@@ -107,7 +108,7 @@ pub struct Context {
 pub struct Unfinished {
     /// Its id.
     pub id: String,
-    /// Why it is not known what it did, where that is so.
+    /// Why its steps are unknown, if they are.
     pub unknown: Option<String>,
 }
 
@@ -118,7 +119,7 @@ pub struct Unread {
     pub path: String,
     /// Why.
     pub why: String,
-    /// What is not known because of it.
+    /// What is unknown because of that.
     pub unknown: String,
     /// The command that puts it aside.
     pub aside: String,
@@ -133,7 +134,7 @@ pub struct Counted {
     pub keys: usize,
 }
 
-/// What the inventory wishes of one node.
+/// What the inventory wants of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The node.
@@ -144,20 +145,20 @@ pub struct Wanted {
     pub priority: Option<u32>,
     /// The TLS options of `redis-cli`; `None`: the inventory has no TLS for it.
     pub tls: Option<String>,
-    /// What the inventory sets there, secrets left out: arguments by directive.
+    /// The directives of the inventory, without secrets: arguments by directive.
     pub directives: BTreeMap<String, Vec<String>>,
     /// The beginning of a command that reaches its host: `ssh -p 2222 deploy@db1`.
     pub ssh: String,
-    /// The same for a command that needs root there.
+    /// The same, for a command that needs root there.
     pub ssh_root: String,
 }
 
-/// A node that still has to be told to follow another.
+/// A node that has a pending demotion, or that is detached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debt {
     /// The node.
     pub node: NodeName,
-    /// Whom it should follow.
+    /// The address to follow; for a detached node, the one that it followed.
     pub address: Address,
     /// Since when.
     pub since: jiff::Timestamp,
@@ -189,8 +190,8 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     found
 }
 
-/// What stands against every change: two nodes, or a node and a stranger, that have one address,
-/// and two names of one server.
+/// What blocks every change: two nodes, or a node and a stranger, with the same address; two names
+/// for one server.
 pub fn address_clashes(topology: &Topology, context: &Context) -> Vec<Finding> {
     let look = Look::of(topology, context);
     let mut found = Vec::new();
@@ -211,16 +212,17 @@ struct Look<'a> {
     context: &'a Context,
     /// The one primary, if there is exactly one.
     primary: Option<&'a Node>,
-    /// The one to keep.
+    /// The primary to keep.
     best: Option<&'a Node>,
     wanted: HashMap<&'a NodeName, &'a Wanted>,
     debts: HashMap<&'a NodeName, &'a Debt>,
-    /// What is the closest to an address that no node has: looked for once, as many may follow it.
+    /// The nodes with an address close to one that no node has. They are looked up once, as many
+    /// replicas may follow that address.
     slips: RefCell<HashMap<Address, Vec<slip::Close>>>,
 }
 
 impl<'a> Look<'a> {
-    /// What is asked for many nodes is found out once.
+    /// Computes once what the diagnoses of many nodes use.
     fn of(topology: &'a Topology, context: &'a Context) -> Self {
         let wanted = context.wanted.iter().rev();
         let debts = context.debts.iter().rev();
@@ -243,14 +245,14 @@ impl<'a> Look<'a> {
         self.primary
     }
 
-    /// Promoting the present primary again tells every replica to follow it, and writes the roles
-    /// into the files.
+    /// Promoting the present primary again makes every replica follow it, and writes the roles into
+    /// the configuration files.
     fn put_right(&self) -> Option<String> {
         self.best
             .map(|primary| format!("replctl promote {}", primary.name))
     }
 
-    /// The server's own client, which asks for the password: it must stand in no command.
+    /// The server's own client. It asks for the password, because a hint must not contain it.
     fn cli(&self, node: &Node) -> String {
         let tls = self.wanted(node).and_then(|wanted| wanted.tls.as_deref());
         self.cli_with(node, tls)
@@ -272,8 +274,8 @@ impl<'a> Look<'a> {
         )
     }
 
-    /// The same on the host of the server, where its certificate cannot be verified: nothing is
-    /// verified, and no file is named by which it would be.
+    /// The same on the server's host, for a certificate that cannot be verified. The client
+    /// verifies nothing, so the command names no CA file.
     fn unverified_cli(&self, node: &Node) -> String {
         let wanted = self.wanted(node).and_then(|wanted| wanted.tls.as_deref());
         let words = wanted.and_then(shlex::split).unwrap_or_default();
@@ -310,13 +312,13 @@ impl<'a> Look<'a> {
 }
 
 impl Finding {
-    /// Whether its explanation tells of a finding that is as bad as this one.
+    /// Whether the explanation of the code lists this severity.
     fn is_explained(&self) -> bool {
         let told = self.code.explanation().severities;
         told.contains(&self.severity)
     }
 
-    /// Whether it is about that node, alone or among others.
+    /// Whether the finding is about that node, alone or among others.
     pub fn concerns(&self, name: &NodeName) -> bool {
         let among = |list: &serde_json::Value| {
             list.as_array()
@@ -325,7 +327,7 @@ impl Finding {
         self.node.as_ref() == Some(name) || self.data.get("nodes").is_some_and(among)
     }
 
-    /// The names of the nodes that it is about, alone or among others; some stand there twice.
+    /// The names of the affected nodes. A name may appear twice.
     pub fn nodes(&self) -> impl Iterator<Item = &str> {
         let among = self.data.get("nodes").and_then(|list| list.as_array());
         let among = among.into_iter().flatten();
@@ -363,7 +365,7 @@ impl Finding {
         self
     }
 
-    /// Says that its hint is that `setup` does it.
+    /// Marks the hint as one that runs `setup`.
     fn by_setup(mut self) -> Self {
         self.by_setup = true;
         self

@@ -27,8 +27,8 @@ mod world;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: `ssh` may have started this to ask, and takes what is printed for the
-    // answer.
+    // First: `ssh` may have started this program to ask a question. It takes all that is printed
+    // for the answer.
     if let Some(socket) = std::env::var_os(world::ssh::ASKPASS) {
         return if world::ssh::answer_askpass(&socket) {
             ExitCode::SUCCESS
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         };
     }
     output::before_interruption(world::ssh::end_all);
-    // Then: a shell may be asking for completions, and wants to hear of nothing else.
+    // Next: a shell may ask for completions. It must get no other output.
     clap_complete::CompleteEnv::with_factory(cli::candidates::command).complete();
     let exit = match cli::line::read() {
         Ok(cli) => operations::run(&cli).unwrap_or_else(|error| {

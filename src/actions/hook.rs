@@ -1,17 +1,17 @@
-//! A command of the operator's, as a step has it. Pure.
+//! An operator's command, as a step of a plan holds it. Pure.
 
 use crate::inventory::hooks::HookPoint;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One hook, and what it is told of the change.
+/// One hook, and the facts of the change that it gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hook {
     /// When it is run.
     pub point: HookPoint,
-    /// The command as the plan shows it. What is run is what the inventory says then; the journal
-    /// keeps no command.
+    /// The command as the plan shows it. The run takes the command from the inventory again; the
+    /// journal keeps none.
     #[serde(skip)]
     pub command: String,
     /// Milliseconds it may take.

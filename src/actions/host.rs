@@ -1,5 +1,5 @@
-//! What `setup` does on a host, as data. Pure. No secret is in it: where the password belongs
-//! stands a placeholder.
+//! What `setup` does on a host, as data. Pure. It holds no secret: a placeholder stands for the
+//! password.
 
 use super::former::FormerAction;
 use crate::config::Paths;
@@ -29,9 +29,9 @@ pub enum HostAction {
     },
     /// Make directories.
     MakeDirectories {
-        /// Parents first; these are everybody's to enter.
+        /// Parents first. Every user may enter these.
         shared: Vec<String>,
-        /// Parents first; these are the owner's alone.
+        /// Parents first. Only the owner may enter these.
         private: Vec<String>,
         /// User name.
         owner: String,
@@ -41,7 +41,7 @@ pub enum HostAction {
         /// Children first.
         paths: Vec<String>,
     },
-    /// Remove the directory of a node's data with all that is in it. Nobody may be at work there.
+    /// Remove a node's data directory with everything in it. No process may be using it.
     RemoveTree {
         /// The directory.
         path: String,
@@ -59,10 +59,10 @@ pub enum HostAction {
     RemoveServer {
         /// Its directory.
         path: String,
-        /// The link that may point at it: then it stays.
+        /// If this link points at the server, the server stays.
         unless: String,
-        /// The data directory of the node. Where another one lies beside it, the server stays for
-        /// that node.
+        /// The node's data directory. If another node's data directory is beside it, the server
+        /// stays.
         node: String,
     },
     /// Install the distribution's server.
@@ -94,8 +94,8 @@ pub enum HostAction {
     RemoveLink {
         /// The link.
         link: String,
-        /// The data directory of the node. Where another one lies beside it, a link that is not one
-        /// node's own stays.
+        /// The node's data directory. If another node's data directory is beside it, a shared link
+        /// stays.
         node: String,
     },
     /// Put certificates and a private key beside the configuration; only its owner reads the key.
@@ -107,7 +107,7 @@ pub enum HostAction {
         /// User name.
         owner: String,
     },
-    /// Write the server's configuration file for its owner alone; keep an older one beside it.
+    /// Write the server's configuration file, for its owner only. Keep an older file beside it.
     WriteConfig {
         /// The file.
         path: String,
@@ -134,7 +134,7 @@ pub enum HostAction {
         #[serde(default)]
         mode: Option<u32>,
     },
-    /// Give files and directories the owners and modes back that they had before this run.
+    /// Give files and directories back the owners and modes that they had before this run.
     OwnAgain {
         /// Path, and what it had; parents first.
         all: Vec<(String, Ownership)>,
@@ -167,7 +167,7 @@ pub enum HostAction {
         /// `….service`.
         name: String,
     },
-    /// Write a block of lines into somebody else's file.
+    /// Write a block of lines into a file that replctl does not own.
     WriteBlock {
         /// The file.
         path: String,
@@ -196,14 +196,14 @@ pub enum HostAction {
     Former(FormerAction),
 }
 
-/// A file of certificates, or of a private key, for a host. What is in it is not here.
+/// A file of certificates or of a private key, for a host. Its content is not here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Certificates {
     /// Where it is to lie.
     pub path: String,
-    /// The files on the operator's machine it is made of.
+    /// The source files on the operator's machine.
     pub sources: Vec<String>,
-    /// Of all of it, lower-case hex.
+    /// Hash of the whole file, lower-case hex.
     pub sha256: String,
 }
 
@@ -240,7 +240,7 @@ pub struct Launch {
     pub log_file: String,
     /// Its data directory, which is its working directory.
     pub data: String,
-    /// Whom root starts it as.
+    /// The user that root starts it as.
     pub user: String,
     /// It is a Sentinel.
     #[serde(default)]
@@ -258,7 +258,7 @@ impl HostAction {
 }
 
 impl PayloadInfo {
-    /// What its program is called by those who make it.
+    /// The program name that the product uses.
     pub fn program(&self) -> &'static str {
         match self.product {
             Product::Redis => "redis-server",

@@ -9,21 +9,23 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LocalAction {
-    /// Remember on the operator's machine that this node was not told of the new primary.
+    /// Note a pending demotion on the operator's machine: this node does not follow the new primary
+    /// yet.
     RememberDebt {
         /// Where it should replicate from.
         address: Address,
     },
-    /// Forget that it was not told of the new primary.
+    /// Remove the note of the pending demotion.
     ForgetDebt,
-    /// Remember on the operator's machine that this node stands alone on purpose.
+    /// Note on the operator's machine that this node was detached on purpose.
     NoteAlone {
         /// What it followed.
         address: Address,
     },
-    /// Forget that it stands alone (the undo of noting it).
+    /// Remove the note that it was detached (the undo of `NoteAlone`).
     ForgetAlone,
-    /// Edit the inventory on the operator's machine. A file that is not as it was is left alone.
+    /// Edit the inventory on the operator's machine. A file that somebody changed meanwhile stays
+    /// as it is.
     EditInventory(Box<Edit>),
 }
 

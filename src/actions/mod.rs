@@ -29,13 +29,13 @@ use std::fmt;
 
 /// One change to one node, or one wait on it: who does it, and what.
 ///
-/// In a journal and in `--json` the groups do not show where they did not in the first version of
-/// the journal: `recorded` writes and reads them.
+/// Journals and `--json` show no group where the first version of the journal had none. `recorded`
+/// writes and reads this form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// The running server, by its own commands.
     Server(ServerAction),
-    /// The same, where its role changes or roles are compared.
+    /// The running server, for changes of its role and comparisons of roles.
     Role(RoleAction),
     /// A server and the operator's machine: the data of an old primary.
     Rescue(RescueAction),
@@ -63,7 +63,7 @@ impl Action {
         )
     }
 
-    /// Whether it makes its node the primary again that it was before.
+    /// Whether it makes an old primary a primary again.
     pub fn restores_primary(&self) -> bool {
         matches!(
             self,
@@ -91,7 +91,8 @@ impl Action {
             Self::Role(action) => action.rights(),
             Self::Rescue(action) => action.rights(),
             Self::Sentinel(action) => action.rights(),
-            // The server is not spoken to; or the step comes to nothing without it, and says so.
+            // The step sends nothing to the server. Or it has no effect without the right, and
+            // reports that.
             Self::Service(_)
             | Self::Local(_)
             | Self::Password(_)

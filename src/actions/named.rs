@@ -1,11 +1,11 @@
-//! Names of nodes in the lines of a plan: all of a few, and of many the first and how many others
-//! there are. Pure.
+//! Node names in the lines of a plan: a few names are all listed; of many, the first names and the
+//! number of the others. Pure.
 
 use crate::topology::NodeName;
 
-/// So many are all named.
+/// Up to this number, all names are listed.
 const MOST: usize = 5;
-/// So many are named of more.
+/// Of more names, this number is listed.
 const SOME: usize = 2;
 
 /// `a, b, c`; `a, b, … and 47 more`.

@@ -1,8 +1,7 @@
-//! What is done about the servers' password, as data. Pure. No password is in it: it says which one
-//! is meant.
+//! Changes of the servers' password, as data. Pure. It holds no password, only which one is meant.
 //!
-//! Each action but the proofs sets absolute values, in the running server and in its file, so it
-//! can be repeated and undone by another one.
+//! Each action except the proofs sets absolute values in the running server and in its file. So it
+//! can be repeated, and another action can undo it.
 
 mod held;
 pub mod written;
@@ -26,7 +25,7 @@ pub enum Secret {
     Old,
 }
 
-/// How somebody comes to a server.
+/// How a client logs in to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Key {
@@ -38,7 +37,7 @@ pub enum Key {
     NewByName,
     /// `AUTH` with the password that the servers had before.
     Old,
-    /// `AUTH default` with that one.
+    /// `AUTH default` with the password that the servers had before.
     OldByName,
 }
 
@@ -60,7 +59,7 @@ pub enum PasswordAction {
     },
     /// `ACL SETUSER default >…`: it takes the inventory's password beside the one it has.
     Accept,
-    /// `ACL SETUSER default <…`: it takes the inventory's password no more (the undo of
+    /// `ACL SETUSER default <…`: it no longer takes the inventory's password (the undo of
     /// [`PasswordAction::Accept`]).
     Refuse,
     /// `protected-mode`.
@@ -75,7 +74,7 @@ pub enum PasswordAction {
         lets_in: Vec<Key>,
         /// They are not.
         refuses: Vec<Key>,
-        /// The node from whose host it is tried as well.
+        /// A node whose host tries the logins, too.
         from: Option<NodeName>,
     },
     /// A new connection from this node's host to its upstream, with what this node has as
@@ -109,7 +108,7 @@ impl PasswordAction {
         }
     }
 
-    /// Whether a server has the inventory's password by it.
+    /// Whether it gives a server the inventory's password.
     pub fn gives_new(&self) -> bool {
         match self {
             Self::Login { secret, .. } | Self::Require { secret } => *secret == Secret::New,
@@ -128,7 +127,8 @@ impl PasswordAction {
         match self {
             Self::Login { .. } => kept.masterauth == Is::New,
             Self::Require { .. } => kept.requirepass == Is::New,
-            // It was taken beside another: the one that clients had before is not what was given.
+            // `Accept` adds the inventory's password beside another. If `requirepass` is the
+            // inventory's, clients had it before.
             Self::Accept => kept.takes_new && kept.requirepass != Is::New,
             Self::Refuse
             | Self::Protect { .. }
@@ -271,8 +271,8 @@ impl Plan {
             .any(|step| matches!(step.action, super::Action::Password(_)))
     }
 
-    /// The steps by which servers got the inventory's password, of those that are `done` (by the
-    /// numbers of stage and step).
+    /// Of the steps that are `done` (by the numbers of stage and step), those that gave servers the
+    /// inventory's password.
     pub fn given(&self, done: &dyn Fn(usize, usize) -> bool) -> Vec<(&NodeName, &PasswordAction)> {
         let mut out = Vec::new();
         for (stage, steps) in self.stages.iter().map(|s| &s.steps).enumerate() {

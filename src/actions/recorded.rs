@@ -1,5 +1,5 @@
-//! How an action is written and read: as one word, or one word with what belongs to it, as in the
-//! first version of the journal. The groups that are younger than it do not show. Pure.
+//! How an action is written and read: as one word, or as one word with its fields, like in the
+//! first version of the journal. Groups that came later do not show. Pure.
 
 use super::host::HostAction;
 use super::local::LocalAction;
@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for ByWord {
     }
 }
 
-/// Reads what belongs to the word as one of a group.
+/// Reads the fields of the word as an action of a group.
 fn group<'de, T: Deserialize<'de>, V: VariantAccess<'de>>(
     word: String,
     rest: V,
@@ -89,7 +89,7 @@ fn group<'de, T: Deserialize<'de>, V: VariantAccess<'de>>(
     T::deserialize(EnumAccessDeserializer::new(Read { word, rest }))
 }
 
-/// A word that was read already, before what belongs to it.
+/// A word that was read already; its fields come next.
 struct Read<V> {
     word: String,
     rest: V,
@@ -113,10 +113,10 @@ fn words<T: Deserialize<'static>>() -> &'static [&'static str] {
     }
 }
 
-/// Gives no value: it hears which words a reader knows.
+/// Gives no value. It only learns which words a reader knows.
 struct AskWords;
 
-/// What was heard, as an error, because nothing was read.
+/// The learned words, as an error, because no value was read.
 #[derive(Debug)]
 struct Words(&'static [&'static str]);
 

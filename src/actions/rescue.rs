@@ -1,5 +1,5 @@
-//! What is done about the data of an old primary: what covers them, and where the commands to
-//! replay are read. Pure.
+//! Steps on the data of an old primary: what covers the data, and where the commands to replay come
+//! from. Pure.
 
 use super::rights::{CHANGE_ROLE, INFO, Need, OF_REPLICAS, REPLAY};
 use crate::topology::{Address, NodeName};
@@ -12,7 +12,7 @@ use std::fmt;
 pub enum Source {
     /// Its own replication stream.
     Stream {
-        /// Up to this offset: what it takes after that was not shown.
+        /// Up to this offset. The plan did not show later writes.
         up_to: u64,
     },
     /// The backup that `rejoin` made.
@@ -26,7 +26,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Covered {
-    /// What is up to this offset of its history, which the primary has, too, or which is no data.
+    /// Everything up to this offset of its history. The primary has this, too, or it is no data.
     UpTo {
         /// The history.
         replid: String,
@@ -56,7 +56,8 @@ impl fmt::Display for Covered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RescueAction {
-    /// Write all that this node has, and what only it has, into a folder on the operator's machine.
+    /// Write a dump of this node, and the writes that only it has, into a folder on the operator's
+    /// machine.
     BackUp {
         /// The primary that it is compared with.
         primary: NodeName,
@@ -72,18 +73,19 @@ pub enum RescueAction {
         /// The folder.
         folder: String,
     },
-    /// Do again on this primary what only an old one has, but for what was done again already.
+    /// Replay on this primary the writes that only an old primary has, except those replayed
+    /// already.
     Replay {
         /// The old primary.
         of: NodeName,
         /// Where its commands are read from.
         source: Source,
-        /// What is in conflict with this node's own writes, too.
+        /// Replay the writes that are in conflict with this node's own writes, too.
         conflicts: bool,
         /// How many commands, as they were counted.
         commands: usize,
     },
-    /// `REPLICAOF host port`, put back at once if this node turns out to have more than is covered.
+    /// `REPLICAOF host port`. If this node has more data than is covered, it is put back at once.
     GiveUp {
         /// The node to follow.
         upstream: NodeName,

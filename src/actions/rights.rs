@@ -1,13 +1,13 @@
-//! The commands that a user has to be allowed on a server. Pure.
+//! The commands that a user must be allowed to run on a server. Pure.
 
-/// A command that a user has to be allowed.
+/// A command that a user must be allowed to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
-    /// It with arguments, as it could be sent.
+    /// The command with arguments, as it could be sent.
     pub words: &'static [&'static str],
     /// What allows it in an access list.
     pub rule: &'static str,
-    /// What becomes of an operation without it; `None`: it comes to nothing.
+    /// What an operation does without it; `None`: the operation needs it.
     pub without: Option<&'static str>,
 }
 
@@ -35,7 +35,7 @@ pub const REWRITE: Need = Need {
 };
 /// To end a connection whose answer was lost.
 pub const KILL: Need = Need {
-    without: Some("where the answer to a change of role is lost, what became of it stays open"),
+    without: Some("if the answer to a role change is lost, its result stays unknown"),
     ..need(&["CLIENT", "KILL", "ID", "1"], "+client|kill")
 };
 /// To disconnect clients.
@@ -64,9 +64,9 @@ pub const SHUTDOWN: Need = need(&["SHUTDOWN", "SAVE", "nothing"], "+shutdown");
 pub const MULTI: Need = need(&["MULTI"], "+multi");
 /// To run a transaction.
 pub const EXEC: Need = need(&["EXEC"], "+exec");
-/// To change a role in a transaction whose lost answer can be made out.
+/// To change a role in a transaction, so that a lost answer can be resolved.
 pub const CHANGE_ROLE: [Need; 7] = [INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID];
-/// To do again what an old primary has.
+/// To replay what only an old primary has.
 pub const REPLAY: [Need; 7] = [
     INFO,
     OF_REPLICAS[0],
@@ -85,7 +85,7 @@ pub const NUMSUB: Need = Need {
     )
 };
 
-/// What a replica's user has to be allowed at its primary.
+/// The commands that a replica's user must be allowed to run at its primary.
 pub const OF_REPLICAS: [Need; 2] = [
     need(&["REPLCONF", "capa", "psync2"], "+replconf"),
     need(&["PSYNC", "?", "-1"], "+psync"),

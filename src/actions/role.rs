@@ -1,4 +1,4 @@
-//! Changes of a server's role, and the looks that belong to them. Pure.
+//! Changes of a server's role, and their checks. Pure.
 
 use super::rights::{
     CHANGE_ROLE, EXEC, ID, INFO, KILL, MULTI, Need, PAUSE, REPLICAOF, ROLE, UNPAUSE,
@@ -41,7 +41,7 @@ pub enum RoleAction {
     },
     /// `REPLICAOF host port` to an address that no node of the deployment has: only as an undo.
     FollowAddress {
-        /// As the node was told before.
+        /// The address that the node followed before.
         address: Address,
     },
     /// See that every node still has the role that the plan was made from.
@@ -49,8 +49,8 @@ pub enum RoleAction {
         /// Each node with its role.
         roles: Vec<NodeRole>,
     },
-    /// `REPLICAOF host port` on the primary, with its last offset, in one transaction; put back if
-    /// it was none any more.
+    /// `REPLICAOF host port` on the primary, with its last offset, in one transaction. It is put
+    /// back if the node was no primary any more.
     Demote {
         /// The node that is to replace it.
         upstream: NodeName,
@@ -60,7 +60,8 @@ pub enum RoleAction {
         #[serde(default)]
         others: Vec<NodeName>,
     },
-    /// See that this node ends where `with` was demoted, and that no other node is a primary.
+    /// Check that this node ends at the offset where `with` was demoted, and that no other node is
+    /// a primary.
     CompareOffsets {
         /// The old primary.
         with: NodeName,
@@ -69,21 +70,22 @@ pub enum RoleAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// `REPLICAOF NO ONE` after `from` was demoted, compared: this node ends as a replica at
-    /// exactly the last offset of `from`, or it is put back.
+    /// `REPLICAOF NO ONE` after `from` was demoted. This node's last offset as a replica must be
+    /// exactly the last offset of `from`; else the node is put back.
     TakeOver {
         /// The old primary.
         from: NodeName,
-        /// Its first writes are held for at most so many milliseconds, until the comparison is
-        /// done; `None`: the server has no pause of writes.
+        /// How long its first writes wait for the comparison at most, milliseconds; `None`: the
+        /// server has no pause of writes.
         hold_ms: Option<u64>,
     },
-    /// `REPLICAOF NO ONE` on the old primary, unless another node is one by now: undoes `Demote`.
+    /// `REPLICAOF NO ONE` on the old primary, unless another node is a primary by now: undoes
+    /// `Demote`.
     RestorePrimary {
         /// The nodes that may not be primaries.
         others: Vec<NodeName>,
     },
-    /// `REPLICAOF NO ONE`, in the form whose doubt can be resolved.
+    /// `REPLICAOF NO ONE`, sent so that a lost answer can be resolved.
     Promote,
 }
 

@@ -6,8 +6,8 @@ use crate::topology::Address;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A Sentinel, and how often it reads `INFO` of the nodes it watches by itself. Its process has one
-/// such period for all deployments it watches.
+/// A Sentinel, and how often it reads `INFO` of its nodes by itself. Its process has one such
+/// period for all deployments that it watches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InfoPeriod {
     /// Where it listens.
@@ -34,26 +34,27 @@ pub enum SentinelAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// `SENTINEL DEBUG INFO-PERIOD`: each of them reads `INFO` of the nodes so often, and is seen
-    /// to say so. It stands in no file.
+    /// `SENTINEL DEBUG INFO-PERIOD`: each of them reads `INFO` of the nodes so often. The period is
+    /// read back. It stands in no file.
     SetInfoPeriod {
         /// The Sentinels, with what it is before.
         sentinels: Vec<InfoPeriod>,
         /// Milliseconds.
         ms: u64,
     },
-    /// Puts that back, and sees that each says so; what somebody else has set meanwhile stays.
+    /// Put the period back, and read it back at each. A period that somebody else has set meanwhile
+    /// stays.
     RestoreInfoPeriod {
         /// The Sentinels, with what it was before.
         sentinels: Vec<InfoPeriod>,
         /// What it was set to, milliseconds.
         from_ms: u64,
-        /// Milliseconds in which one that gives no answer is asked again.
+        /// How long a Sentinel without an answer is asked again, milliseconds.
         within_ms: u64,
     },
-    /// Wait, before writes are stopped, for the moment after which this Sentinel soonest sees a
-    /// promotion: it reads `INFO` of a node that it promotes a second after the last time. Nothing
-    /// depends on it but how long clients that ask Sentinels wait.
+    /// Wait, before writes are stopped, for the moment from which this Sentinel sees a promotion
+    /// soonest. A Sentinel reads `INFO` of a node that it promotes one second after the last time.
+    /// This step only shortens the wait of clients that ask Sentinels.
     AwaitTurn {
         /// What it calls the deployment.
         name: String,
@@ -61,7 +62,7 @@ pub enum SentinelAction {
         at: Address,
         /// The replica as it knows it.
         replica: Address,
-        /// How long ago it is to have read `INFO` of it, ms.
+        /// The wanted age of its last `INFO` of the replica, ms.
         age_ms: u64,
     },
     /// `SENTINEL FAILOVER`, until the node is the primary.
@@ -72,11 +73,11 @@ pub enum SentinelAction {
         at: Address,
         /// Those that are asked where it does not answer.
         or: Vec<Address>,
-        /// Milliseconds to wait where nothing is seen of it; one that has begun is waited for as
-        /// long as it may take.
+        /// Milliseconds to wait for a sign of the failover. The wait for a failover that has begun
+        /// is as long as the failover may take.
         within_ms: u64,
-        /// What its priority was before it was made the first, and is again where another node was
-        /// chosen.
+        /// The node's priority before it became the first choice. It is put back if another node
+        /// was chosen.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         priority: Option<u32>,
     },
@@ -99,10 +100,10 @@ pub enum SentinelAction {
         at: Address,
         /// The primary, as it reaches it.
         primary: Address,
-        /// What it is told besides.
+        /// The rules that it gets with it.
         rules: SentinelRules,
     },
-    /// `SENTINEL REMOVE`: it watches the deployment no more.
+    /// `SENTINEL REMOVE`: it no longer watches the deployment.
     Unmonitor {
         /// What it calls the deployment.
         name: String,
@@ -127,7 +128,7 @@ pub enum SentinelAction {
         /// Where it listens.
         at: Address,
     },
-    /// Wait until it hears from the primary, which is this very process.
+    /// Wait until it hears from the primary. The id identifies the primary's process.
     AwaitHears {
         /// What it calls the deployment.
         name: String,
@@ -154,14 +155,14 @@ pub enum SentinelAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// `SENTINEL RESET`: it forgets everything it knows of the deployment but where its primary is.
+    /// `SENTINEL RESET`: it forgets everything about the deployment except where its primary is.
     Reset {
         /// What it calls the deployment.
         name: String,
         /// Where it listens.
         at: Address,
     },
-    /// Wait until it knows all of these again, and not what is gone.
+    /// Wait until it knows all of these again, and none of `gone`.
     AwaitRelearned {
         /// What it calls the deployment.
         name: String,
@@ -173,7 +174,7 @@ pub enum SentinelAction {
         replicas: Vec<Address>,
         /// The other Sentinels, as it knows them.
         sentinels: Vec<Address>,
-        /// What it is not to know any more.
+        /// The addresses that it must not know any more.
         gone: Vec<Address>,
         /// Milliseconds to wait.
         within_ms: u64,
@@ -218,8 +219,7 @@ impl SentinelAction {
             | Self::Set { .. }
             | Self::SetAuth { .. }
             | Self::Reset { .. } => true,
-            // How often they look is put back by the same stage, and where it could not be, that is
-            // why the stage failed.
+            // The same stage puts the period back. If it cannot, that is why the stage failed.
             Self::SetInfoPeriod { .. }
             | Self::RestoreInfoPeriod { .. }
             | Self::AwaitPriority { .. }
@@ -299,7 +299,7 @@ impl fmt::Display for SentinelAction {
 }
 
 impl SentinelAction {
-    /// What is waited for, in words; nothing for what changes something.
+    /// The words for a wait; empty for an action that changes something.
     fn wait(&self) -> String {
         match self {
             Self::AwaitPriority {

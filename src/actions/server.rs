@@ -36,7 +36,7 @@ pub enum ServerAction {
         bytes: u64,
         /// Milliseconds to wait.
         within_ms: u64,
-        /// Being late is told, and is no failure.
+        /// Being late is reported, and is no failure.
         optional: bool,
     },
     /// Wait until this node has every byte that `with` had produced when the wait began.
@@ -53,7 +53,7 @@ pub enum ServerAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// See that this node has no less data than the others named.
+    /// Check that this node has no less data than the other named nodes.
     CheckMostAdvanced {
         /// The nodes it is compared with.
         others: Vec<NodeName>,
@@ -83,10 +83,11 @@ pub enum ServerAction {
         addresses: Vec<Address>,
         /// Milliseconds to wait.
         within_ms: u64,
-        /// That it is listed still is told, and is no failure: nobody could end its connection.
+        /// If it is still listed, this is reported and is no failure: its connection could not be
+        /// ended.
         optional: bool,
     },
-    /// List its clients. Not to know them is told, and is no failure.
+    /// List its clients. An unknown list is reported, and is no failure.
     CountClients,
     /// Disconnect its clients, so that they look for the primary anew.
     KickClients,
@@ -186,8 +187,8 @@ impl ServerAction {
             } => &[INFO, PAUSE, UNPAUSE, SHUTDOWN],
             Self::ShutDown { .. } => &[SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
-            // Its server is only about to be started; or the step comes to nothing without it, and
-            // says so.
+            // The server is not started yet. Or the step has no effect without the right, and
+            // reports that.
             Self::AwaitAnswer { .. }
             | Self::CountClients
             | Self::SeeSettings { .. }

@@ -1,11 +1,11 @@
-//! What is done over SSH with a server that is stopped or about to be: its process and the role in
-//! its file. Pure.
+//! Steps over SSH on a server that is stopped or about to be: its process, and the role in its
+//! file. Pure.
 
 use crate::topology::Address;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A change to a server from its host, without a word to the server.
+/// A change to a server from its host. The server itself gets no command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceAction {

@@ -1,5 +1,5 @@
-//! What an action sends, for the reader of a report. Pure. No secret is in it;
-//! `tests/integration/report.rs` holds it against what servers hear.
+//! What an action sends, for the reader of a report. Pure. It holds no secret.
+//! `tests/integration/report.rs` compares it with the commands that servers get.
 
 use super::Action;
 use super::named::list;
@@ -40,7 +40,7 @@ impl Action {
         })
     }
 
-    /// Where its node is told to follow `upstream`, if it is told to.
+    /// The address at which its node will follow `upstream`, if the action is such a change.
     pub fn followed(&self, upstream: &NodeName) -> Option<&Address> {
         if let Self::Role(
             RoleAction::Follow {
@@ -182,7 +182,7 @@ fn changed(hold_ms: Option<u64>, command: String) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
-/// With the look before it.
+/// A role change with the look before it.
 fn looked_at(change: Vec<String>) -> Vec<String> {
     std::iter::once("ROLE".to_owned()).chain(change).collect()
 }

@@ -9,8 +9,8 @@ use clap::{Command, CommandFactory};
 use clap_complete::CompletionCandidate;
 use std::path::PathBuf;
 
-/// The command line as it is completed. Where a word does not begin with a dash, options are
-/// offered only if there is nothing else.
+/// The command line for completion. A word without a leading dash gets options only if there is no
+/// other candidate.
 pub fn command() -> Command {
     let mut command = Cli::command();
     // --help and --version come with it.
@@ -28,7 +28,7 @@ fn words() -> Vec<String> {
     words.map(|w| w.to_string_lossy().into_owned()).collect()
 }
 
-/// The word being completed: the one the shell says, else the last.
+/// The word being completed: the one that the shell names, else the last.
 fn word() -> Option<String> {
     let place = std::env::var("_CLAP_COMPLETE_INDEX").ok();
     let mut words = words();
@@ -72,7 +72,7 @@ pub fn unfinished() -> Vec<CompletionCandidate> {
     open_operations(|story| story.damage.is_none())
 }
 
-/// The operations that can be given up.
+/// The operations that can be abandoned.
 pub fn given_up() -> Vec<CompletionCandidate> {
     open_operations(|_| true)
 }
@@ -97,22 +97,22 @@ fn candidates(nodes: impl Iterator<Item = NodeSpec>) -> Vec<CompletionCandidate>
         .collect()
 }
 
-/// The inventory that the command line being completed means.
+/// The inventory that the command line names.
 fn inventory() -> Option<Inventory> {
     inventory_of(&words())
 }
 
-/// The inventory that a command line means, where it can be read.
+/// The inventory that a command line names, if it can be read.
 pub fn inventory_of(words: &[String]) -> Option<Inventory> {
     let given = given(words)
         .map(|text| match text.strip_prefix("~/") {
-            // The shell has not expanded the words that it completes.
+            // The shell does not expand `~` in a command line that is being completed.
             Some(rest) => etcetera::home_dir().unwrap_or_default().join(rest),
             None => PathBuf::from(text),
         })
         .or_else(|| std::env::var_os("REPLCTL_INVENTORY").map(PathBuf::from));
     let path = inventory::find(given.as_deref()).ok()?;
-    // A pipe would wait for a writer.
+    // Reading a pipe would wait for a writer.
     path.is_file().then(|| inventory::open(&path).ok())?
 }
 

@@ -14,7 +14,7 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// As it stands among the words of a command line: help is printed before they are all read.
+    /// The value among the words of a command line. Help is printed before all words are parsed.
     pub fn among<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut words = words.into_iter().take_while(|word| *word != "--");
         let mut found = Self::Auto;

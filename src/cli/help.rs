@@ -1,9 +1,9 @@
-//! What stands below the options in each command's help, and the sections of the man pages that
-//! clap knows nothing of.
+//! The text below the options in each command's help, and the man page sections that clap does not
+//! write.
 //!
-//! Text only; it must not say what the program does not do.
+//! Text only. The text must not promise what the program does not do.
 
-use super::examples::examples;
+use crate::operations::examples;
 use crate::output::paint::{self, Tone};
 use std::fmt::Write as _;
 
@@ -80,7 +80,7 @@ pub const HOOKS: Section = Section {
     terms: &[
         (
             "[hooks]",
-            "in the inventory: commands of your own around `promote`, run on this machine from the inventory's folder. A list of strings is a program with its arguments, a string is a line for /bin/sh -c. Each is a step of the plan, and may be run a second time where replctl was killed while it ran: let it be repeatable. What it prints and how it ends goes into the journal; the command itself does not",
+            "in the inventory: commands of your own around `promote`, run on this machine from the inventory's folder. A list of strings is a program with its arguments, a string is a line for /bin/sh -c. Each is a step of the plan. If replctl is killed while a command runs, the command may run a second time: make it repeatable. What it prints and how it ends goes into the journal; the command itself does not",
         ),
         (
             "before_promote",
@@ -176,27 +176,24 @@ pub const REASONS: Section = Section {
         ),
         (
             "not_ready",
-            "a node has not got its data, or is in the middle of a failover (3)",
+            "a node does not have its data yet, or is in the middle of a failover (3)",
         ),
         ("no_node", "the inventory has no node of that name (3)"),
         (
             "role",
-            "a node has not the role that this takes; or there is no primary, or more than one (3)",
+            "a node does not have the role that this needs; or there is no primary, or more than one (3)",
         ),
         ("topology", "the replication topology does not allow it (3)"),
         (
             "foreign",
             "replctl has not made the server, the Sentinel or the file (3)",
         ),
-        ("version", "the version of a server stands against it (3)"),
+        ("version", "the version of a server does not allow it (3)"),
         (
             "unsupported",
             "replctl does not do that, as for Redis Cluster (3)",
         ),
-        (
-            "host",
-            "a host lacks something, or does not let it be done (3)",
-        ),
+        ("host", "a host lacks something, or does not allow it (3)"),
         (
             "login",
             "a replica could not log in at, or connect to, the node that it is to follow (3)",
@@ -280,7 +277,7 @@ pub fn example_help(command: &str) -> String {
     text
 }
 
-/// What stands below the options of `replctl` itself.
+/// The text below the options of `replctl` itself.
 pub fn main_help() -> String {
     let mut text = example_help("replctl");
     let _ = write!(text, "\n\n{}", heading(EXIT.title));
@@ -290,7 +287,7 @@ pub fn main_help() -> String {
     text
 }
 
-/// As clap prints its own headings; it leaves the sequences out where there is no colour.
+/// A heading as clap prints its own. clap removes the colour sequences where there is no colour.
 fn heading(title: &str) -> String {
     paint::always(&format!("{title}:"), Tone::Heading)
 }
@@ -303,7 +300,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_in_the_man_page_and_in_the_schema() {
-        // serde names all of them where a word is none.
+        // For an unknown word, serde's error lists all known ones.
         let error = serde_json::from_str::<Reason>("\"none\"").unwrap_err();
         let error = error.to_string();
         let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();

@@ -29,12 +29,11 @@ pub enum Ignore {
     VersionOrder,
     /// Another node replicates with or without TLS where it offers the other
     TlsReplication,
-    /// It lets no other host in: what it listens on, or protected mode
+    /// No other host can connect to it, because of what it listens on or of protected mode
     OutOfReach,
     /// It drops keys where memory runs short, and the primary keeps them
     EvictionPolicy,
-    /// Commands that replctl's user may not run and that can be done without, such as CONFIG
-    /// REWRITE
+    /// replctl's user may not run a command that can be done without, such as CONFIG REWRITE
     Permissions,
     /// A node runs without a configuration file: its new role ends with its process
     NoConfigFile,

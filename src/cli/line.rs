@@ -1,5 +1,4 @@
-//! Reads the command line, and answers what is wrong with it: what other tools call a command leads
-//! to ours.
+//! Reads the command line, and reports its errors. A command of another tool is answered with ours.
 
 use super::candidates;
 use crate::cli::words::{PRIMARY, REPLICA, Word, meant};
@@ -22,7 +21,7 @@ pub fn read() -> Result<Cli, Exit> {
     let colour = Colour::among(words.iter().map(String::as_str));
     let choice = match paint::colours(colour.into()) {
         Some(true) => ColorChoice::Always,
-        // clap takes every CLICOLOR_FORCE for a yes, `0` too.
+        // clap takes any value of CLICOLOR_FORCE as a yes, even `0`.
         None if std::io::stdout().is_terminal() => ColorChoice::Auto,
         Some(false) | None => ColorChoice::Never,
     };
@@ -30,17 +29,17 @@ pub fn read() -> Result<Cli, Exit> {
     let parsed = command.try_get_matches_from_mut(given);
     let parsed = parsed.and_then(|found| match conflict(&command, &found) {
         Some(what) => Err(command.error(ErrorKind::ArgumentConflict, what)),
-        None => Cli::from_arg_matches(&found),
+        None => Cli::from_arg_matches(&found).map(|cli| (cli, name(&found))),
     });
-    // What stands behind `--` is no option.
+    // Words after `--` are not options.
     let mut options = words.iter().take_while(|word| *word != "--");
     let json = options.any(|word| word == "--json");
     match parsed {
-        Ok(cli) => {
+        Ok((cli, name)) => {
             form::choose(form::Form {
                 json: cli.global.json,
                 quiet: cli.global.quiet,
-                command: Some(cli.command.name()),
+                command: Some(name),
             });
             Ok(cli)
         }
@@ -58,6 +57,17 @@ pub fn read() -> Result<Cli, Exit> {
             Err(Exit::Usage)
         }
     }
+}
+
+/// The name of the command, as its JSON documents have it: what is typed behind `replctl`.
+fn name(found: &ArgMatches) -> String {
+    let mut names = Vec::new();
+    let mut found = found;
+    while let Some((name, below)) = found.subcommand() {
+        names.push(name);
+        found = below;
+    }
+    names.join(" ")
 }
 
 /// `--version` or `--help`, where JSON is wanted.
@@ -78,8 +88,8 @@ impl Asked {
     }
 }
 
-/// What of the options cannot be given together. Clap looks for that among those that stand beside
-/// each other, and not among those before the command and those behind it.
+/// Options that conflict. clap compares the options before the command with each other, and also
+/// those after it. It does not compare one side with the other.
 fn conflict(command: &Command, found: &ArgMatches) -> Option<String> {
     let (mut command, mut found) = (command, found);
     while let Some((name, below)) = found.subcommand() {
@@ -118,7 +128,7 @@ impl From<Colour> for paint::Colour {
 fn wrong(error: &clap::Error, words: &[String], command: &Command) {
     let unknown = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => word,
-        // Clap's own words name the hidden commands.
+        // clap's own message names the hidden commands.
         Some(_) | None if error.kind() == ErrorKind::MissingSubcommand => {
             return form::failed(&told_by_clap(error, words, command));
         }
@@ -130,7 +140,7 @@ fn wrong(error: &clap::Error, words: &[String], command: &Command) {
     form::failed(&no_command(unknown, words, command));
 }
 
-/// What clap says, as a problem; it has been printed in clap's own form.
+/// clap's message as a problem. It was already printed in clap's own form.
 fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Error {
     let told = error.render().to_string();
     let first = told.split("\n\n").next().unwrap_or_default();
@@ -153,13 +163,13 @@ fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Err
     Problem::new(what).hint(hint).exit(Exit::Usage)
 }
 
-/// The commands that these words name, one below the other. What is none, such as the value of an
-/// option, is passed over.
+/// The commands that these words name, one below the other. Other words, such as the value of an
+/// option, are skipped.
 fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Option<String> {
     let mut at = command;
     let mut path: Vec<&str> = Vec::new();
     for word in words {
-        // What stands behind `help` is what is looked for.
+        // The words after `help` name the command.
         if let Some(found) = at.find_subcommand(word).filter(|c| c.get_name() != "help") {
             path.push(found.get_name());
             at = found;
@@ -199,9 +209,9 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     Problem::new(shown).hint(hint).exit(Exit::Usage)
 }
 
-/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the
-/// inventory where nothing was. What was typed and does not fit is not replaced by a node that
-/// nobody named: then it is the command's help.
+/// The command of an entry with its placeholders filled: with the nodes that were typed, or with
+/// nodes of the inventory if no node was typed. If what was typed does not fit, the result is the
+/// command's help: replctl does not choose a node that the user did not name.
 fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String {
     let command = entry.command;
     let line = |rest: &str| format!("replctl {rest}");
@@ -214,7 +224,7 @@ fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String
     let nodes = inventory.and_then(|inventory| {
         let known = |w: &&str| inventory.nodes.iter().any(|n| n.name.0 == **w);
         if !places {
-            // What was typed behind an old word is the node that it was meant for.
+            // A node that was typed after another tool's word is the node to promote.
             let takes = command == "promote" && entry.truth.is_none();
             let named = candidate(after).or(match typed[..] {
                 [one] => Some(one),
@@ -259,7 +269,7 @@ fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String
     }
 }
 
-/// The new primary, as other tools have it named.
+/// The new primary, in the notation of other tools.
 fn candidate<'a>(words: &[&'a str]) -> Option<&'a str> {
     ["--candidate", "--to"].iter().find_map(|option| {
         let place = words.iter().position(|w| w.starts_with(option))?;
@@ -272,126 +282,4 @@ fn candidate<'a>(words: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::inventory::parse::parse;
-    use std::path::Path;
-
-    fn answer(line: &str) -> (String, String) {
-        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let mut command = Cli::command();
-        let given = std::iter::once("replctl").chain(line.split(' '));
-        let error = command.try_get_matches_from_mut(given).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidSubcommand, "{line}");
-        let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
-            panic!("{line}");
-        };
-        let error = no_command(word, &words, &command);
-        assert_eq!(error.exit, Exit::Usage);
-        let problem = error.problems.into_iter().next().unwrap();
-        (problem.what, problem.hint.unwrap())
-    }
-
-    #[test]
-    fn a_mistyped_word_leads_to_a_command_that_is_shown() {
-        let line = |line| answer(&format!("--inventory /nonexistent {line}"));
-        assert_eq!(line("statsu").1, "replctl status");
-        assert_eq!(line("sentinel stauts").1, "replctl sentinel status");
-        // Near to hidden commands, and to the alias of setup.
-        for word in ["fence-guar", "fence-guards", "mann", "ma"] {
-            assert_eq!(line(word).1, "replctl --help", "{word}");
-        }
-        assert_eq!(line("deplou").1, "replctl --help");
-        assert!(!line("destroy").1.contains("deploy"));
-        assert_eq!(line("replay").1, "replctl lost --help");
-        assert_eq!(
-            line("destroy").0,
-            "no command `destroy`: no command ends a whole deployment; one node after another can leave, but not the primary"
-        );
-        assert_eq!(line("destroy").1, "replctl remove --help");
-        assert_eq!(
-            line("failover"),
-            (
-                "no command `failover`".to_owned(),
-                "replctl promote".to_owned()
-            )
-        );
-    }
-
-    #[test]
-    fn options_that_exclude_each_other_do_so_on_both_sides_of_the_command() {
-        let refused = |line: &str| {
-            let mut command = Cli::command();
-            let given = std::iter::once("replctl").chain(line.split(' '));
-            // What stands side by side is refused by clap itself.
-            let found = command.try_get_matches_from_mut(given).unwrap();
-            conflict(&command, &found)
-        };
-        let said = refused("-q status -v").unwrap();
-        assert!(said.contains("--quiet") && said.contains("--verbose"));
-        let said = refused("--json endpoint --format env").unwrap();
-        assert!(said.contains("--json") && said.contains("--format"));
-        assert!(refused("-v sentinel status -q").is_some());
-        for line in [
-            "-q status",
-            "--json endpoint",
-            "endpoint --format env",
-            "-q --json sentinel status --color never",
-            "status",
-        ] {
-            assert_eq!(refused(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn places_are_filled_by_what_was_typed_and_by_the_inventory() {
-        let node = |name: &str, last: u8, more: &str| {
-            format!("[[node]]\nname = \"{name}\"\naddress = \"10.0.0.{last}\"\n{more}")
-        };
-        let text = [
-            "[deployment]\nname = \"orders\"\nauth = \"none\"\n".to_owned(),
-            node("master", 1, ""),
-            node("slave1", 2, "replicaof = \"master\"\n"),
-            node("slave2", 3, "replicaof = \"master\"\n"),
-        ]
-        .concat();
-        let inventory = parse(Path::new("i.toml"), &text).unwrap();
-        let hint = |word: &str, after: &[&str]| {
-            let entry = meant(None, word, after.first().copied()).unwrap();
-            filled(entry, after, Some(&inventory))
-        };
-        assert_eq!(hint("failover", &[]), "replctl promote");
-        assert_eq!(hint("failover", &["slave1"]), "replctl promote slave1");
-        assert_eq!(hint("demote", &["master"]), "replctl promote");
-        assert_eq!(
-            hint("slaveof", &["10.0.0.1", "6379"]),
-            "replctl move --help"
-        );
-        assert_eq!(
-            hint("relocate", &["slave1"]),
-            "replctl move slave1 --under master"
-        );
-        assert_eq!(hint("destroy", &[]), "replctl remove slave2 --dry-run");
-        // No node that nobody named stands where one was.
-        assert_eq!(hint("destroy", &["master"]), "replctl remove --help");
-        assert_eq!(hint("rm", &["nosuch"]), "replctl remove --help");
-        assert_eq!(hint("reinit", &["master"]), "replctl setup --help");
-        assert_eq!(
-            hint("slaveof", &["slave1", "no", "one"]),
-            "replctl move --help"
-        );
-        assert_eq!(
-            hint("repoint", &["slave1", "slave2"]),
-            "replctl move slave1 --under slave2"
-        );
-        let both = ["--leader", "master", "--candidate", "slave1"];
-        assert_eq!(hint("switchover", &both), "replctl promote slave1");
-        assert_eq!(
-            hint("switchover", &["--candidate=slave2"]),
-            "replctl promote slave2"
-        );
-        assert_eq!(hint("switchover", &["a", "slave1"]), "replctl promote");
-        assert_eq!(hint("diff", &[]), "replctl lost master");
-        assert_eq!(hint("replay", &[]), "replctl lost master --replay");
-    }
-}
+mod tests;

@@ -5,8 +5,9 @@ use clap::Args;
 /// Options of every command that changes something.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Others {
-    /// Take the deployment over from another operator's command that is dead or frozen: its
-    /// connections to the servers, and its sessions on hosts that it sets up, are ended first
+    /// Take the deployment over from another operator's command that is dead or frozen. replctl
+    /// first ends the connections of that command to the servers, and its sessions on hosts that it
+    /// sets up
     #[arg(long)]
     pub take_over: bool,
 }

@@ -1,19 +1,20 @@
-//! The words of other tools, and what they are here: redis-cli, Sentinel, redis-trib, orchestrator,
-//! repmgr, Patroni, Vitess and configuration managers.
+//! The command words of other tools, each with the replctl command for it: redis-cli, Sentinel,
+//! redis-trib, orchestrator, repmgr, Patroni, Vitess and configuration managers.
 //!
-//! Data only. No word of these is a command of replctl, and each command that is named can be given
-//! as it stands, once its places are filled.
+//! Data only. None of these words is a command of replctl. Each command that is named here works as
+//! it stands, once its placeholders are filled.
 
-/// A place in a command: a replica of the inventory.
+/// A placeholder in a command: a replica of the inventory.
 pub const REPLICA: &str = "{replica}";
-/// A place in a command: the inventory's first primary.
+/// A placeholder in a command: the inventory's first primary.
 pub const PRIMARY: &str = "{primary}";
 
 /// Words that mean the same.
 pub struct Word {
-    /// As they are typed, with `, ` between them; two where the first alone does not say it.
+    /// As they are typed, separated by `, `. An entry has two words where the first alone is
+    /// ambiguous.
     words: &'static str,
-    /// What is to be known: that there is no such thing, or who does it.
+    /// A fact that the user should know: there is no such command, or another one does the job.
     pub truth: Option<&'static str>,
     /// What to type behind `replctl`.
     pub command: &'static str,
@@ -65,10 +66,10 @@ pub const WORDS: &[Word] = &[
     ),
     told(
         "fence, unfence, read-only, readonly",
-        "no command stops writes for longer: `promote` does for the milliseconds of a hand-over",
+        "`promote` stops writes for the milliseconds of a hand-over; no command stops them for longer",
         "promote --dry-run",
     ),
-    // What is.
+    // The present state.
     word(
         "topology, tree, list, ls, show, info, health, healthcheck, check, verify, test, \
          diagnose, doctor, inspect, describe, get, state, stat, stats, ps, nodes, members, \
@@ -79,7 +80,7 @@ pub const WORDS: &[Word] = &[
     ),
     told(
         "monitor, watch, top, daemon",
-        "`status` looks once, and nothing goes on looking",
+        "`status` looks once, and no command keeps looking",
         "status",
     ),
     word(
@@ -141,7 +142,7 @@ pub const WORDS: &[Word] = &[
         "no command backs a node up by itself: `rejoin` and `repair` do so before a node gives data up",
         "rejoin --help",
     ),
-    // What runs.
+    // Servers and their settings.
     word(
         "install, create, bootstrap, provision, apply, up, build, run, launch, converge, play, \
          create-cluster, cluster create",
@@ -168,7 +169,7 @@ pub const WORDS: &[Word] = &[
     ),
     told(
         "stop, shutdown, kill, halt",
-        "no command stops a server for a while; `remove` stops one for good",
+        "no command stops a server for a while; `remove` stops one permanently",
         "remove {replica} --dry-run",
     ),
     told(
@@ -183,7 +184,7 @@ pub const WORDS: &[Word] = &[
     ),
     told(
         "config, set, edit-config, show-config, reload",
-        "what is set stands in the inventory, and `setup` brings it to the hosts",
+        "settings are in the inventory, and `setup` brings them to the hosts",
         "setup --dry-run",
     ),
     told(

@@ -1,9 +1,9 @@
-//! A block of lines that replctl owns inside somebody else's file (`/etc/hosts`, `/etc/rc.local`).
-//! The rest stays byte for byte.
+//! A block of replctl's lines in a foreign file (`/etc/hosts`, `/etc/rc.local`). The rest stays
+//! byte for byte.
 
 use std::fmt::Write as _;
 
-/// The lines around a block; `owner` tells one deployment's from another's.
+/// The lines around a block; `owner`: whose deployment it is.
 fn markers(owner: &str) -> (String, String) {
     (
         format!("# replctl {owner} begin"),
@@ -11,17 +11,15 @@ fn markers(owner: &str) -> (String, String) {
     )
 }
 
-/// Stands behind the first marker where the line above had no line break, and got one for the
-/// block.
+/// Added to the first marker if the line above had no line break and got one for the block.
 const JOINED: &str = ", behind a line without an end";
 
-/// Stands in a line from which names were taken; behind it is the line as it was.
+/// Marks a line that lost names; the original line follows the mark.
 fn had(owner: &str) -> String {
     format!("# replctl {owner} had: ")
 }
 
-/// The file with the block in it: in its old place, else before a final `exit` line, else at the
-/// end.
+/// The file with the block: in its old place, or before a final `exit` line, or at the end.
 pub fn put(file: &str, owner: &str, lines: &[String]) -> String {
     let (begin, end) = markers(owner);
     let found = find(file, owner);
@@ -44,7 +42,7 @@ pub fn put(file: &str, owner: &str, lines: &[String]) -> String {
     format!("{head}{block}{tail}")
 }
 
-/// The file without the block, and with the names back that it took.
+/// The file without the block, and with the names that the block took restored.
 pub fn remove(file: &str, owner: &str) -> String {
     let file = given_back(file, owner);
     let Some((from, to)) = find(&file, owner) else {
@@ -60,9 +58,9 @@ pub fn remove(file: &str, owner: &str) -> String {
     format!("{head}{}", &file[to..])
 }
 
-/// `/etc/hosts` with the block in it. Debian gives a host's own name a loopback address, on which
-/// no server need listen, and whatever the order of the lines that address is tried first: the
-/// names of the block are taken out of such lines, which stay beside their new form.
+/// `/etc/hosts` with the block. Debian gives a host's own name a loopback address, on which a
+/// server need not listen. Resolvers try that address first, whatever the order of the lines. So
+/// the names of the block are removed from such lines; the original stays as a comment.
 pub fn put_names(file: &str, owner: &str, lines: &[String]) -> String {
     let file = put(&given_back(file, owner), owner, lines);
     let named: Vec<&str> = lines
@@ -94,7 +92,7 @@ fn without(line: &str, names: &[&str], owner: &str) -> Option<String> {
     let address: core::net::IpAddr = words.next()?.parse().ok()?;
     let is_ours = |word: &&str| names.iter().any(|name| name.eq_ignore_ascii_case(word));
     let (taken, rest): (Vec<&str>, Vec<&str>) = words.partition(is_ours);
-    // What another block of replctl's has taken already is that one's to give back.
+    // Names that another block of replctl's took are restored by that block.
     if !address.is_loopback() || taken.is_empty() || comment.contains(" had: ") {
         return None;
     }
@@ -124,8 +122,8 @@ pub fn get(file: &str, owner: &str) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// Where the block begins and ends, in bytes. A block without its end is none: what follows it may
-/// be somebody else's.
+/// The block's range, in bytes. A block without its end does not count: the text after it may be
+/// foreign.
 fn find(file: &str, owner: &str) -> Option<(usize, usize)> {
     let (begin, end) = markers(owner);
     let mut from = None;
@@ -145,7 +143,7 @@ fn find(file: &str, owner: &str) -> Option<(usize, usize)> {
     None
 }
 
-/// Where a last line `exit …` begins, as in many an rc.local: nothing after it would run.
+/// The start of a final `exit …` line, as in many an rc.local: later lines would not run.
 fn final_exit(file: &str) -> Option<usize> {
     let last = file.trim_end();
     let at = last.rfind('\n').map_or(0, |i| i + 1);
@@ -218,7 +216,7 @@ mod tests {
         );
         assert_eq!(put_names(&with, "orders", &lines()), with);
         assert_eq!(remove(&with, "orders"), file);
-        // Fewer names: those that are no longer ours are there again.
+        // Fewer names: the names that left the block are back.
         let fewer = put_names(&with, "orders", &["192.168.0.120 master".to_owned()]);
         assert!(fewer.contains("\n::1 SLAVE1 ip6\n"), "{fewer}");
         assert_eq!(remove(&fewer, "orders"), file);
@@ -226,7 +224,7 @@ mod tests {
         assert!(
             alone.starts_with("# replctl orders had: 127.0.1.1 master\n# replctl orders begin\n")
         );
-        // A second deployment takes nothing that the first has taken.
+        // A second deployment takes no name that the first one took.
         let both = put_names(&with, "other", &lines());
         assert_eq!(remove(&remove(&both, "other"), "orders"), file);
     }

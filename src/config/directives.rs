@@ -1,5 +1,5 @@
-//! The server's configuration file as directives: read, quoted, written. It knows the syntax only,
-//! not what a directive means.
+//! The server's configuration file as directives: read, quoted, written. This module knows only the
+//! syntax, not the meaning of a directive.
 
 use crate::topology::{Address, PersistedRole};
 use std::fmt::Write as _;
@@ -13,8 +13,8 @@ pub struct Directive {
     pub args: Vec<String>,
 }
 
-/// The directives of a file, in order. A line whose quotes do not match is kept as one argument:
-/// the server would refuse it, reading does not.
+/// The directives of a file, in order. A line with unmatched quotes is kept as one argument: the
+/// server would refuse it, this reader does not.
 pub fn parse(text: &str) -> Vec<Directive> {
     text.lines()
         .map(str::trim)
@@ -47,7 +47,7 @@ pub fn split(line: &str) -> Option<Vec<String>> {
         if first == '"' || first == '\'' {
             chars.next();
             quoted(&mut chars, first, &mut word)?;
-            // As the server: after the closing quote comes a blank or the end.
+            // As the server does: a blank or the end must follow the closing quote.
             if chars.peek().is_some_and(|c| !c.is_whitespace()) {
                 return None;
             }
@@ -107,7 +107,7 @@ fn hex_byte(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<u8> 
     u8::try_from(high * 16 + low).ok()
 }
 
-/// One argument as it can stand in a file: as it is where that is safe, else in double quotes.
+/// One argument in the form for a file: unchanged if that is safe, else in double quotes.
 pub fn quote(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@%+=*&~^".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) {
@@ -130,8 +130,8 @@ pub fn quote(arg: &str) -> String {
     out
 }
 
-/// A value from the inventory as it can stand behind its directive's name. Several arguments stay
-/// several; nothing can begin a new line.
+/// A value from the inventory in the form for a file. Several arguments stay several; nothing can
+/// begin a new line.
 pub fn value_text(value: &str) -> String {
     let value = value.trim();
     if value.is_empty() {
@@ -188,8 +188,8 @@ pub fn persisted_role(directives: &[Directive]) -> PersistedRole {
     }
 }
 
-/// The present name of a directive that had an older one (and Valkey's newer one, where replctl
-/// writes the older for both families).
+/// The present name of a directive with an older one (or with Valkey's newer one, if replctl writes
+/// the older one for both families).
 pub fn canonical(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     match name.as_str() {

@@ -1,12 +1,12 @@
-//! Where everything of one node lies on its host: the tutorial's
-//! `{directory}/{port}/{conf,logs,pid}`, and the servers beside it.
+//! The paths of one node on its host: the tutorial's `{directory}/{port}/{conf,logs,pid}`, and the
+//! servers beside it.
 
 use crate::inventory::{Inventory, NodeSpec};
 
-/// The name of the link that all servers of a host had together.
+/// The name of the old link that all servers of a host shared.
 const SHARED: &str = "current";
 
-/// Whether a command starts a server by the link that is not its own alone.
+/// Whether a command starts a server through the old shared link.
 pub fn starts_by_shared_link(command: &str) -> bool {
     command.contains("/server/current/redis-server ")
 }
@@ -16,14 +16,14 @@ pub fn starts_by_shared_link(command: &str) -> bool {
 pub struct Paths {
     directory: String,
     port: u16,
-    /// What its files are called after.
+    /// The base of its file names.
     word: &'static str,
-    /// It is started by the link that all servers of its host once had together.
+    /// It starts through the old link that all servers of its host shared.
     shared: bool,
 }
 
 impl Paths {
-    /// The places under `directory` (absolute) for the server on `port`.
+    /// The paths under `directory` (absolute) for the server on `port`.
     pub fn new(directory: &str, port: u16) -> Self {
         let trimmed = directory.trim_end_matches('/');
         Self {
@@ -98,8 +98,8 @@ impl Paths {
         format!("{}/server", self.directory)
     }
 
-    /// The link that its unit starts, so that another version is one link away. Each node has its
-    /// own: a server of another version beside it changes nothing for this one.
+    /// The link that its unit starts, so a change of version changes only this link. Each node has
+    /// its own link: another version beside it changes nothing for this node.
     pub fn current(&self) -> String {
         if self.shared {
             return self.shared_link();
@@ -107,12 +107,12 @@ impl Paths {
         format!("{}/server/current-{}", self.directory, self.port)
     }
 
-    /// The link that all servers of a host had together before each had its own.
+    /// The old link that all servers of a host shared.
     pub fn shared_link(&self) -> String {
         format!("{}/server/{SHARED}", self.directory)
     }
 
-    /// The same node, started by that one.
+    /// The paths of the same node, if it starts through the old link.
     #[must_use]
     pub fn by_shared_link(self) -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! `conf/sentinel.cnf`: what a Sentinel begins with. From its first start on the file is its own:
-//! it writes down who it is, what it has learned and which failover was the last, so nobody else
-//! writes it again.
+//! `conf/sentinel.cnf`: the first configuration of a Sentinel. From its first start on, the
+//! Sentinel owns the file. It writes its id, what it has learned and its last failover there, so
+//! replctl never writes it again.
 //!
-//! The text holds no secret: where passwords belong stand [`PASSWORD`] and [`OWN_PASSWORD`].
+//! The text holds no secret: [`PASSWORD`] and [`OWN_PASSWORD`] stand in place of the passwords.
 
 use super::directives::{Directive, quote};
 use super::server::{PASSWORD, Rendered, Section, Stamp, Supervision, bind, is_loopback, start};
@@ -12,23 +12,23 @@ use crate::topology::Address;
 use crate::topology::sentinel::address;
 use core::net::IpAddr;
 
-/// Stands in the text for the Sentinels' own password.
+/// Placeholder for the Sentinels' own password.
 pub const OWN_PASSWORD: &str = "${replctl:sentinel-password}";
 
-/// The servers' own values, which a Sentinel does not write into its file.
+/// The servers' defaults, which a Sentinel does not write into its file.
 const DOWN_AFTER_MS: u64 = 30_000;
 const FAILOVER_TIMEOUT_MS: u64 = 180_000;
 const PARALLEL_SYNCS: u64 = 1;
 
-/// What a Sentinel is to watch, and what its program knows.
+/// The deployment that a Sentinel is to watch, and the abilities of its program.
 #[derive(Debug, Clone, Copy)]
 pub struct Begin<'a> {
     /// The primary, as it reaches it.
     pub primary: &'a Address,
-    /// Some nodes have names instead of addresses: it has to resolve them (6.2 and newer).
+    /// Some nodes have names instead of addresses: the Sentinel must resolve them (6.2 and newer).
     pub names: bool,
-    /// Its program has a password for the other Sentinels of its own (6.2 and newer); older ones
-    /// use `requirepass` for that, too.
+    /// Its program has a separate password for the other Sentinels (6.2 and newer). Older ones use
+    /// `requirepass` for that, too.
     pub modern: bool,
 }
 
@@ -66,7 +66,7 @@ pub fn render(
     }
 }
 
-/// What is about the Sentinel, and not about a deployment it watches.
+/// Whether a setting is about the Sentinel itself, not about a deployment that it watches.
 fn is_own(value: &str) -> bool {
     let word = value.split(' ').next().unwrap_or_default();
     matches!(
@@ -114,7 +114,7 @@ fn own(
     out
 }
 
-/// What the other Sentinels need of it.
+/// The settings that the other Sentinels need.
 fn among_others(node: &NodeSpec, password: bool, begin: Begin<'_>) -> Vec<Section> {
     let mut out = Vec::new();
     let mut add = |comment: &'static str, lines: &[(&str, String)]| {
@@ -151,8 +151,8 @@ fn among_others(node: &NodeSpec, password: bool, begin: Begin<'_>) -> Vec<Sectio
     out
 }
 
-/// Where it says it is: an address always, so that it is the one the inventory knows; a name where
-/// the others resolve names.
+/// The address that it announces, so that it matches the inventory: an IP address always, a name
+/// only if the other Sentinels resolve names.
 fn announced(node: &NodeSpec, names: bool) -> Option<&str> {
     let host = node.announced().host.as_str();
     let literal = host.parse::<IpAddr>().is_ok();
@@ -190,8 +190,8 @@ pub fn options(rules: &SentinelRules) -> [(&'static str, u64); 4] {
     ]
 }
 
-/// What a Sentinel's file says of the deployment called `name`: where its primary is, and the
-/// rules. `None` where it says nothing of it.
+/// What a Sentinel's file says about the deployment `name`: its primary's address, and the rules.
+/// `None`: nothing.
 pub fn watches(directives: &[Directive], name: &str) -> Option<(Address, SentinelRules)> {
     let lines = || directives.iter().filter(|d| d.name == "sentinel");
     let monitor = lines().find_map(|d| match d.args.as_slice() {

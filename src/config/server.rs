@@ -1,14 +1,14 @@
-//! `conf/redis.cnf` of one node: the tutorial's directives with its values, what replication needs
-//! on top, and the inventory's own directives last.
+//! `conf/redis.cnf` of one node: the tutorial's directives and values, then the directives for
+//! replication, then the inventory's own directives.
 //!
-//! The text holds no secret: where the password belongs stands [`PASSWORD`], and the host's file
-//! gets it at the moment of writing.
+//! The text holds no secret: [`PASSWORD`] stands in place of the password. The host's file gets the
+//! password at the moment of writing.
 
 mod sections;
 
 use super::directives::{canonical, memory, quote, value_text};
 use super::{Paths, tls};
-use crate::inventory::{Auth, Inventory, NodeSpec, ServerSource};
+use crate::inventory::{Auth, Inventory, NodeSpec};
 use crate::topology::Address;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fmt::Write as _;
 
-/// Stands in the text for the deployment's password.
+/// Placeholder for the deployment's password.
 pub const PASSWORD: &str = "${replctl:password}";
 
 /// How the server is kept running.
@@ -28,8 +28,8 @@ pub enum Supervision {
     Daemon,
 }
 
-/// The digests in a file's first comment, by which a later run tells that the inventory asks for
-/// nothing else. They survive `CONFIG REWRITE`, which keeps comments.
+/// The digests in a file's first comment. They show a later run that the inventory asks for nothing
+/// else. They survive `CONFIG REWRITE`, which keeps comments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Of the directives that need a restart.
@@ -56,7 +56,7 @@ impl fmt::Display for Stamp {
 }
 
 impl Stamp {
-    /// The stamp of these directives, of which `settable` says what a running server takes.
+    /// The stamp of these directives. `settable`: whether a running server takes a directive.
     pub(super) fn new(directives: &[(String, String)], settable: impl Fn(&str) -> bool) -> Self {
         let (changing, fixed): (Vec<_>, Vec<_>) =
             directives.iter().partition(|(name, _)| settable(name));
@@ -66,7 +66,7 @@ impl Stamp {
         }
     }
 
-    /// The stamp of a file, wherever among its comments it has come to stand.
+    /// The stamp of a file, at any place among its comments.
     pub fn of(text: &str) -> Option<Self> {
         text.lines().find_map(|line| {
             let words: Vec<&str> = line
@@ -86,7 +86,7 @@ impl Stamp {
     }
 }
 
-/// Why the inventory may not set this directive, with what to use instead; `None` where it may.
+/// Why the inventory may not set this directive, and what to use instead; `None`: it may.
 pub fn owned(name: &str) -> Option<&'static str> {
     match canonical(name).as_str() {
         "port" => Some("use `port` of the [[node]]"),
@@ -141,7 +141,8 @@ pub fn settable(name: &str) -> bool {
         "unixsocketperm",
         "user",
     ];
-    // Those of TLS belong together, and are set one by one: half of them may be refused.
+    // TLS directives belong together, and `CONFIG SET` sets them one by one: half of them may be
+    // refused.
     !FIXED.contains(&name) && !name.starts_with("tls-")
 }
 
@@ -313,7 +314,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 /// The `bind` line: only what every server of the source understands. `-address` and `*` came with
 /// 6.2; without any line all versions listen everywhere.
 pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
-    let modern = matches!(inventory.server.source, ServerSource::Embedded);
+    let modern = inventory.server.source.is_embedded();
     let host = if node.address.host.eq_ignore_ascii_case("localhost") {
         "127.0.0.1"
     } else {
@@ -327,8 +328,8 @@ pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
     if !ip.is_loopback() && !ip.is_unspecified() {
         all.push(loopback.to_owned());
     }
-    // An announced address may be another machine's (address translation): listen on it only where
-    // it is here.
+    // An announced address may belong to another machine (address translation). The server listens
+    // on it only if it is local.
     if let Some(announced) = node
         .announce
         .as_ref()

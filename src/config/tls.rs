@@ -10,7 +10,7 @@ use crate::inventory::NodeSpec;
 pub const CERT: &str = "tls.crt";
 /// Its private key.
 pub const KEY: &str = "tls.key";
-/// Those whose certificates it takes.
+/// The authorities whose certificates it accepts.
 pub const CA: &str = "tls-ca.crt";
 
 /// The port, with TLS or without.
@@ -26,7 +26,7 @@ pub(super) fn ports(node: &NodeSpec) -> Section {
 /// Its certificates, and that it replicates over TLS.
 pub(super) fn files(node: &NodeSpec, paths: &Paths) -> Option<Section> {
     let tls = node.tls.as_ref()?;
-    // Who has no certificate could not look at it any more.
+    // Without its own certificate, replctl could not connect any more.
     let clients = if tls.own.is_some() { "yes" } else { "no" };
     let mut lines = Vec::new();
     if brings_pair(node) {
@@ -44,13 +44,13 @@ pub(super) fn files(node: &NodeSpec, paths: &Paths) -> Option<Section> {
     ))
 }
 
-/// Whether the inventory leaves it to replctl to bring certificate and key: its own directives may
-/// name files that are there.
+/// Whether replctl brings certificate and key: the inventory's own directives may name files that
+/// exist on the host.
 pub fn brings_pair(node: &NodeSpec) -> bool {
     !node.config.contains_key("tls-cert-file")
 }
 
-/// The same of the authorities.
+/// The same for the authorities.
 pub fn brings_ca(node: &NodeSpec) -> bool {
     let named = ["tls-ca-cert-file", "tls-ca-cert-dir"];
     !named.iter().any(|name| node.config.contains_key(*name))

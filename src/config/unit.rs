@@ -1,12 +1,12 @@
 //! The systemd unit of one node, and the line that starts a node at boot where there is no systemd.
 //!
-//! Never a role on the command line: `--replicaof` there would win over the configuration file at
+//! The command line never has a role: `--replicaof` there would win over the configuration file at
 //! every restart and undo a promotion.
 
 use super::Paths;
 use crate::inventory::{Inventory, NodeSpec};
 
-/// How the text of each unit of replctl's begins.
+/// The first words of each unit of replctl's.
 const OWN: &str = "# Written by replctl ";
 
 /// Whether replctl wrote a unit of that text.
@@ -16,11 +16,10 @@ pub fn written(text: &str) -> bool {
 
 /// The unit file.
 ///
-/// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. Never
-/// `Restart=`: what a crashed primary has on its disk is older than what its replicas have in
-/// memory, and a primary that comes back within seconds makes them all take its older (or empty)
-/// data before anybody can promote one of them. At boot it does start: there the operator has had
-/// the time, and a fence in its file holds.
+/// `Type=simple`, because older systemd knows no `exec` and the static server has no notify. Never
+/// `Restart=`: the disk of a crashed primary is older than its replicas' memory. If it came back
+/// within seconds, all replicas would copy its older (or empty) data before anybody can promote one
+/// of them. At boot it does start: until then the operator had time, and a fence in its file holds.
 pub fn unit(paths: &Paths, inventory: &Inventory, node: &NodeSpec) -> String {
     format!(
         "\

@@ -4,7 +4,7 @@ use crate::engine::{Operation, Plan};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 
-/// Asks whether to carry the plan out; what may be lost is in the question.
+/// Asks whether to carry out the plan. The question names what may be lost.
 pub async fn confirm(plan: &Plan) -> Result<()> {
     if !output::can_ask() {
         return Err(Problem::new(

@@ -5,7 +5,7 @@ use crate::topology::NodeName;
 use crate::world::World;
 use std::path::{Path, PathBuf};
 
-/// The dated folder of the backup of a node; without a node, what its name begins with.
+/// The dated folder for a node's backup. Without a node: the beginning of the folder's name.
 ///
 /// # Errors
 /// The folder that is given cannot be a path, or is no text.

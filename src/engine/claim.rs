@@ -1,10 +1,10 @@
-//! The claim that keeps operators on other machines away: on the servers, and on the hosts that are
-//! worked on, which may have no server yet. It is tried again for a while, because two that begin
-//! at the same moment both step back.
+//! The claim keeps operators on other machines away. It is on the servers, and on the hosts that
+//! are worked on, because those may have no server yet. It is tried again for a while: two
+//! operators who begin at the same moment both step back.
 
 use super::operate::{Asked, who};
 use crate::actions::Action;
-use crate::engine::{Operation, Plan, Sentinels};
+use crate::engine::Plan;
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 use crate::topology::NodeName;
@@ -16,12 +16,13 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a claim is tried for. A hand-over takes less; who works for longer is named at once,
-/// then.
+/// How long a claim is tried. A hand-over takes less time. After that, the error names the operator
+/// who still works.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How long an earlier run from here must have said nothing, seconds.
+/// How long an earlier run from this machine must have been silent, seconds.
 const SILENT: u64 = 3;
-/// Between two attempts, ms: at random, so that two who meet do not meet again and again.
+/// The pause between two attempts, ms. It is random, so that two operators do not meet again and
+/// again.
 const BETWEEN_MS: (u64, u64) = (200, 1_000);
 
 /// A claim that is held, on servers and hosts. It ends with this value.
@@ -30,11 +31,11 @@ pub struct Held {
     _hosts: Locks,
 }
 
-/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing
-/// was touched then. `again`: how the command is given once more.
+/// Claims the deployment and these hosts for `operation`, or names the holder of one of them. In
+/// that case, nothing was changed. `again`: the command line for another try.
 ///
-/// A claim of an earlier run from here is ended: whoever has the lock of this machine knows that
-/// its process is dead. A network that was cut has kept its end from the server then.
+/// A claim of an earlier run from this machine is ended. This run has the lock of this machine, so
+/// the earlier process is dead. The server did not notice its end because the network was cut.
 pub async fn claim(
     world: &World,
     asked: &Asked,
@@ -44,8 +45,8 @@ pub async fn claim(
     let begun = Instant::now();
     let dead = world.store.earlier_claims();
     let me = who();
-    // A living one says something each second: of two machines with one name and one home, the lock
-    // may keep neither away.
+    // A live claim sends something each second, and only a silent one is ended: the lock may not
+    // separate two machines with one name and one home.
     let from_here =
         |claim: &Claim, silent| silent >= SILENT && claim.who == me && dead.contains(&claim.token);
     let of_others = Mutex::new(BTreeSet::new());
@@ -91,8 +92,8 @@ pub async fn claim(
     }
 }
 
-/// Says that the command of another operator was ended, which was seen: whatever becomes of ours,
-/// that is a change.
+/// Reports that the command of another operator was ended. This is a change, whatever happens to
+/// our command.
 fn taken_over(claim: &Claim) {
     output::changed();
     output::warning(&Problem::new(format!(
@@ -129,7 +130,7 @@ async fn attempt(
     for (node, why) in open {
         let (node, why) = (output::escape(&node.0), output::escape(&why));
         output::warning(&Problem::new(format!(
-            "the host of `{node}` cannot be held, so another operator who sets it up at the same time is not seen: {why}"
+            "the host of `{node}` cannot be locked, so replctl does not see another operator who sets it up at the same time: {why}"
         )));
     }
     Ok(Held {
@@ -138,38 +139,7 @@ async fn attempt(
     })
 }
 
-/// The nodes whose hosts an operation works on beside their servers.
-pub fn hosts_of(world: &World, operation: &Operation) -> Vec<NodeName> {
-    match operation {
-        Operation::Setup(setup) if setup.nodes.is_empty() => {
-            let nodes = world.inventory.nodes.iter();
-            nodes.map(|n| n.name.clone()).collect()
-        }
-        Operation::Setup(setup) => setup.nodes.clone(),
-        Operation::Add(add) => vec![add.node.clone()],
-        Operation::Remove(remove) if remove.leave_running => Vec::new(),
-        Operation::Remove(remove) => vec![remove.node.clone()],
-        Operation::Adopt(adopt) if adopt.nodes.is_empty() => {
-            let nodes = world.inventory.nodes.iter();
-            nodes.map(|n| n.name.clone()).collect()
-        }
-        Operation::Adopt(adopt) => adopt.nodes.clone(),
-        Operation::Sentinels(Sentinels::Setup | Sentinels::Remove { .. }) => {
-            let settings = world.inventory.sentinel.iter();
-            let nodes = settings.flat_map(|s| s.nodes.iter());
-            nodes.map(|n| n.name.clone()).collect()
-        }
-        Operation::Sentinels(Sentinels::Forget { .. })
-        | Operation::Promote(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_) => Vec::new(),
-    }
-}
-
-/// The same for a plan that is taken up again.
+/// The nodes whose hosts a plan that is taken up again works on.
 pub fn hosts_in(plan: &Plan) -> Vec<NodeName> {
     let on_host = plan.steps().filter(|s| matches!(s.action, Action::Host(_)));
     let mut nodes: Vec<NodeName> = on_host.map(|s| s.node.clone()).collect();

@@ -7,7 +7,7 @@ use crate::output;
 use crate::world::World;
 use std::collections::BTreeMap;
 
-/// What stopped half-way. What runs at this moment has not.
+/// The operations that stopped half-way, without the one that runs now.
 pub fn unfinished(world: &World) -> Vec<Unfinished> {
     let holder = world.store.holder();
     let open = world.store.open_operations(holder.as_deref());

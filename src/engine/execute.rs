@@ -81,11 +81,12 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         self.go(&Progress::default()).await
     }
 
-    /// Goes on where a run was cut short. `now` is what is seen now.
+    /// Resumes a run that was cut short. `now`: the topology as it is now.
     ///
-    /// An atomic stage that can still be undone is undone and starts over, with the waits before
-    /// it, because what they proved no longer holds; past its irreversible step, the interrupted
-    /// step is next. In the other stages every step that was not seen to be done is done again.
+    /// An atomic stage that can still be undone is undone and starts over. The waits before it
+    /// start over, too, because their proof no longer holds. Past its irreversible step, the
+    /// interrupted step is next. In other stages, every step that was not seen to be done is done
+    /// again.
     pub async fn resume(&self, progress: &Progress, now: &Topology) -> Executed {
         let mut progress = progress.clone();
         if let Some((index, stage)) = self.interrupted(&progress)
@@ -103,7 +104,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         self.go(&progress).await
     }
 
-    /// A stage with the waits right before it: undoing it may have cut the links they have seen.
+    /// A stage with the waits right before it: its undo may have cut the links that the waits saw.
     fn begins_with(&self, index: usize) -> RangeInclusive<usize> {
         let before = self.plan.stages.iter().take(index).rev();
         let waits = before.take_while(|stage| stage.mode == Mode::Gate).count();
@@ -125,7 +126,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         passed.with(self.end(outcome))
     }
 
-    /// Runs what is open. Gives how that ended.
+    /// Runs the open steps. Returns the outcome.
     async fn go_on(&self, progress: &Progress, passed: &PassedSoFar) -> Outcome {
         let mut incomplete = Vec::new();
         for (index, stage) in self.plan.stages.iter().enumerate() {
@@ -182,7 +183,8 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         outcome
     }
 
-    /// Runs the nodes of a stage side by side; the failures, each put back where the mode says so.
+    /// Runs the nodes of a stage side by side. Returns the failures; the mode decides whether each
+    /// is put back.
     async fn side_by_side(
         &self,
         stage: &Stage,
@@ -239,9 +241,9 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
                     failure: Failure::none(why),
                 };
             }
-            // On disk before the first step of a stage is sent; inside a fence the time of an fsync
-            // would be time without writes, and what those lines add can be found by looking at the
-            // servers' roles.
+            // The line of a stage's first step is on disk before that step is sent. Later lines
+            // wait for no fsync: inside a fence, writers would wait for it. The servers' roles show
+            // what those lines add.
             if let Err(e) = self.journal.record(&Entry::Started { at: *at }, n == 0) {
                 let failure = Failure::none(format!("the journal cannot be written: {e}"));
                 self.watch.failed(step, &failure.why);
@@ -279,7 +281,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         Went::Through
     }
 
-    /// Why the run is to stop, if all that was begun can be put back or stands by itself.
+    /// Why the run must stop, if everything begun can be put back or can stay as it is.
     fn stops_before(&self, at: At) -> Option<String> {
         let wanted = self.interrupted.load(Ordering::Relaxed);
         let why = if wanted {

@@ -1,5 +1,5 @@
-//! The operator's hooks where a run is not alone with its plan: what is run when it failed, what is
-//! said of one that failed, and how that is made up for.
+//! The operator's hooks outside the plan: the hook after a failed run, the warning about a hook
+//! that failed, and the second run of such a hook.
 
 use super::operate::{self, Asked, Finished};
 use crate::actions::Action;
@@ -16,8 +16,8 @@ use crate::topology::Node;
 use crate::world::World;
 use std::time::Instant;
 
-/// Runs `on_failure` where the run has ended without having reached its goal. It changes nothing
-/// about how that ended.
+/// Runs `on_failure` if the run ended without reaching its goal. The hook does not change the
+/// outcome.
 pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
     let failed = match finished.outcome {
         Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => true,
@@ -31,7 +31,8 @@ pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
     let Some(stage) = stage.filter(|_| failed) else {
         return;
     };
-    // Whoever has it now has begun after this operation had ended; the hook is run all the same.
+    // Another holder of the lock began after this operation ended. So the hook runs with or without
+    // the lock.
     let _lock = world.store.lock(&operate::who()).ok();
     let screen = Screen::new(
         verbose,
@@ -57,8 +58,8 @@ pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
     screen.finish();
 }
 
-/// Warns of a hook that failed after the promotion, which stands all the same. Says how the command
-/// ends then: there is something left to do.
+/// Warns of a hook that failed after the promotion. The promotion stays. Returns the exit code for
+/// "something is left to do".
 pub fn warned(finished: &Finished) -> Exit {
     let Outcome::Incomplete { failed } = &finished.outcome else {
         return Exit::Done;
@@ -87,7 +88,7 @@ pub fn warned(finished: &Finished) -> Exit {
     exit
 }
 
-/// Leaves the hooks of an operation out: as if those that are still to come had been run.
+/// Leaves out the hooks of an operation: those that have not run yet count as done.
 pub fn leave_out(record: &mut Record) {
     let mut names: Vec<&str> = Vec::new();
     for ((stage, step), hook) in hooks::of(&record.plan) {
@@ -102,7 +103,7 @@ pub fn leave_out(record: &mut Record) {
     record.plan.stages.retain(|s| s.mode != Mode::OnFailure);
 }
 
-/// Runs the hook again that failed after a promotion of which all else is done.
+/// Runs the failed hook of a promotion again, if all other steps are done.
 pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Result<Exit> {
     let Operation::Promote(promote) = record.plan.operation.clone() else {
         return Ok(Exit::Done);
@@ -110,7 +111,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
     let now = world.observe_servers().await;
     if !now.all().get(&promote.node).is_some_and(Node::is_primary) {
         return Err(Problem::new(format!(
-            "`{}` is not the primary any more: its hook has nothing to tell",
+            "`{}` is not the primary any more: its hook has nothing to report",
             promote.node
         ))
         .hint("replctl status")
@@ -141,7 +142,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
         let text = format!("The hook after_promote of {id} has run.");
         operate::told(&finished, Some(&text));
         if !others.is_empty() {
-            // What the hook makes up for is the hook: the rest is as it was.
+            // The second run repairs only the hook: the other failures stay.
             let outcome = Outcome::Incomplete { failed: others };
             let entry = Entry::Ended {
                 outcome: outcome.clone(),

@@ -1,5 +1,5 @@
-//! What an operation that was cut short has left at Sentinels: noted for `status`, and put back
-//! where the operation is abandoned.
+//! The periods that an interrupted operation has left at Sentinels. `status` shows them. They are
+//! put back when the operation is abandoned.
 
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
@@ -14,7 +14,7 @@ use crate::topology::sentinel::Watch;
 use crate::world::World;
 use std::collections::BTreeMap;
 
-/// What puts back at Sentinels what that operation may have left there; nothing where its journal
+/// The action that puts back what the operation may have left at Sentinels; `None` if its journal
 /// cannot be read.
 pub fn of(story: &Story) -> Option<(NodeName, SentinelAction)> {
     let plan = story.plan.as_ref().filter(|_| story.damage.is_none())?;
@@ -23,7 +23,7 @@ pub fn of(story: &Story) -> Option<(NodeName, SentinelAction)> {
     Some((node.clone(), back.clone()))
 }
 
-/// Takes what unfinished operations have noted into what Sentinels say.
+/// Adds the notes of unfinished operations to what Sentinels say.
 pub fn note(world: &World, watch: &mut Watch) {
     let mut noted = BTreeMap::new();
     for story in world.store.open_operations(None) {
@@ -34,8 +34,7 @@ pub fn note(world: &World, watch: &mut Watch) {
     watch.note_periods(&noted);
 }
 
-/// Puts it back, and says what was seen. What could not be put back is told with the command that
-/// does it.
+/// Puts it back, and reports what was seen. If that fails, the report has the command that does it.
 pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, SentinelAction)) {
     match world.act(&node, &Action::Sentinel(back)).await {
         Ok(seen) => {
@@ -48,7 +47,7 @@ pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, Sentinel
         }
         Err(failure) => {
             let what = format!(
-                "what `{}` has set at Sentinels is not seen to be put back",
+                "it is not certain that what `{}` has set at Sentinels was put back",
                 output::escape(id)
             );
             output::perhaps_changed();
@@ -57,8 +56,8 @@ pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, Sentinel
     }
 }
 
-/// The same for all that is unfinished, if that is abandoned: before the look that counts, because
-/// the plan depends on how often Sentinels look.
+/// The same for all unfinished operations, if they are abandoned. It runs before the look that
+/// counts, because the plan depends on the Sentinels' period.
 pub async fn put_all_back(world: &World, abandoned: bool) {
     if !abandoned {
         return;

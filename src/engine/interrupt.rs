@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 /// How long the last words may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Listens from its making to its drop.
+/// Listens from its creation until it is dropped.
 pub struct Interrupt {
     /// Set when the operator wants to stop.
     pub flag: Arc<AtomicBool>,
@@ -47,7 +47,7 @@ impl Interrupt {
 }
 
 /// The first signal stops before the next step that can still be put back; a second Ctrl-C ends the
-/// process. A session that ends (SIGHUP) stops nothing: the operation ends as if nobody watched.
+/// process. The end of a session (SIGHUP) stops nothing: the operation goes on without an observer.
 async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
     let [mut term, mut hang_up] = ends;
     loop {
@@ -57,7 +57,7 @@ async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
             _ = hang_up.recv() => continue,
         };
         if !flag.swap(true, Ordering::Relaxed) {
-            // Somebody typed it and waits for what it does: `--quiet` does not hide that.
+            // The operator typed it and waits for an answer: `--quiet` does not hide the answer.
             output::before_question(
                 "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
             );
@@ -69,7 +69,7 @@ async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
     }
 }
 
-/// What is said before the process ends at once: what became of the step that was under way is not
+/// Prints the last message before the process ends at once: the result of the current step is not
 /// known.
 fn last_words() {
     output::before_question("interrupted; to go on: replctl resume");
@@ -80,7 +80,7 @@ fn last_words() {
             .exit(Exit::Interrupted),
     );
     output::flush(Some(LAST_WORDS));
-    // A reader that takes nothing must not keep the process from ending.
+    // A reader that does not read must not stop the process from ending.
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         output::form::finish();

@@ -10,7 +10,7 @@ use crate::inventory::edit::{self, Edit, Kind};
 use crate::world::inventory;
 use std::path::Path;
 
-/// The text of the inventory of a world, if that is what the world was made from.
+/// The text of the inventory, if it is still the text that the world was made from.
 ///
 /// # Errors
 /// Somebody has changed it since.

@@ -1,5 +1,5 @@
 //! The journal: one JSON line before and after each step of an operation, so that a run that died
-//! can be gone on with.
+//! can be resumed.
 //!
 //! It never holds a secret: plans carry placeholders, and servers' replies are cut to what was
 //! asked for.
@@ -20,9 +20,9 @@ pub mod steps;
 pub mod store;
 pub mod story;
 
-/// Why an operation was put back that the operator rolled back.
+/// The recorded reason if the operator rolled an operation back.
 pub const BY_HAND: &str = "the operator asked for it";
-/// Why an operation was put back that the operator stopped by Ctrl-C.
+/// The recorded reason if an operation was put back after Ctrl-C.
 pub const INTERRUPTED: &str = "interrupted";
 
 /// The place of a step in its plan.
@@ -42,11 +42,11 @@ pub enum Entry {
     Planned {
         /// Version of this format.
         format: u32,
-        /// Its place in the order of all operations on this deployment from this machine, whatever
-        /// the clock says; journals had none at first.
+        /// Its place in the order of all operations on this deployment from this machine,
+        /// independent of the clock. The first journals had none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sequence: Option<u64>,
-        /// The operations that it left behind unfinished: they cannot be gone on with any more.
+        /// The unfinished operations that it left behind: they can no longer be resumed.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         overtakes: Vec<String>,
         /// The deployment's name.
@@ -69,8 +69,8 @@ pub enum Entry {
         /// What.
         snapshot: Snapshot,
     },
-    /// The connection over which a promotion will be sent, so that a doubt about it can be resolved
-    /// by killing it.
+    /// The connection over which a promotion will be sent. Killing this connection resolves a doubt
+    /// about the promotion.
     Connection {
         /// The node.
         node: NodeName,
@@ -129,7 +129,7 @@ pub enum Entry {
         hook: HookPoint,
         /// Its exit status; `None` where a signal ended it.
         exit: Option<i32>,
-        /// The signal that ended it, where that was not replctl's.
+        /// The signal that ended it, if replctl did not send it.
         signal: Option<i32>,
         /// It took too long and was ended.
         timed_out: bool,
@@ -172,14 +172,14 @@ pub struct Seen {
     /// From the beginning of the step until the last Sentinel named the new primary, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_ms: Option<u64>,
-    /// A role that was written was read back as the next start reads it; `false`: written, and what
-    /// a restart reads was not seen.
+    /// The written role was read back as the next start reads it; `false`: the role was written,
+    /// but not read back in this way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_back: Option<bool>,
     /// The clients of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<Box<Census>>,
-    /// What of it the operator has to know in any case; it stands in [`Self::text`] as well.
+    /// What the operator has to know in any case. [`Self::text`] has it, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -295,8 +295,8 @@ pub struct Progress {
 }
 
 impl Entry {
-    /// Whether it tells how something ended that was begun, failed or was put back. For such lines
-    /// room is kept where a disk is full.
+    /// Whether it records a failure, an undo, or the end of a run. The journal keeps disk space for
+    /// such lines.
     pub fn tells_an_end(&self) -> bool {
         match self {
             Self::Failed { .. }
@@ -351,12 +351,12 @@ impl Progress {
     }
 }
 
-/// Whoever holds the lock, in the lock's own words.
+/// The holder of the lock, in the lock's own words.
 pub fn holder(who: &str, process: u32) -> String {
     format!("{who}, process {process}")
 }
 
-/// A primary that was replaced without being told.
+/// A pending demotion: a primary that was replaced and does not follow its successor yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Debt {
     /// The node.

@@ -1,12 +1,11 @@
 //! The machinery that all operations share: what an operation is, its plan, and how that is asked
 //! for, claimed, executed, journalled, resumed and put back.
 //!
-//! It knows no operation but by its data.
+//! It knows operations only by their data.
 
 pub mod ask;
 pub mod backup_folder;
 pub mod claim;
-pub mod command_line;
 pub mod context;
 pub mod execute;
 pub mod hooks;
@@ -29,10 +28,7 @@ pub mod run_through;
 pub mod undoing;
 pub mod warning;
 
-pub use operation::{
-    Accept, Add, Adopt, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay,
-    Sentinels, Setup,
-};
+pub use operation::*;
 pub use plan::{Mode, Plan, Stage, Step, Undo};
 pub use refusal::{Ground, Refusal};
 pub use warning::Warning;

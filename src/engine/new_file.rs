@@ -1,4 +1,4 @@
-//! Writes what an operator wants in a file: a new one, that nobody else can read.
+//! Writes an operator's output into a new file, which no other user can read.
 
 use crate::error::{Exit, Problem, Result};
 use std::fs::OpenOptions;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// A piece, or why there is none.
 type Piece = std::result::Result<Vec<u8>, String>;
 
-/// Writes it, of pieces; gives how many bytes it has.
+/// Writes the file from pieces. Returns its length, bytes.
 ///
 /// # Errors
 /// The file is there already, or cannot be written.
@@ -39,7 +39,7 @@ fn create(path: &Path, pieces: impl Iterator<Item = Piece>) -> std::io::Result<u
         Ok(bytes)
     };
     write().inspect_err(|_| {
-        // It was not there before, and half of it helps nobody.
+        // The file did not exist before, and half of it is of no use.
         let _ = std::fs::remove_file(path);
     })
 }

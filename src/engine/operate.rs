@@ -48,7 +48,7 @@ pub struct Asked {
     pub take_over: bool,
     /// Leave what is unfinished as it is.
     pub abandon: bool,
-    /// It follows an operation that was asked for: programs are not told of its plan.
+    /// It follows a requested operation: its plan is not reported to programs.
     pub follows: bool,
 }
 
@@ -66,7 +66,7 @@ impl Asked {
         }
     }
 
-    /// The same with what is done about other operators.
+    /// The same with the options about other operators.
     pub fn with(self, others: cli::Others) -> Self {
         Self {
             take_over: others.take_over,
@@ -95,12 +95,12 @@ pub struct Finished {
     pub put_back_before: bool,
     /// What the nodes were when it had ended; `None`: not seen.
     pub after: Option<Snapshot>,
-    /// What a look at the hosts that were put back has found there.
+    /// What a look at the restored hosts has found there.
     pub left: BTreeMap<NodeName, Left>,
 }
 
 impl Finished {
-    /// Whether its goal was reached, be it that some nodes need more work.
+    /// Whether its goal was reached, even if some nodes need more work.
     pub fn reached(&self) -> bool {
         matches!(
             self.outcome,
@@ -153,7 +153,7 @@ pub async fn carry_out(
         Some(lock)
     };
     let line = operation.line();
-    let hosts = claim::hosts_of(world, operation);
+    let hosts = operation.properties().hosts(&world.inventory);
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
@@ -181,7 +181,7 @@ pub async fn carry_out(
         }
         output::before_question(&plan_text::text(&plan));
         crate::engine::ask::confirm(&plan).await?;
-        // The world may have moved while the question stood there.
+        // The servers may have changed while the question waited.
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
         info_period::put_all_back(world, asked.abandon).await;
         let again = pending_demotions::added(world, planner().await?);
@@ -190,10 +190,10 @@ pub async fn carry_out(
         }
         output::before_question("What is seen has changed since. The plan is now:");
         plan = again;
-        // Nobody waits for a claim while a question stands here.
+        // The claim is not held while the question waits: other operators would wait for it.
         drop(claimed.take());
     }
-    // First of all: a signal that comes once there is a journal must end in it.
+    // First of all: if a signal comes after the journal exists, the journal must record the end.
     let interrupt = Interrupt::listen()?;
     let (id, journal) = world.store.begin(&plan, &who(), token())?;
     let with = (&journal, &interrupt);
@@ -202,7 +202,7 @@ pub async fn carry_out(
     Ok(Done::Ran(Box::new(finished)))
 }
 
-/// Goes on with, or puts back, an operation that stopped half-way.
+/// Resumes or rolls back an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
     let hosts = claim::hosts_in(&record.plan);
     let line = record.plan.operation.line();

@@ -1,5 +1,9 @@
 //! What an operator asked for, as data: it stands in the plan and in the journal. Pure.
 
+mod properties;
+
+pub use properties::{Changes, Properties, Successor};
+
 use crate::actions::rescue::Source;
 use crate::plan::{difference, forecast};
 use crate::topology::{Address, NodeName};
@@ -9,42 +13,61 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
-    /// Bare hosts to a running, verified deployment.
+    /// Make bare hosts a running, verified deployment.
     Setup(Setup),
-    /// Another primary.
+    /// Make another node the primary.
     Promote(Promote),
-    /// Another upstream for a replica.
+    /// Give a replica another upstream.
     Move(Move),
-    /// A replica that is to stand alone.
+    /// Detach a replica.
     Detach(Detach),
-    /// The Sentinels themselves.
+    /// Change the Sentinels themselves.
     Sentinels(Sentinels),
-    /// An old primary that returns under the present one.
+    /// Make an old primary a replica of the present primary.
     Rejoin(Rejoin),
-    /// One primary again, where there are several or an emptied one.
+    /// Make one node the only primary, where there are several or an emptied one.
     Repair(Repair),
-    /// What only an old primary has, done again on the present one.
+    /// Replay on the present primary what only an old primary has.
     Replay(Replay),
-    /// A new node.
+    /// Add a new node.
     Add(Add),
-    /// A node that leaves for good.
+    /// Remove a node.
     Remove(Remove),
     /// Nodes that replctl did not make, and makes its own.
     Adopt(Adopt),
+}
+
+impl Operation {
+    /// What answers for it.
+    pub fn properties(&self) -> &dyn Properties {
+        match self {
+            Self::Setup(setup) => setup,
+            Self::Promote(promote) => promote,
+            Self::Move(moved) => moved,
+            Self::Detach(detach) => detach,
+            Self::Sentinels(sentinels) => sentinels,
+            Self::Rejoin(rejoin) => rejoin,
+            Self::Repair(repair) => repair,
+            Self::Replay(replay) => replay,
+            Self::Add(add) => add,
+            Self::Remove(remove) => remove,
+            Self::Adopt(adopt) => adopt,
+        }
+    }
 }
 
 /// `replctl sentinel`, where it changes something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sentinels {
-    /// Those the inventory names, running and watching.
+    /// Make the Sentinels of the inventory run and watch.
     Setup,
-    /// Those the inventory names, gone.
+    /// Remove the Sentinels of the inventory.
     Remove {
         /// Their files too.
         purge: bool,
     },
-    /// What left for good, forgotten by those that watch.
+    /// Make the watching Sentinels forget what is permanently gone.
     Forget {
         /// Names and addresses, as they were typed.
         what: Vec<String>,
@@ -90,7 +113,7 @@ pub struct Add {
     pub node: NodeName,
     /// Where it listens.
     pub address: Address,
-    /// Whom it is to follow; `None`: the primary there is.
+    /// The node that it will follow; `None`: the present primary.
     pub replicaof: Option<NodeName>,
     /// Where the others and the clients reach it, where that differs.
     pub announce: Option<String>,
@@ -109,7 +132,7 @@ pub struct Remove {
     pub node: NodeName,
     /// Its files too.
     pub purge: bool,
-    /// Its server goes on; only the inventory has it no more.
+    /// Its server goes on; only the inventory entry is removed.
     pub leave_running: bool,
 }
 
@@ -158,12 +181,29 @@ pub enum Accept {
     Difference(difference::Difference),
     /// `--ignore NAME`: one reason for which a role does not outlive a restart.
     Unkept(forecast::Unkept),
-    /// `--ignore permissions`: commands that the user may not run and that can be done without.
+    /// `--ignore permissions`: commands that the user may not run and that the operation does not
+    /// need.
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,
     /// `--ignore pause`: a primary that is away while it is restarted.
     Pause,
+}
+
+impl Accept {
+    /// The option that says so.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::DataLoss => "--allow-data-loss",
+            Self::SplitBrain => "--accept-split-brain",
+            Self::Drift => "--ignore drift",
+            Self::Difference(difference) => difference.option(),
+            Self::Unkept(unkept) => unkept.option(),
+            Self::Permissions => "--ignore permissions",
+            Self::WithoutSentinel => "--without-sentinel",
+            Self::Pause => "--ignore pause",
+        }
+    }
 }
 
 /// `replctl repair`.
@@ -178,17 +218,6 @@ pub struct Repair {
     pub discard_data: Vec<NodeName>,
 }
 
-impl Repair {
-    /// What was typed behind `replctl`, without the folder.
-    pub fn line(&self) -> String {
-        let mut line = format!("repair --keep {}", self.keep);
-        for node in &self.discard_data {
-            line = format!("{line} --discard-data {node}");
-        }
-        line
-    }
-}
-
 /// `replctl lost NODE --replay`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
@@ -200,19 +229,4 @@ pub struct Replay {
     pub source: Source,
     /// What is in conflict, too.
     pub conflicts: bool,
-}
-
-impl Replay {
-    /// What was typed behind `replctl`.
-    pub fn line(&self) -> String {
-        let mut line = format!("lost {} --replay", self.node);
-        if let Source::Backup { folder } = &self.source {
-            let folder = shlex::try_quote(folder).unwrap_or_default();
-            line = format!("{line} --backup {folder}");
-        }
-        if self.conflicts {
-            line.push_str(" --with-conflicts");
-        }
-        line
-    }
 }

@@ -3,10 +3,10 @@
 use crate::error::{Exit, Problem, Result};
 use crate::output;
 
-/// What stands for the newest operation.
+/// The word for the newest operation.
 pub const LAST: &str = "last";
 
-/// The operation that is meant: `last`, its id, or as much of it as no other has. `ids`: newest
+/// Finds the operation by `last`, by its id, or by a beginning that no other id has. `ids`: newest
 /// first.
 pub fn find<'a>(ids: &'a [String], wanted: &str, deployment: &str) -> Result<&'a str> {
     let usage = |what: String| Problem::new(what).hint("replctl history").exit(Exit::Usage);

@@ -26,14 +26,14 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
     plan
 }
 
-/// What was seen last, without the nodes that stand alone on purpose.
+/// The topology that was seen last, without nodes that were detached on purpose.
 fn deployment(world: &World) -> Option<Topology> {
     let seen = world.last_seen.get()?;
     Some(seen.deployment().into_owned())
 }
 
-/// Forgets the pending demotions, and the notes of detachment, of nodes that are seen as replicas
-/// of the deployment again; and those of a primary that the one which replaced it follows by now.
+/// Removes the pending demotions and the notes of detachment of two kinds of nodes: replicas that
+/// belong to the deployment again, and an old primary whose successor follows it by now.
 pub fn close(world: &World, topology: &Topology) {
     let pending = world.store.debts();
     let pending: HashMap<&NodeName, _> = pending.iter().rev().map(|d| (&d.node, d)).collect();
@@ -59,8 +59,8 @@ fn leads_to_a_primary(node: &Node, topology: &Topology) -> bool {
     node.upstream().is_some() && topology.top_of(node).is_some_and(Node::is_primary)
 }
 
-/// Demotes old primaries in their files, where that can be done now; after an operation that was
-/// planned before it could.
+/// Demotes old primaries in their files, if that is possible now. It runs after an operation whose
+/// plan was made before it was possible.
 pub async fn demote_pending(world: &World, asked: &Asked) -> Result<()> {
     if operate::nothing_comes_first(world).is_err() {
         return Ok(());

@@ -1,6 +1,5 @@
-//! The last look at a plan before it is shown: whether everything it needs is allowed on the
-//! servers, their hosts know the names in it, and the
-//! roles it writes outlive a restart.
+//! The last look at a plan before it is shown: whether the servers allow everything that it needs,
+//! their hosts know its names, and the roles that it writes outlive a restart.
 
 use crate::engine::Plan;
 use crate::error::Result;
@@ -11,8 +10,8 @@ use crate::world::names::ask_hosts;
 use crate::world::persisted::warn_of_files;
 use crate::world::{World, permissions};
 
-/// The plan, with the warnings of what it has to do without. `accepted`: why roles may be lost at a
-/// restart.
+/// Returns the plan, with a warning for each missing right. `accepted`: the accepted reasons why a
+/// restart may lose roles.
 ///
 /// # Errors
 /// Refused, with everything that is missing.

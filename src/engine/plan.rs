@@ -43,10 +43,10 @@ pub enum Mode {
     /// Waits and checks on nodes side by side; a failure of any ends the run, and there is nothing
     /// to put back.
     Gate,
-    /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later
-    /// stages go on.
+    /// Nodes side by side. A failure is reported and nothing is undone; the other nodes and the
+    /// later stages go on.
     KeepGoing,
-    /// Not a part of the way to the goal: done only when the run has ended without reaching it.
+    /// Done only after a run that ended without reaching its goal.
     OnFailure,
 }
 
@@ -69,7 +69,7 @@ pub enum Undo {
     By(Action),
     /// Nothing needs to be put back.
     Nothing,
-    /// It cannot be: past this step there is only forward.
+    /// It cannot be put back: past this step, the run only goes forward.
     Impossible,
 }
 
@@ -119,12 +119,12 @@ impl Plan {
         })
     }
 
-    /// Whether a rollback brings all of it back, from wherever it was: it holds together, and
-    /// nothing in it is past return.
+    /// Whether a rollback from any point puts back the whole plan: it holds together, and none of
+    /// its steps is irreversible.
     pub fn goes_back_whole(&self) -> bool {
         let together = self.stages.iter().any(|s| s.mode == Mode::Atomic);
-        // What a change of passwords does past its return is only begun when all that can be put
-        // back is done.
+        // A change of passwords begins its irreversible steps only after all its reversible steps
+        // are done.
         let passwords = self.changes_passwords();
         together && (passwords || self.steps().all(|s| s.undo != Undo::Impossible))
     }

@@ -16,7 +16,7 @@ pub struct Refusal {
     pub why: String,
     /// A command to paste, or what to change.
     pub hint: String,
-    /// The option that accepts it; its hint names that option.
+    /// The option that accepts it. The hint names this option.
     pub accept: Option<Accept>,
 }
 
@@ -25,7 +25,8 @@ pub struct Refusal {
 pub enum Ground {
     /// No node of that name.
     NoNode,
-    /// A node has not the role that this takes; or there is no primary, or more than one.
+    /// A node does not have the role that the operation needs; or there is no primary, or more than
+    /// one.
     Role,
     /// The replication topology does not allow it.
     Topology,
@@ -35,11 +36,11 @@ pub enum Ground {
     Foreign,
     /// The version of a server.
     Version,
-    /// What replctl does not do, as Redis Cluster.
+    /// What replctl does not do, such as Redis Cluster.
     Unsupported,
     /// A host lacks something, or does not let it be done.
     Host,
-    /// A replica could not log in at the node that it is to follow, or not connect to it.
+    /// A replica could not log in at its new upstream, or could not connect to it.
     Login,
     /// What was done cannot be undone, or something else was done since.
     Undo,
@@ -59,7 +60,7 @@ pub enum Ground {
     Permission,
     /// Sentinels that cannot be asked, do not agree, or are at work.
     Sentinel,
-    /// A node has not got its data, or is in the middle of a failover.
+    /// A node does not have its data yet, or is in the middle of a failover.
     NotReady,
     /// A server or a host does not answer.
     Unreachable,

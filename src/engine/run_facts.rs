@@ -1,4 +1,4 @@
-//! What the steps of a run saw: the executor gives it, reports are made of it.
+//! What the steps of a run saw. The executor provides it, and reports are made from it.
 
 use crate::actions::Action;
 use crate::engine::journal::{At, Outcome, Seen};
@@ -49,8 +49,8 @@ impl<'a> RunFacts<'a> {
         stays && (self.passed.iter().any(now) || self.before.iter().any(earlier))
     }
 
-    /// Whether such a step on that node was done, now or earlier, and is not one of those that were
-    /// put back. Other stages of a run that was put back may stand.
+    /// Whether such a step on that node was done, now or earlier, and was not put back. After a
+    /// rollback, other stages of the run may still stand.
     pub fn did_on(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> bool {
         let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
         let is = |step: &Step| step.node == *node && wanted(&step.action) && !back(step);

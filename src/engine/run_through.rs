@@ -1,4 +1,4 @@
-//! The whole of an operation that has nothing to say between its plan and its report: plan, show,
+//! The whole run of an operation that reports nothing between its plan and its end: plan, show,
 //! ask, do, report, and the exit code.
 
 use super::Operation;
@@ -8,8 +8,8 @@ use crate::error::{Exit, Result};
 use crate::output::ended::nothing;
 use crate::world::World;
 
-/// Carries out `operation` as `planner` plans it. `idle`: what is said where there is nothing to
-/// do; `report` prints what was done.
+/// Carries out `operation` as `planner` plans it. `idle`: the message if there is nothing to do;
+/// `report` prints what was done.
 ///
 /// # Errors
 /// It is refused, or does not reach its goal.

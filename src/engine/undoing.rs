@@ -1,4 +1,4 @@
-//! Whether a plan that undoes an operation still does, after another look.
+//! Checks after another look whether a plan still undoes its operation.
 
 use crate::engine::{Operation, Plan};
 use crate::error::{Error, Exit, Problem, Reason, Result};
@@ -6,11 +6,11 @@ use crate::output;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
 use crate::topology::Topology;
 
-/// Whether a plan that was made to undo an operation still does, now that was looked again; with
-/// what is to be said of that.
+/// Checks after another look that a plan still undoes its operation, and completes the plan for
+/// that.
 ///
 /// # Errors
-/// It does not any more.
+/// The plan no longer undoes it.
 pub fn still(undoes: Option<&Past>, plan: &mut Plan, now: &Topology) -> Result<()> {
     let Some(past) = undoes else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the operator should know before saying yes: data with a code that stays, and the one place
+//! What the operator should know before saying yes: data with a stable code, and the only place
 //! that makes a sentence of it. Pure.
 //!
 //! Each subject has a file with the enum, the codes and the sentences. Nothing reads a sentence.
@@ -37,7 +37,7 @@ pub enum Matter {
     Adopt(adopt::Adopt),
     /// What a change of roles means.
     Change(change::Change),
-    /// What a node differs in from the primary that it replaces, and was accepted.
+    /// An accepted difference between a node and the primary that it replaces.
     Difference(Gap),
     /// Full and partial resyncs.
     Copy(copy::Copy),
@@ -117,7 +117,7 @@ impl Warning {
         }
     }
 
-    /// The nodes that it is about beside, or instead of, the one.
+    /// Further nodes that it is about, beside `node` or instead of it.
     pub fn further_nodes(&self) -> Vec<NodeName> {
         match &self.matter {
             Matter::Copy(it) => it.nodes().to_vec(),
@@ -136,8 +136,8 @@ impl Warning {
         }
     }
 
-    /// Whether its sentence can be said once for several nodes: it has no command for the one node,
-    /// and begins with that node's name.
+    /// Whether one sentence can stand for several nodes: it begins with the node's name and has no
+    /// command for that node.
     fn holds_for_many(&self) -> bool {
         match &self.matter {
             Matter::Adopt(it) => it.holds_for_many(),
@@ -146,7 +146,7 @@ impl Warning {
             Matter::Returning(it) => it.holds_for_many(),
             Matter::Login(it) => it.holds_for_many(),
             Matter::Inventory(it) => it.holds_for_many(),
-            // Then the sentence begins with what the node replicates from.
+            // Here the sentence begins with the node's upstream.
             Matter::Difference(Gap::VersionOrder(pair)) => {
                 !matches!(pair.copy, FullCopy::Refused(Why::FieldTtl(_)))
             }
@@ -186,7 +186,7 @@ pub fn sentences(warnings: &[Warning]) -> Vec<String> {
         .collect()
 }
 
-/// In a journal the sentences stand, as they always have: an older replctl reads them too.
+/// A journal has the sentences, as always, so that an older replctl can read them, too.
 pub mod in_journal {
     use super::{Deserialize, Deserializer, Matter, Serializer, Warning, sentences};
 

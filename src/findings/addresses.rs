@@ -1,5 +1,5 @@
-//! Nodes that have one address with another node, or with a server that is none, and two names of
-//! one server. Pure.
+//! Nodes that share an address with another node or with a stranger, and two names of one server.
+//! Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::Node;
@@ -42,7 +42,7 @@ impl Look<'_> {
         };
         let elsewhere = other.map_or_else(|| "that server".to_owned(), |other| name(&other.name));
         let message = format!(
-            "{claims}, {what}: whoever is sent to {own} may come to {elsewhere}, and a change of roles could make a node follow itself"
+            "{claims}, {what}: a client for {own} may reach {elsewhere}, and a change of roles could make a node follow itself"
         );
         let nodes: Vec<&str> = std::iter::once(clash.node)
             .chain(other)
@@ -54,7 +54,7 @@ impl Look<'_> {
             .with("nodes", nodes)
     }
 
-    /// Either the server says it wrong, or the inventory does.
+    /// Either the server announces the wrong address, or the inventory has the wrong one.
     fn ways_out(&self, clash: &Clash<'_>, other: Option<&Node>) -> String {
         let own = name(&clash.node.name);
         let both = other.map_or_else(
@@ -109,14 +109,14 @@ fn one_server((node, other): (&Node, &Node)) -> Finding {
 
 pub(super) const ADDRESS_CLASH: Explanation = Explanation {
     severities: &[Severity::Problem],
-    meaning: "Two nodes have one address, or a node is announced at an address where another server answers. Whoever is sent to the one may come to the other, and a change of roles could make a node follow itself.",
+    meaning: "Two nodes have one address, or a node is announced at an address where another server answers. A client for one of them may reach the other, and a change of roles could make a node follow itself.",
     cause: "`replica-announce-ip` or `replica-announce-port` was copied from another server, or `address`, `port` or `announce` in the inventory is that of another node.",
     way_out: "Correct the announcement on the server, or the inventory: the hint has both. No command changes anything until one of the two addresses is corrected.",
 };
 
 pub(super) const TWO_NAMES_ONE_SERVER: Explanation = Explanation {
     severities: &[Severity::Problem],
-    meaning: "Two nodes of the inventory are one and the same server process. What is done to the one is done to the other.",
+    meaning: "Two nodes of the inventory are one and the same server process. A change of one of them also changes the other.",
     cause: "Two tables of the inventory name the same server by different addresses, ports or names.",
     way_out: "Correct `address` or `port` of one of them, or take it out of the inventory.",
 };

@@ -1,4 +1,4 @@
-//! Why a link is not up, as far as it can be seen from here. Pure.
+//! Why a link is not up, as far as replctl can see.
 
 use super::names::{Name, misled};
 use super::{Look, Way};
@@ -7,7 +7,7 @@ use crate::topology::tls::cannot_reach;
 use crate::topology::versions::{Said, said};
 use crate::topology::{Link, Node, ReplicaAuth, Server, Upstream};
 
-/// Why it is not.
+/// Why a link is not up.
 pub(super) enum Cause {
     UpstreamGone,
     UpstreamLoads,
@@ -21,8 +21,8 @@ pub(super) enum Cause {
     Tls(String),
 }
 
-/// A link that cannot succeed is tried again and again, and looks like a full resync under way when
-/// it is met in the middle.
+/// The server retries a link that cannot succeed. A look in the middle of a retry sees what looks
+/// like a full resync.
 pub(super) fn hopeless(cause: Option<&Cause>, link: &Upstream) -> bool {
     let nothing_read = link.sync.and_then(|sync| sync.read).unwrap_or(0) == 0;
     match cause {
@@ -59,7 +59,7 @@ impl Cause {
     }
 }
 
-/// The cause, as the rest of a sentence; `logs`: what the servers say of it themselves.
+/// The cause, as the rest of a sentence; `logs`: what the servers' logs say about it.
 pub(super) fn because(
     cause: Option<&Cause>,
     node: &Node,
@@ -72,7 +72,7 @@ pub(super) fn because(
     }
     let told = logs.join("; ");
     match cause {
-        // What can be guessed from here is nothing beside what they say.
+        // The servers' own words are better than any guess.
         None => format!("; {told}"),
         Some(_) => format!("{}; {told}", seen(cause, node, upstream, ends)),
     }
@@ -120,7 +120,7 @@ fn seen(
     }
 }
 
-/// The cause, where there is one to be seen.
+/// The cause, if one is visible.
 pub(super) fn why(
     node: &Node,
     (server, link): (&Server, &Upstream),
@@ -175,7 +175,7 @@ pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<Way>
         Cause::AuthMissing | Cause::AuthWrong => {
             Some(Way::Setup(format!("replctl setup {}", node.name)))
         }
-        // A password that comes or goes is a matter of all nodes.
+        // Adding or removing a password concerns all nodes.
         Cause::AuthUnwanted | Cause::ProtectedMode => Some(Way::Setup("replctl setup".to_owned())),
         Cause::Version(_) => Some(Way::Other(format!(
             "bring {} to the version of {}",
@@ -183,7 +183,7 @@ pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<Way>
             name(&upstream.name)
         ))),
         Cause::Name(_) => Some(Way::Other(super::names::way_on(upstream))),
-        // Its hint needs more than is known here, or nothing but patience.
+        // The hint needs facts that are missing here, or the operator can only wait.
         Cause::UpstreamGone | Cause::UpstreamLoads | Cause::UpstreamUnlinked | Cause::Tls(_) => {
             None
         }
@@ -191,7 +191,7 @@ pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<Way>
 }
 
 impl Look<'_> {
-    /// The server tells the reason nowhere but in its log.
+    /// The server writes the reason only into its log.
     pub(super) fn log(&self, node: &Node, server: &Server) -> Option<String> {
         let log = server
             .config

@@ -1,7 +1,6 @@
-//! The diagnoses there are, by name, and where the explanation of each stands: beside what finds
-//! it. Pure.
+//! All diagnoses, by name. The explanation of each is in the module that finds it. Pure.
 //!
-//! A new one does not compile without an explanation.
+//! A new code does not compile without an explanation.
 
 use super::{
     Severity, addresses, drift, emptied, fed, forecast, full_sync, links, names, pending_demotions,
@@ -9,8 +8,7 @@ use super::{
 };
 use serde::Serialize;
 
-/// The diagnoses there are. Their names are part of the JSON format: they are added to, and not
-/// renamed.
+/// All diagnoses. Their names are part of the JSON format: codes are added, never renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each has an explanation
@@ -82,18 +80,18 @@ pub enum Code {
 /// What `replctl explain` and docs/diagnoses.md say of a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// How bad it can be, the worst first.
+    /// The possible severities, the worst first.
     pub severities: &'static [Severity],
-    /// What is so, and what it leads to.
+    /// The state, and its consequences.
     pub meaning: &'static str,
-    /// How it comes to that.
+    /// The usual causes.
     pub cause: &'static str,
     /// What to do.
     pub way_out: &'static str,
 }
 
 impl Code {
-    /// All of them.
+    /// All codes.
     pub const ALL: &[Self] = &[
         Self::AddressClash,
         Self::AnnouncedElsewhere,
@@ -166,7 +164,7 @@ impl Code {
             .to_owned()
     }
 
-    /// What it means, how it comes to it, and what to do.
+    /// Its meaning, its causes, and what to do.
     #[allow(clippy::too_many_lines)] // one for each code
     pub fn explanation(self) -> Explanation {
         match self {
@@ -241,7 +239,7 @@ mod tests {
     use super::Code;
     use std::collections::BTreeSet;
 
-    /// The variants that the source has.
+    /// The number of variants in the source.
     fn written() -> usize {
         let (_, rest) = include_str!("code.rs")
             .split_once("pub enum Code {")

@@ -1,4 +1,4 @@
-//! Settings that run otherwise than the inventory says: told, and left to the operator. Pure.
+//! Running settings that differ from the inventory: reported, and left to the operator. Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::config::directives::{memory, split};
@@ -16,7 +16,7 @@ impl Look<'_> {
             .iter()
             .filter_map(|(key, args)| {
                 let live = server.config.get(key)?;
-                // A replica that may not be promoted is a warning of its own.
+                // A replica that may not be promoted has its own warning.
                 let told = key == "replica-priority" && live == "0";
                 (!told && !same(key, live, args)).then_some((&**key, &**live, &**args))
             })
@@ -62,8 +62,8 @@ impl Look<'_> {
     }
 }
 
-/// As the server sees it: units, case and blanks do not matter; of flags the order does not; of
-/// limits for classes of clients the inventory may name some.
+/// Compares as the server does: units, case and blanks do not matter, nor does the order of flags.
+/// The inventory may name only some of the limits for client classes.
 pub fn same(key: &str, live: &str, wanted: &[String]) -> bool {
     let plain = |args: &[String]| -> Vec<String> {
         let words = args.iter().map(|arg| {

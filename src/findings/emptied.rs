@@ -1,4 +1,4 @@
-//! A primary that came back with nothing, and nodes that are about to take that over. Pure.
+//! A primary that came back empty, and nodes that are about to copy its empty data set. Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{self, duration, list, name};

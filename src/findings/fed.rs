@@ -1,4 +1,4 @@
-//! Servers that nodes feed and the inventory lacks: no change of roles takes them along. Pure.
+//! Replicas of nodes that the inventory lacks: no promotion repoints them. Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::fed::{Strangers, strangers};

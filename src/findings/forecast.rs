@@ -1,5 +1,5 @@
-//! Which roles outlive a restart: of a node by itself, and of all hosts at once. Told where it is
-//! not what is wanted, or not known. Pure.
+//! Which roles survive a restart of one node, and of all hosts at once. Reported where a role is
+//! not the wanted one, or unknown. Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{list, name};
@@ -18,7 +18,7 @@ impl<'a> Look<'a> {
         found.extend(self.reboot());
     }
 
-    /// The role it has against the one that its next start reads.
+    /// Compares the present role with the one that the next start reads.
     pub(super) fn next_start(&self, node: &Node) -> Option<Finding> {
         let own = name(&node.name);
         let named = |address: &Address| {
@@ -27,9 +27,9 @@ impl<'a> Look<'a> {
         };
         let place = place(node);
         let message = match (node.persisted.as_ref()?, node.upstream()) {
-            // Said once for all such nodes.
+            // One finding covers all such nodes.
             (PersistedRole::Unknown(_), _) => return None,
-            // Whoever repairs these writes the file, too.
+            // The repair of these nodes writes their files, too.
             (_, None) if self.primary().is_none() => return None,
             (_, Some(_))
                 if self.topology.upstream_of(node).is_none()
@@ -71,7 +71,7 @@ impl<'a> Look<'a> {
         )
     }
 
-    /// What it would follow follows it now.
+    /// The addition for a node whose next upstream follows it now.
     fn in_circle(&self, node: &Node, address: &Address) -> &'static str {
         let other = self.topology.meant_by(node, address);
         let back = other.and_then(|other| self.topology.upstream_of(other));
@@ -82,7 +82,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whether two addresses are one node's, for `node`.
+    /// Compares two addresses: whether both lead to one node, seen from `node`.
     fn same(&self, node: &'a Node) -> impl Fn(&Address, &Address) -> bool {
         let topology = self.topology;
         move |a, b| {
@@ -109,8 +109,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Nodes of which it is not known: as a rule all of them, for one reason, which is worth one
-    /// line.
+    /// Nodes whose next role is unknown. As a rule these are all nodes, for one reason, so one line
+    /// covers them.
     fn unknown(&self) -> Option<Finding> {
         let mut reasons = Vec::new();
         let unknown: Vec<&Node> = self
@@ -147,7 +147,7 @@ impl<'a> Look<'a> {
         Some(Finding::of_all(Code::PersistedUnknown, Severity::Note, message).with("nodes", names))
     }
 
-    /// Nodes whose role is right, and that could not keep another one: one line for each reason.
+    /// Nodes that have the right role, and could not keep another one: one line per reason.
     fn not_kept(&self, found: &mut Vec<Finding>) {
         let mut alike: BTreeMap<(String, String), Vec<&Node>> = BTreeMap::new();
         for node in self.topology.nodes.iter().filter(|n| n.server().is_some()) {
@@ -170,7 +170,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// What keeps the other role from being kept, where the present one is.
+    /// The obstacle that another role would meet, where the present role survives.
     fn would_not_keep<'n>(&self, node: &'n Node) -> Option<(Obstacle, &'n Service)> {
         let now = node.upstream().map(|up| &up.address);
         if node.service.is_none() || self.next_start(node).is_some() {
@@ -185,7 +185,7 @@ impl<'a> Look<'a> {
         let watched = sentinel::watched(self.topology).is_some();
         let mut severity = Severity::Warning;
         let (message, nodes) = match reboot(self.topology) {
-            // A role that is not kept is a finding about the node itself.
+            // A role that is lost at a restart is a finding about its node.
             Reboot::AsNow | Reboot::Unknown(_) | Reboot::Another(_) | Reboot::Astray(_) => {
                 return None;
             }
@@ -210,7 +210,7 @@ impl<'a> Look<'a> {
             ),
             Reboot::NoPrimary(ring) if ring.is_empty() => {
                 let (gone, by_hand) = self.not_started();
-                // Who starts servers by hand does so after a reboot, too.
+                // An operator who starts servers by hand does so after a reboot, too.
                 if by_hand {
                     severity = Severity::Note;
                 }
@@ -243,7 +243,7 @@ impl<'a> Look<'a> {
         Some(of_nodes(message, severity, &nodes))
     }
 
-    /// Those that nothing starts, and whether somebody starts one of them by hand.
+    /// The nodes that nothing starts at boot, and whether one of them is started by hand.
     fn not_started(&self) -> (Vec<&Node>, bool) {
         let starts = |n: &Node| n.service.as_ref().and_then(|s| s.starts_at_boot());
         let all = self.topology.nodes.iter();
@@ -259,7 +259,7 @@ fn of_nodes(message: String, severity: Severity, nodes: &[&Node]) -> Finding {
     Finding::of_all(Code::RebootForecast, severity, message).with("nodes", names)
 }
 
-/// Where the role of its next start stands.
+/// The place from which the next start reads the role.
 fn place(node: &Node) -> String {
     let line = node.service.as_ref().and_then(|service| {
         let chain = service.settings.as_ref().ok()?;
@@ -295,7 +295,7 @@ pub(super) const ROLE_NOT_KEPT: Explanation = Explanation {
     severities: &[Severity::Note],
     meaning: "The node's role is right, and it could not keep another one: a new role would end with its process.",
     cause: "It runs without a configuration file, its role stands on its command line or in an include, or it may not replace its file.",
-    way_out: "The hint says what to change. A promotion is refused until then, or goes on with the word that the refusal names.",
+    way_out: "The hint says what to change. A promotion is refused until then, unless you accept it by the name in the refusal.",
 };
 
 pub(super) const REBOOT_FORECAST: Explanation = Explanation {

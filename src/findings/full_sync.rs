@@ -1,14 +1,14 @@
-//! A replica that gets a full copy of its primary's data, and how far that is. Pure.
+//! A full resync of a replica, and its progress. Pure.
 
 use super::{Code, Explanation, Finding, Severity};
 use crate::topology::phrases::{bytes, name};
 use crate::topology::{Node, SyncProgress, Topology, Upstream};
 
-/// A primary that makes ready sends a sign of life every second; more silence than this is worth
-/// saying.
+/// A primary that prepares a full resync sends a keep-alive every second. A longer silence is
+/// reported.
 const QUIET_SECONDS: u64 = 4;
 
-/// A full resync that runs, or for which the upstream makes ready.
+/// A full resync that runs, or that the upstream prepares.
 pub(super) fn full_sync(
     node: &Node,
     (upstream, topology): (&Node, &Topology),

@@ -1,4 +1,4 @@
-//! Each replica's link: where it leads, whether it is up, why it is not, how far behind it is.
+//! Each replica's link: its upstream, its state, the cause if it is down, and its lag.
 
 use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
@@ -10,8 +10,8 @@ use crate::topology::versions::{Said, said};
 use crate::topology::{Link, Node, Server, Upstream};
 use std::fmt::Write as _;
 
-/// Bytes behind that are worth a warning where the size of the backlog is not known (half of the
-/// server's default).
+/// The lag, in bytes, that gets a warning where the backlog size is unknown: half of the server's
+/// default.
 const FAR_BEHIND: u64 = 512 << 10;
 
 impl Look<'_> {
@@ -33,7 +33,7 @@ impl Look<'_> {
         }
     }
 
-    /// It follows an address that no node has: the slip of a hand that shows nowhere else.
+    /// The node follows an address that no node has. No other finding shows such a typing mistake.
     fn stray(&self, node: &Node, link: &Upstream) -> Finding {
         let closest = self.closest(node, &link.address);
         let mut message = format!(
@@ -78,7 +78,7 @@ impl Look<'_> {
             let message = format!(
                 "the link of {own} is up, but its history is not that of {up}: {address} may lead elsewhere from its host"
             );
-            // Told the address that it follows already, a server keeps its link.
+            // A server that gets `REPLICAOF` with its present upstream keeps its link.
             let hint = format!(
                 "find out where {address} leads from the host of {own}, and correct that; then let it connect anew, which replaces its data by that of {up}: {} client kill type master",
                 self.cli(node)
@@ -87,7 +87,7 @@ impl Look<'_> {
                 Finding::about(node, Code::AnotherHistory, Severity::Warning, message).hint(hint),
             );
         }
-        // Without a primary on top there is something worse to say.
+        // Without a primary on top, another finding is worse.
         let fed = self.topology.top_of(node).is_some_and(Node::is_primary);
         if fed && upstream.upstream().is_some() && !self.wants_cascade(node, upstream) {
             let message = format!("{own} replicates from {up}, which is a replica itself");
@@ -126,7 +126,7 @@ impl Look<'_> {
         found.extend(next_copy(node, upstream));
     }
 
-    /// A replica under a good replica is left there by a promotion, so it is moved by itself.
+    /// A promotion leaves a replica under a good replica, so `move` repoints it.
     fn straight_up(&self, node: &Node) -> Option<String> {
         let top = self.topology.top_of(node)?;
         Some(format!("replctl move {} --under {}", node.name, top.name))
@@ -140,13 +140,13 @@ impl Look<'_> {
         (server, link): (&Server, &Upstream),
     ) {
         if server.loading.is_some() && link.sync.is_none() {
-            // It asks for no link before that is done. Another finding says so.
+            // A loading server asks for no link. Another finding reports that.
             return;
         }
         let cause = why(node, (server, link), upstream);
         let logs = self.context.logs.get(&node.name);
         let logs = logs.map_or(&[][..], Vec::as_slice);
-        // Where it depends on the data whether a copy can arrive, the logs tell that it did not.
+        // Some full copies arrive or fail depending on the data. Then the logs report the failure.
         let fails = !logs.is_empty() && said(node, upstream).is_some();
         if !hopeless(cause.as_ref(), link)
             && !fails
@@ -211,7 +211,7 @@ fn down_for(link: &Upstream) -> String {
     }
 }
 
-/// What it would lose when the link comes back.
+/// The writes that the node would lose when the link comes back.
 fn diverged(node: &Node, upstream: &Node, server: &Server) -> Option<Finding> {
     let Lineage::Diverged { bytes: lost } =
         lineage(&server.replication, &upstream.server()?.replication)
@@ -230,7 +230,7 @@ fn diverged(node: &Node, upstream: &Node, server: &Server) -> Option<Finding> {
 pub(super) const ANOTHER_HISTORY: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "The link is up, but the replica's history is not that of the node it seems to follow. Its data may come from another server.",
-    cause: "The upstream's address leads somewhere else from the host of the replica: another network, a port forward, or a name that this host takes for something else. It can also be seen for a moment while a history changes.",
+    cause: "The upstream's address leads somewhere else from the host of the replica: another network, a port forward, or a name that this host resolves to another address. It can also be seen for a moment while a history changes.",
     way_out: "Look again. If it stays, find out where the address leads from that host, and correct that. Then let the replica connect anew: `CLIENT KILL TYPE master` on it. Its data is replaced by that of the right upstream. `promote` and `move` do not help here, as the replica has the right address already.",
 };
 
@@ -243,7 +243,7 @@ pub(super) const BEHIND: Explanation = Explanation {
 
 pub(super) const LINK_DOWN: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
-    meaning: "The replica has lost its link to its upstream. It gets no writes, and what is read from it is old.",
+    meaning: "The replica has lost its link to its upstream. It gets no writes, and its data is old.",
     cause: "The message names the cause where it can be seen: the upstream is down or loads its data, a name that the host does not know, a password, protected mode, a version whose copies it cannot load, or TLS. Otherwise the last lines of both servers' logs are quoted, where they can be read. It is a warning while only the upstream is missing or loading.",
     way_out: "Follow the hint. Without one, read the server's log on the host.",
 };
@@ -258,7 +258,7 @@ pub(super) const NEVER_LINKED: Explanation = Explanation {
 pub(super) const LINK_SILENT: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "The link is up in name only: the replica has heard nothing for longer than an upstream ever keeps silent.",
-    cause: "The network between the two drops packets without a word, or the upstream is frozen.",
+    cause: "The network between the two drops packets silently, or the upstream is frozen.",
     way_out: "Look at the network between the two hosts, and at the upstream's process. The server itself gives the link up after `repl-timeout`.",
 };
 
@@ -272,15 +272,15 @@ pub(super) const REPLICA_OF_REPLICA: Explanation = Explanation {
 pub(super) const UPSTREAM_UNKNOWN: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
     meaning: "The replica follows an address that no node of the inventory has. Its data comes from elsewhere, or from nowhere.",
-    cause: "A slip in `replicaof` (the message names the closest node), a node that has left, or a server that the inventory lacks. It is a warning while the link is up.",
+    cause: "A typing mistake in `replicaof` (the message names the closest node), a node that has left, or a server that the inventory lacks. It is a warning while the link is up.",
     way_out: "`replctl promote PRIMARY` attaches it to the present primary. If it follows a server that is missing from the inventory, add that: `replctl add NAME --address HOST:PORT`.",
 };
 
 pub(super) const DIVERGED: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "The replica has part of a stream that its upstream never had. It loses that part when it follows.",
-    cause: "It was a primary, or followed one that is not in charge any more, and took writes that the present primary lacks.",
-    way_out: "If that part matters, copy its data before the link comes back: `BGSAVE`, then the dump file on its host. Why the link is down stands in another finding.",
+    cause: "It was a primary, or followed a former primary, and has writes that the present primary lacks.",
+    way_out: "If that part matters, copy its data before the link comes back: `BGSAVE`, then the dump file on its host. Another finding says why the link is down.",
 };
 
 pub(super) const VERSION_ORDER: Explanation = Explanation {

@@ -1,12 +1,12 @@
-//! A replica looks its upstream's name up on its own host: where that host does not know it, or
-//! takes it for something else. And a server that announces another address than the inventory has.
-//! Pure.
+//! A replica resolves its upstream's name on its own host. Findings: that host does not know the
+//! name, or resolves it to another address. Also: a server announces an address that the inventory
+//! does not have. Pure.
 
 use super::{Code, Explanation, Finding, Severity};
 use crate::topology::phrases::name;
 use crate::topology::{Node, PersistedRole, Upstream, same_host};
 
-/// What its host makes of the name.
+/// How the host resolves the name.
 pub(super) enum Name {
     /// Nothing.
     Unknown,
@@ -14,18 +14,19 @@ pub(super) enum Name {
     Elsewhere(Vec<String>),
 }
 
-/// What the host of `node` was told its upstream's name stands for, where it was asked.
+/// The addresses to which the host of `node` resolves its upstream's name, where the host was
+/// asked.
 fn told(node: &Node) -> Option<&[String]> {
     let host = &node.upstream()?.address.host;
     node.names_there.get(host).map(Vec::as_slice)
 }
 
-/// Whether it follows a name that its host does not know.
+/// Whether the node follows a name that its host does not know.
 pub(super) fn unknown(node: &Node) -> bool {
     told(node).is_some_and(<[String]>::is_empty)
 }
 
-/// The unknown name that a server which says nothing has in its file.
+/// The upstream name in the file of a silent server, where its host does not know that name.
 pub(super) fn searching(node: &Node) -> Option<&str> {
     let Some(PersistedRole::ReplicaOf(address)) = &node.persisted else {
         return None;
@@ -38,8 +39,8 @@ pub(super) fn searching(node: &Node) -> Option<&str> {
     (silent && unknown).then_some(address.host.as_str())
 }
 
-/// What is wrong with the name by which it follows `upstream`, if anything is. A machine calls
-/// itself by its loopback.
+/// What is wrong with the name by which `node` follows `upstream`, if anything. A host resolves its
+/// own name to a loopback address.
 pub(super) fn misled(node: &Node, upstream: &Node) -> Option<Name> {
     let there = told(node)?;
     if there.is_empty() {
@@ -75,8 +76,7 @@ impl Name {
     }
 }
 
-/// Clients and Sentinels are sent where the server says it is; whoever goes by the inventory goes
-/// elsewhere.
+/// Clients and Sentinels get the announced address; users of the inventory get another one.
 pub(super) fn announced(node: &Node) -> Option<Finding> {
     let own = node.own_announcement()?;
     let known = std::iter::once(&node.announced.host).chain(&node.reached);
@@ -109,7 +109,7 @@ pub(super) fn way_on(upstream: &Node) -> String {
 
 pub(super) const ANNOUNCED_ELSEWHERE: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "The server announces another address to Sentinels and clients than the inventory has. Whoever asks a Sentinel is sent elsewhere than whoever asks replctl.",
+    meaning: "The server announces another address to Sentinels and clients than the inventory has. Clients that ask a Sentinel get another address than clients that ask replctl.",
     cause: "`replica-announce-ip` or `replica-announce-port` is set on the server and differs from `announce` or `address` of the node.",
     way_out: "Correct `announce` in the inventory, or let the server announce the same. For a server that replctl has set up, `replctl setup NODE` does that.",
 };

@@ -1,5 +1,5 @@
-//! What earlier operations left behind: one that stopped half-way, and old primaries that were not
-//! told of the new one. Pure.
+//! What earlier operations left: an operation that stopped half-way, and pending demotions of old
+//! primaries. Pure.
 
 use super::{Code, Debt, Explanation, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
@@ -7,7 +7,7 @@ use crate::topology::phrases::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
 use std::collections::HashSet;
 
-/// A file beside the journals that cannot be read. Changes are refused as long as it is there.
+/// A file beside the journals that cannot be read. It blocks all changes while it exists.
 fn unread(note: &Unread) -> Finding {
     let message = format!(
         "{} cannot be read ({}), so it is not known {}",
@@ -58,7 +58,7 @@ impl<'a> Look<'a> {
         );
     }
 
-    /// The nodes that stand alone on purpose: nothing is wrong with that.
+    /// The detached nodes: they are no problem.
     pub(super) fn alone(&self, alone: &[NodeName], found: &mut Vec<Finding>) {
         let detached: HashSet<&NodeName> = alone.iter().collect();
         let notes = self
@@ -88,13 +88,13 @@ impl<'a> Look<'a> {
         }));
     }
 
-    /// The pending demotion of a node. A node that follows another one meanwhile has none.
+    /// The pending demotion of a node. A node that follows another one by now has none.
     pub(super) fn debt_of(&self, node: &Node) -> Option<&'a Debt> {
         let debt = self.debts.get(&node.name).copied();
         debt.filter(|_| node.upstream().is_none())
     }
 
-    /// Of several primaries the one that took over from another of them.
+    /// Among several primaries: the one that replaced another of them.
     pub(super) fn successor(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
         let debt = primaries.iter().find_map(|node| self.debt_of(node))?;
         let mut others = primaries.iter().filter(|node| node.name != debt.node);
@@ -115,7 +115,7 @@ impl<'a> Look<'a> {
     fn owes(&self, node: &Node, debt: &Debt) -> Option<Finding> {
         let trouble = match &node.state {
             State::Down(trouble) => trouble,
-            // Two primaries are one finding, which tells of the debt.
+            // Two primaries are one finding. It mentions the pending demotion.
             State::Up(_) if self.primary().is_none() => return None,
             State::Up(_) => {
                 let message = format!(
@@ -133,7 +133,7 @@ impl<'a> Look<'a> {
         Some(self.at_large(node, debt, trouble))
     }
 
-    /// It is silent, and cannot come back as a primary.
+    /// The node is silent, and cannot come back as a primary.
     fn fenced(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
         let message = format!(
             "{} and is not back: {}; its file says that it returns as a replica",
@@ -148,7 +148,7 @@ impl<'a> Look<'a> {
             .with("detail", trouble.detail.as_str())
     }
 
-    /// It is silent, and its file was not changed or could not be read.
+    /// The node is silent. Its file was not changed, or could not be read.
     fn at_large(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
         let message = format!(
             "{} and has not been told: {}; if it comes back it takes writes that are lost later",
@@ -176,7 +176,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// An operation that another process of replctl is doing, on whatever machine.
+/// An operation of another replctl process, on any machine.
 fn under_way(holder: &Holder) -> Finding {
     let nodes: Vec<&str> = holder.nodes.iter().map(|n| n.0.as_str()).collect();
     let message = format!("{holder}, is under way (seen on {})", nodes.join(", "));

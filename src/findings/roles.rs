@@ -1,4 +1,4 @@
-//! Who is primary, who is there at all, who follows in circles.
+//! Which nodes are primaries, which nodes answer, and which replicas form a circle.
 
 use super::{Code, Counted, Explanation, Finding, Look, Severity};
 use crate::topology::candidate::{best_replica, primaries};
@@ -9,7 +9,7 @@ use crate::topology::{Node, NodeName, State, Trouble, TroubleKind, sentinel};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-/// What only the old one has, with its commands where they were counted.
+/// The divergence of the old primary, with its commands where they were counted.
 fn diverged(old: &str, new: &str, b: u64, counted: Option<&Counted>, other: &Node) -> String {
     let stream = bytes(b);
     let lists = format!("replctl lost {} lists them", other.name);
@@ -67,7 +67,7 @@ impl Look<'_> {
         let mut finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
         finding.brief = Some(seen);
         if nodes().any(|n| !ring(n, self.topology).is_empty()) {
-            // One of them may have been the primary and come back without knowing it, with more
+            // One of these nodes may be the old primary that came back as a replica, with more data
             // than the others.
             return finding.hint("replctl repair");
         }
@@ -79,8 +79,8 @@ impl Look<'_> {
         }
     }
 
-    /// A node that lives and cannot be looked at, where the replicas follow it or nothing else is
-    /// to be seen: nobody may take its place.
+    /// A node that is alive and cannot be read, where replicas follow it or no other node answers.
+    /// It must not be replaced.
     fn unseen_primary(&self, up: &[&Node], closed: &[&Node]) -> Option<Finding> {
         let followers = |node: &Node| -> Vec<&Node> {
             let under = self.topology.followers_of(node);
@@ -122,7 +122,7 @@ impl Look<'_> {
         )
     }
 
-    /// Where nothing runs on any host, setup starts what was set up, and sets up what was not.
+    /// Where nothing runs on any host, setup starts the servers that exist, and sets up the others.
     fn start_all(&self) -> Option<String> {
         let refused =
             |node: &Node| matches!(&node.state, State::Down(t) if t.kind == TroubleKind::Refused);
@@ -177,7 +177,7 @@ impl Look<'_> {
             hints.push(format!("replctl rejoin {}{under}", other.name));
         }
         if sentinel::watched(self.topology).is_some() {
-            message.push_str("; Sentinels watch, and make a replica of whom they do not take for the primary within some ten seconds, whatever only it has");
+            message.push_str("; Sentinels watch: within some ten seconds they make each primary but their own a replica, even if it has writes that no other node has");
         }
         Finding::of_all(Code::SeveralPrimaries, Severity::Problem, message)
             .hint(hints.join("; "))
@@ -229,7 +229,7 @@ impl Look<'_> {
     }
 }
 
-/// Why a node that lives cannot be looked at; `None`: it answers, or may be dead.
+/// Why a node that is alive cannot be read; `None`: it answers, or may be dead.
 fn lives(node: &Node) -> Option<&Trouble> {
     match &node.state {
         State::Down(trouble) if trouble.kind.is_alive() => Some(trouble),
@@ -239,9 +239,9 @@ fn lives(node: &Node) -> Option<&Trouble> {
 
 pub(super) const NO_PRIMARY: Explanation = Explanation {
     severities: &[Severity::Problem],
-    meaning: "No node takes writes, or the one that may be the primary lives and cannot be looked at.",
+    meaning: "No node takes writes, or the node that may be the primary is alive and cannot be looked at.",
     cause: "The primary is dead or cut off, all nodes were made replicas, or the way to the primary is closed: a password, TLS, a busy script, too many clients.",
-    way_out: "`replctl promote NODE` as the hint says. Where the primary lives, open the way to it first: nobody may take its place. Where nodes follow each other in a circle: `replctl repair`.",
+    way_out: "`replctl promote NODE` as the hint says. If the primary is alive, restore the access to it first: it must not be replaced. If nodes follow each other in a circle: `replctl repair`.",
 };
 
 pub(super) const SEVERAL_PRIMARIES: Explanation = Explanation {

@@ -1,4 +1,5 @@
-//! What is wrong with the Sentinels that watch, and where what they say is not what is. Pure.
+//! Problems of the Sentinels that watch, and differences between their view and the real state.
+//! Pure.
 
 use super::{Code, Explanation, Finding, Severity};
 use crate::topology::candidate::primaries;
@@ -35,8 +36,8 @@ pub fn of_sentinels(topology: &Topology, watch: &Watch) -> Vec<Finding> {
     found
 }
 
-/// Those of them that `status` has room for: what keeps the Sentinels from a failover, and a
-/// primary that they take for another.
+/// The diagnoses that `status` shows: those that block a failover of the Sentinels, and a wrong
+/// primary in their view.
 pub fn in_short(topology: &Topology, watch: &Watch) -> Vec<Finding> {
     let mut found = of_sentinels(topology, watch);
     found.retain(|finding| {
@@ -62,7 +63,7 @@ fn about(view: &View, code: Code, severity: Severity, what: &str) -> Finding {
     .with("sentinel", view.address.to_string())
 }
 
-/// It may be a Sentinel that is not in the inventory yet, or nobody's.
+/// The Sentinel may be ours and missing in the inventory, or it belongs to a stranger.
 fn not_asked(view: &View) -> Finding {
     let what = format!("is {NOT_ASKED}");
     about(view, Code::SentinelNotAsked, Severity::Warning, &what).hint(format!(
@@ -71,7 +72,7 @@ fn not_asked(view: &View) -> Finding {
     ))
 }
 
-/// What one Sentinel says, against what is.
+/// Compares the view of one Sentinel with the real state.
 fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) {
     if let [primary] = primaries(topology)[..]
         && let Some(told) = sees.primary.as_ref().filter(|at| !primary.answers_to(at))
@@ -99,10 +100,10 @@ fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) 
         found.push(about(view, Code::SentinelWorried, Severity::Problem, &what));
     }
     if sees.tilt {
-        let what = "is in TILT mode: it was frozen or its clock jumped, and for 30 s it does nothing, not even a failover that is asked for";
+        let what = "is in TILT mode: it was frozen or its clock jumped, and for 30 s it does nothing, not even a requested failover";
         found.push(
             about(view, Code::SentinelTilt, Severity::Problem, what).hint(
-                "look again in 30 s; if it does not end, see to the clock and the load of its host",
+                "look again in 30 s; if it does not end, check the clock and the load of its host",
             ),
         );
     }
@@ -131,13 +132,13 @@ fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) 
     replicas(topology, view, sees, found);
 }
 
-/// A period that a promotion sets for a moment. No Sentinel says who has set it.
+/// An `INFO` period that only a promotion sets, for a moment. No Sentinel reports who set it.
 fn hastened(view: &View, sees: &Sees) -> Option<Finding> {
     if sees.info_period_ms != Some(FAST_INFO_MS) {
         return None;
     }
     let what = format!(
-        "has INFO-PERIOD {FAST_INFO_MS}: a promotion sets that for about 1 s, and one that is killed leaves it; with it a failover passes over replicas that stall for 1.5 s"
+        "has INFO-PERIOD {FAST_INFO_MS}: a promotion sets that for about 1 s, and a killed one leaves it; with it a failover skips replicas that stall for 1.5 s"
     );
     let (at, back) = (
         &view.address,
@@ -185,7 +186,7 @@ fn replicas(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Findi
     }
 }
 
-/// What they are together.
+/// The diagnoses about all Sentinels together.
 fn together(topology: &Topology, watch: &Watch, found: &mut Vec<Finding>) {
     let told: BTreeSet<&Address> = watch.up().filter_map(|(_, s)| s.primary.as_ref()).collect();
     if told.len() > 1 {
@@ -234,7 +235,7 @@ fn together(topology: &Topology, watch: &Watch, found: &mut Vec<Finding>) {
     }
 }
 
-/// What makes them forget.
+/// The hint that makes the Sentinels forget.
 fn forget(gone: &[String]) -> String {
     format!(
         "if that will not come back: replctl sentinel forget {}",
@@ -252,7 +253,7 @@ pub(super) const SENTINEL_SILENT: Explanation = Explanation {
 pub(super) const SENTINEL_NOT_ASKED: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "Something says that it is a Sentinel of this deployment, and nothing confirms it. The Sentinels' password is not sent there.",
-    cause: "It is a Sentinel that the inventory does not name, and its host is none that replctl reaches by SSH; or it is nobody's.",
+    cause: "It is a Sentinel that the inventory does not name, on a host that replctl does not reach by SSH; or it belongs to a stranger.",
     way_out: "If it is one of yours, name it in `nodes` under `[sentinel]`.",
 };
 
@@ -266,48 +267,48 @@ pub(super) const SENTINEL_WRONG_PRIMARY: Explanation = Explanation {
 pub(super) const SENTINEL_FAILOVER: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "A Sentinel is in the middle of a failover.",
-    cause: "It and its quorum took the primary for dead, or somebody asked for a failover.",
+    cause: "It and its quorum considered the primary dead, or somebody requested a failover.",
     way_out: "Wait until it has ended. `promote` does nothing beside it.",
 };
 
 pub(super) const SENTINEL_WORRIED: Explanation = Explanation {
     severities: &[Severity::Problem],
-    meaning: "A Sentinel takes the primary for down, or has another doubt about it.",
+    meaning: "A Sentinel considers the primary down, or reports another problem with it.",
     cause: "The primary did not answer it for `down-after-milliseconds`, because it is dead, cut off from the Sentinel, or too busy.",
     way_out: "Look at the primary and at the network between the two. A failover may be near.",
 };
 
 pub(super) const SENTINEL_TILT: Explanation = Explanation {
     severities: &[Severity::Problem],
-    meaning: "A Sentinel is in TILT mode: for 30 s it does nothing, not even a failover that is asked for.",
+    meaning: "A Sentinel is in TILT mode: for 30 s it does nothing, not even a requested failover.",
     cause: "It was frozen, or its clock jumped.",
-    way_out: "Look again in 30 s. If it does not end, see to the clock and the load of its host.",
+    way_out: "Look again in 30 s. If it does not end, check the clock and the load of its host.",
 };
 
 pub(super) const SENTINEL_INFO_PERIOD: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "A Sentinel reads INFO of its nodes more often than usual. While that is so, a failover passes over replicas that stall for 1.5 s.",
-    cause: "A promotion sets this for about 1 s, and one that is killed leaves it.",
+    meaning: "A Sentinel reads INFO of its nodes more often than usual. Meanwhile a failover skips replicas that stall for 1.5 s.",
+    cause: "A promotion sets this for about 1 s, and a killed one leaves it.",
     way_out: "If no promotion runs: `replctl resume`, `rollback` or `abandon` of that operation, or the command of the hint.",
 };
 
 pub(super) const SENTINEL_NO_QUORUM: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "Too few Sentinels answer for a failover to be agreed on and authorized.",
-    cause: "Sentinels are down or cut off, or some that left for good still count.",
+    cause: "Sentinels are down or cut off, or removed ones still count.",
     way_out: "Bring the missing ones back. For those that will not come back: `replctl sentinel forget HOST:PORT`.",
 };
 
 pub(super) const SENTINEL_GONE: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "A Sentinel hears nothing from another one, and counts it for the majority all the same.",
-    cause: "That one is down or cut off, or left for good: a Sentinel never forgets by itself.",
-    way_out: "Bring it back, or let the others forget it: `replctl sentinel forget HOST:PORT`.",
+    meaning: "A Sentinel hears nothing from another one, and still counts it for the majority.",
+    cause: "That one is down, cut off or removed: a Sentinel never forgets by itself.",
+    way_out: "Bring it back, or make the others forget it: `replctl sentinel forget HOST:PORT`.",
 };
 
 pub(super) const SENTINEL_FOREIGN_REPLICA: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "A Sentinel watches over a replica that the inventory does not have. Whatever answers at that address is made a replica, and its data is replaced.",
+    meaning: "A Sentinel watches over a replica that the inventory does not have. It makes any server at that address a replica, and replaces its data.",
     cause: "A node left, and a Sentinel never forgets by itself.",
     way_out: "If it will not come back: `replctl sentinel forget HOST:PORT`. Otherwise take it into the inventory.",
 };

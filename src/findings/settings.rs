@@ -1,5 +1,5 @@
-//! What a server's own settings and state promise for later: after a restart, after a promotion, at
-//! the next full resync.
+//! What a server's settings and state mean for later: for a restart, a promotion, or the next full
+//! resync.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::config::paths::starts_by_shared_link;
@@ -14,7 +14,7 @@ const OLDEST: u16 = 6;
 
 impl Look<'_> {
     pub(super) fn settings(&self, found: &mut Vec<Finding>) {
-        // Where one announces the address of another, that is a problem of its own.
+        // A node that announces another node's address is a problem of its own.
         let clashes = found.iter().filter(|f| f.code == Code::AddressClash);
         let clashing: HashSet<String> = clashes
             .flat_map(Finding::nodes)
@@ -41,7 +41,7 @@ impl Look<'_> {
         found.extend(self.sentinels());
     }
 
-    /// What a node that loads its data cannot do yet explains all else that is to be seen of it.
+    /// A node that loads its data can do little yet. That explains everything else about it.
     pub(super) fn loading(&self, found: &mut Vec<Finding>) {
         for node in &self.topology.nodes {
             let Some(loading) = node.server().and_then(|server| server.loading) else {
@@ -106,7 +106,7 @@ impl Look<'_> {
 
     fn passwords(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
         let own = name(&node.name);
-        // A changed password is a matter of all nodes.
+        // A changed password concerns all nodes.
         let setup = if self.context.password && server.has_password == Some(true) {
             format!("replctl setup {}", node.name)
         } else {
@@ -121,7 +121,7 @@ impl Look<'_> {
                     .by_setup(),
             );
         }
-        // Where it already keeps a link down, the link's own finding says so.
+        // If the setting already keeps a link down, the finding about the link reports it.
         if node.upstream().is_some_and(|link| link.link == Link::Down) {
             return;
         }
@@ -199,7 +199,7 @@ impl Look<'_> {
     }
 }
 
-/// A server that replctl made before each had a link of its own to its program.
+/// A server from an older replctl: all servers of a host shared one link to the program.
 fn shared_link(node: &Node) -> Option<Finding> {
     let service = node.service.as_ref().filter(|s| s.managed)?;
     let command = match &service.starter {
@@ -209,14 +209,14 @@ fn shared_link(node: &Node) -> Option<Finding> {
     };
     starts_by_shared_link(command).then(|| {
         let message = format!(
-            "pending: {} is started by server/current, the link that all servers of its host had together; it gets its own when setup starts it the next time, and a changed link would change its program until then",
+            "pending: {} is started by server/current, the link that all servers of its host shared; it gets its own when setup starts it the next time, and a changed link would change its program until then",
             name(&node.name)
         );
         Finding::about(node, Code::SharedLink, Severity::Note, message)
     })
 }
 
-/// How it was looked at, and whether it is older than what replctl was ever tried with.
+/// How replctl reached the server, and whether its version is older than any that was tested.
 fn looked_at(found: &mut Vec<Finding>, node: &Node, server: &Server) {
     let own = name(&node.name);
     let through = node.sight.through.as_ref();
@@ -319,7 +319,7 @@ pub(super) const MEMORY_LIMIT: Explanation = Explanation {
 
 pub(super) const NO_PASSWORD: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "The server lets everybody in, and the inventory wants a password.",
+    meaning: "The server needs no password, and the inventory wants one.",
     cause: "The server was started without `requirepass`, or lost it.",
     way_out: "`replctl setup` gives it the password of the inventory, if replctl has set up the servers. Otherwise set `requirepass` and `masterauth` on all nodes.",
 };
@@ -340,14 +340,14 @@ pub(super) const REPLICA_AUTH_WRONG: Explanation = Explanation {
 
 pub(super) const LOADING: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
-    meaning: "The server loads its data. A primary takes no writes and feeds no replica until that is done; that explains most else that is to be seen.",
+    meaning: "The server loads its data. A primary takes no writes and feeds no replica until that is done; that explains most other findings.",
     cause: "It was started, or gets a full copy.",
     way_out: "Wait. `status` shows how far it is, where the server tells.",
 };
 
 pub(super) const WRITABLE_REPLICA: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "A replica takes writes. What is written there is nowhere else, and is lost at its next full resync.",
+    meaning: "A replica takes writes. No other node has them, and they are lost at its next full resync.",
     cause: "`replica-read-only no`.",
     way_out: "`CONFIG SET replica-read-only yes`, and the same in its file. If it is to be writable, `replctl detach NODE` makes it a deployment of its own.",
 };
@@ -368,7 +368,7 @@ pub(super) const SENTINEL_WATCHES: Explanation = Explanation {
 
 pub(super) const SHARED_LINK: Explanation = Explanation {
     severities: &[Severity::Note],
-    meaning: "The server is started by a link that all servers of its host once had together. A changed link would change its program.",
+    meaning: "The server starts through a link that all servers of its host once shared. A changed link would change its program.",
     cause: "An early version of replctl has set it up.",
     way_out: "Nothing. It gets a link of its own when `setup` starts it the next time.",
 };

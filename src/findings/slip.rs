@@ -1,18 +1,18 @@
-//! Addresses that are nearly a node's: the slip of a hand. Pure.
+//! Addresses that are nearly a node's address: typing mistakes. Pure.
 
 use super::Look;
 use crate::topology::{Address, Node};
 use strsim::levenshtein;
 
-/// Most edits between an unknown address and a node's for the one to be taken for a slip of the
-/// other.
+/// The most edits between an unknown address and a node's address that still count as a typing
+/// mistake.
 const SLIP: usize = 3;
 
-/// The place of a node, and whether it is its announced address that is close.
+/// The index of a node, and whether its announced address is the close one.
 pub(super) type Close = (usize, bool);
 
 impl Look<'_> {
-    /// The node other than `node` that has the address closest to this one, where one is close.
+    /// The node with the address closest to this one, except `node` itself, if any is close.
     pub(super) fn closest(&self, node: &Node, address: &Address) -> Option<(&Node, &Address)> {
         let mut slips = self.slips.borrow_mut();
         let close = match slips.get(address) {
@@ -32,8 +32,7 @@ impl Look<'_> {
         others.next()
     }
 
-    /// The closest, and the closest of those that are another node than that: enough for whoever
-    /// asks.
+    /// The closest node, and the closest other node. These two are enough for every caller.
     fn close(&self, address: &Address) -> Vec<Close> {
         let written = address.to_string();
         let mut near: Vec<(usize, Close)> = Vec::new();

@@ -51,10 +51,10 @@ pub(super) fn told(topology: &Topology, context: &Context) -> Vec<String> {
         .collect()
 }
 
-/// A change to the healthy deployment, and what is told of it.
+/// A change to the healthy deployment, and its findings.
 type Case = (fn(&mut Topology), &'static str);
 
-/// What is told once `change` was made to the healthy deployment.
+/// The findings after `change` to the healthy deployment.
 fn after(change: impl FnOnce(&mut Topology)) -> Vec<String> {
     let mut topology = healthy();
     change(&mut topology);

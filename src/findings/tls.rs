@@ -1,12 +1,12 @@
-//! Who could not follow whom because of TLS, what goes over the network without it, and
-//! certificates that are about to end.
+//! Nodes that could not follow each other because of TLS, replication without TLS, and certificates
+//! that expire soon.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{list, name};
 use crate::topology::tls::{cannot_reach, none_could_follow};
 use crate::topology::{Link, Node, Server};
 
-/// Fewer days than this are too few to get a certificate and put it everywhere, seconds.
+/// Less time than this is too short to get a certificate and put it everywhere, seconds.
 const SOON: i64 = 14 * DAY;
 const DAY: i64 = 86_400;
 
@@ -23,21 +23,21 @@ impl<'a> Look<'a> {
         found.extend(self.in_plain_text());
     }
 
-    /// Whom nobody could follow who replicates over TLS, or without, and why.
+    /// Nodes that no node could follow, with the reason. `over`: for nodes that replicate over TLS.
     fn closed_to(&self, over: bool) -> Vec<(&'a Node, String)> {
         let all = self.topology.nodes.iter();
         all.filter_map(|other| Some((other, none_could_follow(over, other)?)))
             .collect()
     }
 
-    /// It could not follow others, should they become primary.
+    /// The finding for a node that could not follow the others, if one became primary.
     fn stranded(
         &self,
         node: &Node,
         server: &Server,
         closed: &[(&Node, String)],
     ) -> Option<Finding> {
-        // Of a link that is down because of it, the link's own finding tells.
+        // If the link is down because of TLS, the finding about the link reports that.
         let told = node.upstream().is_some_and(|link| {
             let up = self.topology.upstream_of(node);
             link.link == Link::Down
@@ -66,7 +66,7 @@ impl<'a> Look<'a> {
         )
     }
 
-    /// What makes `node` able to follow `other`.
+    /// The hint that makes `node` able to follow `other`.
     pub(super) fn same_everywhere(&self, node: &Node, server: &Server, other: &Node) -> String {
         if server.over_tls() == Some(true) {
             format!(
@@ -81,7 +81,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Replication without TLS, where the inventory has it that servers are spoken to over TLS.
+    /// Replication without TLS, where the inventory asks for TLS to the servers.
     fn in_plain_text(&self) -> Option<Finding> {
         let open = || {
             self.topology.nodes.iter().filter(|node| {
@@ -107,7 +107,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Certificates that are about to end: as a rule all of them, on one day, which is worth one line.
+/// Certificates that expire soon. As a rule all expire on one day, so one line covers them.
 fn ending(nodes: &[Node]) -> Option<Finding> {
     let soon = |node: &&Node| {
         let left = node.server().and_then(|s| s.certificate);
@@ -123,12 +123,12 @@ fn ending(nodes: &[Node]) -> Option<Finding> {
     };
     let message = match ending().count() {
         1 => format!(
-            "the certificate of {} expires {left}, at {}: from then on nobody gets a new connection to it",
+            "the certificate of {} expires {left}, at {}: from then on no client gets a new connection to it",
             list(ending()),
             first.until
         ),
         _ => format!(
-            "the certificates of {} expire, the first {left}, at {}: from then on nobody gets new connections",
+            "the certificates of {} expire, the first {left}, at {}: from then on no client gets new connections",
             list(ending()),
             first.until
         ),
@@ -145,7 +145,7 @@ fn ending(nodes: &[Node]) -> Option<Finding> {
 
 pub(super) const CERTIFICATE_EXPIRES: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "A server's certificate ends in less than 14 days. From then on nobody gets a new connection to it over TLS, and broken links do not come back.",
+    meaning: "A server's certificate ends in less than 14 days. From then on no client gets a new TLS connection to it, and broken links do not come back.",
     cause: "A certificate is valid for a limited time, and this one was not replaced yet.",
     way_out: "Put a new one in its place and let the server read it: `CONFIG SET tls-cert-file FILE`. `replctl setup` does both where the inventory names `server_cert`.",
 };

@@ -1,4 +1,4 @@
-//! Nodes that give no usable answer: the one reason, and what to do about it. Pure.
+//! Nodes that give no usable answer: the reason, and what to do. Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity, Way};
 use crate::topology::phrases::{list, name};
@@ -54,7 +54,7 @@ impl Look<'_> {
         if let Some(host) = super::names::searching(node) {
             let _ = write!(
                 message,
-                "; it may be busy looking up `{host}`, which it is to replicate from and its host does not know"
+                "; it may be busy looking up its upstream's name `{host}`, which its host does not know"
             );
         }
         Finding::about(node, Code::Unreachable, Severity::Problem, message)
@@ -63,18 +63,17 @@ impl Look<'_> {
             .with("detail", trouble.detail.as_str())
     }
 
-    /// What to do about it.
+    /// The hint for that trouble.
     pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<Way> {
         let other = |text: String| Some(Way::Other(text));
         match trouble.kind {
-            // Without a primary the first thing is to have one; starting the old one is for
-            // afterwards.
+            // Without a primary, a new primary comes first. The old one is started after that.
             TroubleKind::Refused => self.primary().map(|_| start(node)),
             TroubleKind::PasswordMissing => Some(Way::Setup(format!(
                 "{GIVE_PASSWORD}; or, to take the password away from servers that setup made: replctl setup"
             ))),
             TroubleKind::PasswordRefused => Some(self.compare_login(node)),
-            // Setup comes to a server that it made over the loopback of its host.
+            // Setup reaches its own servers over the loopback of their host.
             TroubleKind::ProtectedMode if node.service.as_ref().is_some_and(|s| s.managed) => {
                 Some(Way::Setup("replctl setup".to_owned()))
             }
@@ -183,8 +182,8 @@ fn correct_certificate(node: &Node) -> String {
     )
 }
 
-/// How a server that does not run comes back. Started as it is an old primary would be a second
-/// one; what only it has is backed up before it follows.
+/// How to bring back a server that is down. A plain start of an old primary would make a second
+/// primary. `rejoin` backs up its divergence before it follows.
 fn start(node: &Node) -> Way {
     match node.persisted {
         Some(PersistedRole::Primary) => Way::Other(format!("replctl rejoin {}", node.name)),
@@ -196,8 +195,8 @@ fn start(node: &Node) -> Way {
 }
 
 impl Look<'_> {
-    /// Protected mode lets nobody in but who comes from the loopback of the host itself; a change
-    /// of the inventory alone does not end that.
+    /// Protected mode accepts only connections from the host's loopback. A change of the inventory
+    /// alone does not end that.
     pub(super) fn let_in(&self, node: &Node) -> String {
         let port = node.address.port;
         let ssh = self.ssh(node);
@@ -215,7 +214,7 @@ impl Look<'_> {
         }
     }
 
-    /// The server says itself which command ends the script, if any does.
+    /// The server's own words name the command that ends the script, if one does.
     fn end_script(&self, node: &Node, said: &str) -> Option<String> {
         let ends = |command: &&str| said.contains(&command.to_ascii_uppercase());
         let command = ["function kill", "script kill"].into_iter().find(ends)?;
@@ -231,7 +230,7 @@ fn shown(node: &Node, what: &str) -> String {
     )
 }
 
-/// Nothing listens, and its host has no configuration file where setup puts it.
+/// Nothing listens, and the host has no configuration file at setup's path.
 fn not_set_up<'a>(node: &'a Node, trouble: &Trouble) -> Option<&'a str> {
     match &node.persisted {
         Some(PersistedRole::Unknown(why))

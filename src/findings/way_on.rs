@@ -1,11 +1,11 @@
-//! The way on where setup is none. Pure.
+//! Hints for the cases that setup cannot solve. Pure.
 
 use super::{Code, Finding, Look};
 use crate::topology::{Node, State, TroubleKind};
 
 impl Look<'_> {
-    /// The way on where setup is none: it makes no users, and it leaves alone what others have
-    /// made.
+    /// Replaces a hint to run setup where setup cannot help: setup makes no users, and leaves
+    /// foreign servers alone.
     pub(super) fn not_by_setup(&self, finding: &mut Finding) {
         let node = finding.node.as_ref().and_then(|n| self.topology.get(n));
         let (true, Some(node)) = (finding.by_setup, node) else {
@@ -27,7 +27,7 @@ impl Look<'_> {
         };
     }
 
-    /// The upstream whose protected mode keeps a link down, where a finding is about that.
+    /// The upstream whose protected mode keeps the link down, for a finding with that cause.
     fn shut(&self, finding: &Finding) -> Option<&Node> {
         let told = |key| finding.data.get(key).and_then(|value| value.as_str());
         let upstream = told("upstream").filter(|_| told("cause") == Some("protected-mode"))?;
@@ -41,7 +41,7 @@ impl Look<'_> {
         if trouble == TroubleKind::PasswordRefused {
             return Some(super::unreachable::compare_password(node));
         }
-        // Only one that does not run is started.
+        // Only a server that is down is started.
         let unit = node
             .foreign_unit()
             .filter(|_| trouble == TroubleKind::Refused)?;
@@ -73,7 +73,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether its host shows that somebody else has made it.
+/// Whether the host shows that the server is foreign.
 fn of_others(node: &Node) -> bool {
     node.foreign_unit().is_some() || node.runs_foreign()
 }

@@ -6,8 +6,7 @@ use super::deployment::secret;
 use super::place::Problems;
 use super::section::Section;
 
-/// The users that servers are logged in to as, where they are not the default user with the
-/// deployment's password.
+/// The users for logins at servers, if not the default user with the deployment's password.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
     /// `user`: the user that replctl logs in as.
@@ -19,12 +18,12 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// One password, of the default user, for clients and for replication.
+    /// Whether there is only the default user, with one password for clients and for replication.
     pub fn is_plain(&self) -> bool {
         self.user.is_none() && self.masteruser.is_none() && self.masterauth.is_none()
     }
 
-    /// Whether the inventory has what replicas log in with.
+    /// Whether the inventory has the replicas' login.
     pub fn says_replication(&self) -> bool {
         self.masterauth.is_some() || self.masteruser.is_some() || self.user.is_none()
     }

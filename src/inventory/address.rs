@@ -12,8 +12,8 @@ const NO_PORT: Wrong = "has a port that is no number from 1 to 65535";
 /// A host (name, IPv4 or IPv6 address, in its usual spelling, without brackets) and the port, if
 /// one is there.
 ///
-/// Names are in small letters: resolvers take `DB1` for the same, but one of them reads
-/// `/etc/hosts` letter by letter, the embedded server's.
+/// Names are in small letters. Resolvers treat `DB1` the same, but the embedded server's resolver
+/// reads `/etc/hosts` letter by letter.
 ///
 /// Accepted: `db1`, `db1:6380`, `192.168.0.120:6379`, `::1`, `[::1]`, `[::1]:6379`.
 pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), Wrong> {

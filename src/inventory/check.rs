@@ -1,5 +1,5 @@
-//! What the nodes of one inventory must be together: unique, and one tree from one first primary.
-//! Pure.
+//! Checks of all nodes of one inventory together: they are unique, and form one tree with one first
+//! primary. Pure.
 
 use super::address::comparable;
 use super::nearest::nearest;
@@ -9,7 +9,7 @@ use super::section::{Found, list};
 use crate::topology::Address;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Tells of every name that is there twice.
+/// Reports every name that appears twice.
 pub fn names(nodes: &[RawNode], problems: &mut Problems) {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for name in nodes.iter().filter_map(|node| node.name.as_ref()) {
@@ -26,7 +26,7 @@ pub fn names(nodes: &[RawNode], problems: &mut Problems) {
     }
 }
 
-/// Tells of every address and port that is there twice, announced ones among each other too.
+/// Reports every address and port that appears twice, also among announced ones.
 pub fn addresses(nodes: &[RawNode], problems: &mut Problems) {
     let own = nodes
         .iter()
@@ -69,7 +69,7 @@ fn unique<'n>(
     }
 }
 
-/// Tells of upstreams that do not exist, of loops, and of more or fewer first primaries than one.
+/// Reports unknown upstreams, loops, and a number of first primaries other than one.
 pub fn tree(nodes: &[RawNode], problems: &mut Problems) {
     let names: Vec<&str> = nodes
         .iter()
@@ -114,7 +114,7 @@ pub fn tree(nodes: &[RawNode], problems: &mut Problems) {
 }
 
 fn unknown_hint(wanted: &str, nodes: &[RawNode], names: &[&str]) -> String {
-    // Who writes an address here means the node that has it.
+    // An address here means the node that has it.
     let by_address = nodes.iter().find(|node| {
         node.address
             .as_ref()
@@ -187,8 +187,8 @@ fn tell_loop(nodes: &[RawNode], members: &[usize], problems: &mut Problems) {
     }
 }
 
-/// One deployment has one first primary. None at all is a loop or an unknown upstream, and told as
-/// such.
+/// One deployment has one first primary. If there is none, a loop or an unknown upstream was
+/// reported.
 fn roots(nodes: &[RawNode], problems: &mut Problems) {
     let mut roots = nodes
         .iter()

@@ -1,5 +1,4 @@
-//! `[deployment]`: its name, and how its servers are logged in to. Pure; no message repeats a
-//! password.
+//! `[deployment]`: its name, and the logins at its servers. Pure; no message repeats a password.
 
 use super::place::Problems;
 use super::section::{Found, Section};
@@ -75,7 +74,7 @@ fn name(section: &Section, problems: &mut Problems) -> Option<String> {
     Some(found.value.to_owned())
 }
 
-/// Whether a deployment can be called so: it becomes part of file names.
+/// Whether a deployment can have this name: the name becomes part of file names.
 pub fn is_deployment_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     text.len() <= 63
@@ -182,8 +181,8 @@ fn source(
 
 /// Why a text cannot be a password, as the rest of a sentence; `None` if it can.
 ///
-/// The servers read it from a line of their configuration, operators paste it into shells: nothing
-/// that is not seen may stand in it.
+/// The servers read it from a line of their configuration, and operators paste it into shells. So
+/// it may have no invisible characters.
 pub fn password_trouble(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")

@@ -1,7 +1,7 @@
-//! Changes to the text of an inventory, as data: a node that comes, one that goes, another
-//! `replicaof`. All other bytes stay as they are. Pure.
+//! Changes to the text of an inventory, as data: a new node, a removed node, another `replicaof`.
+//! All other bytes stay as they are. Pure.
 //!
-//! A change is bound to the text it was made for: it is made there wholly, or not at all.
+//! A change belongs to the text it was made for. It is applied there completely, or not at all.
 
 mod adopt;
 mod layout;
@@ -25,9 +25,9 @@ use std::path::Path;
 pub struct Edit {
     /// The file, absolute.
     pub file: String,
-    /// The node it is about.
+    /// The affected node.
     pub node: NodeName,
-    /// What it comes to.
+    /// The effect.
     pub kind: Kind,
     /// In the order of the file; none touches another.
     pub changes: Vec<Change>,
@@ -37,7 +37,7 @@ pub struct Edit {
     pub after: String,
 }
 
-/// What an edit comes to.
+/// The effect of an edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -65,9 +65,9 @@ pub struct Change {
     pub at: usize,
     /// The line it begins on, from 1, in the file as it is before.
     pub line: usize,
-    /// What stands there.
+    /// The old text.
     pub old: String,
-    /// What is to stand there.
+    /// The new text.
     pub new: String,
 }
 
@@ -97,7 +97,7 @@ pub fn digest(text: &str) -> String {
     })
 }
 
-/// Writes a node behind the others.
+/// Adds a node after the others.
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
@@ -107,7 +107,7 @@ pub fn add(file: &str, text: &str, node: &NewNode) -> Result<Edit, String> {
     Ok(Edit::new(file, &node.name, Kind::Add, text, vec![change]))
 }
 
-/// The text with a table behind the others, comments and all.
+/// The text with a table after the others, comments included.
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
@@ -274,7 +274,7 @@ impl Edit {
     /// What puts it back.
     pub fn reversed(&self) -> Self {
         let breaks = |text: &str| text.matches('\n').count();
-        // What is added to a place by the changes before it, less what they take away.
+        // The bytes and lines that earlier changes add before a place, and those that they remove.
         let (mut bytes_in, mut bytes_out, mut lines_in, mut lines_out) = (0, 0, 0, 0);
         let mut changes = Vec::new();
         for Change { at, line, old, new } in &self.changes {
@@ -308,7 +308,7 @@ impl Edit {
         }
     }
 
-    /// Whether a text has this edit already, also where somebody else has changed it.
+    /// Whether a text has this edit already, even if somebody else has changed other parts.
     pub fn holds(&self, text: &str) -> bool {
         let now = digest(text);
         if now == self.after || now == self.before {
@@ -331,8 +331,8 @@ impl Edit {
         }
     }
 
-    /// The edit that adds the node to a text: at its former place where the text is the one it was
-    /// taken out of, else behind the other nodes.
+    /// The edit that adds the node to a text: at its former place if the text is the one after its
+    /// removal, else after the other nodes.
     pub fn coming(&self, text: &str) -> Option<Self> {
         let coming = match &self.kind {
             Kind::Add => self.clone(),
@@ -354,7 +354,7 @@ impl Edit {
     }
 }
 
-/// Lines as a sentence can hold them: without comments and empty ones.
+/// Lines in the form for a sentence: without comments and empty lines.
 fn in_one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -362,7 +362,7 @@ fn in_one_line(text: &str) -> String {
 }
 
 impl Change {
-    /// The lines that have text in them, of what stands there: "line 7", "lines 7 to 9".
+    /// The old lines that are not empty: "line 7", "lines 7 to 9".
     fn lines(&self) -> String {
         let empty = self.old.lines().take_while(|line| line.trim().is_empty());
         let first = self.line + empty.count();

@@ -1,7 +1,7 @@
-//! The text of an inventory of servers that were found running, with comments for who reads it
-//! next: what was seen, and what is missing. Pure; the parser has the last word on it.
+//! The text of an inventory for servers that were found running. Its comments tell the next reader
+//! what was observed, and what is missing. Pure; the parser decides whether it is valid.
 //!
-//! Much of it was said by servers and hosts. A comment stays one line, whatever they said.
+//! Much of it comes from servers and hosts. A comment stays one line, whatever they say.
 
 use super::node::PORT;
 use super::template::quoted;
@@ -10,10 +10,10 @@ use crate::hidden::hides;
 use crate::topology::Address;
 use std::fmt::Write as _;
 
-/// The longest comment, in characters, that is made of what others said.
+/// The longest comment from foreign words, in characters.
 const LONGEST: usize = 400;
 
-/// How the servers that were found are reached: all that is not about one of them.
+/// How to reach the found servers: everything that is not about one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// `[deployment] name`.
@@ -78,7 +78,7 @@ pub struct SentinelText {
     pub login: Option<String>,
     /// `password`.
     pub password: Option<Source>,
-    /// `nodes`: each with the host that it is reached through, where that is another.
+    /// `nodes`: each with the host through which it is reached, if that is another.
     pub nodes: Vec<(Address, Option<String>)>,
     /// `quorum`, where `nodes` is not empty.
     pub quorum: Option<u64>,
@@ -111,14 +111,14 @@ pub struct Entry {
     pub config_file: Option<String>,
     /// Comments above it.
     pub above: Vec<String>,
-    /// Comments below its keys: keys that are not certain, with the reason.
+    /// Comments below its keys: uncertain keys, with the reason.
     pub below: Vec<String>,
     /// The whole table is a comment.
     pub only_comment: bool,
 }
 
 impl Entry {
-    /// A server of which nothing is known but where it is.
+    /// A server with nothing known but its address.
     pub fn at(name: impl Into<String>, address: Address) -> Self {
         Self {
             name: name.into(),
@@ -324,8 +324,8 @@ fn member((address, through): &(Address, Option<String>)) -> String {
     }
 }
 
-/// What others said, as it may stand in a comment: in one line, and with nothing that a terminal
-/// would obey.
+/// Foreign words in the form for a comment: in one line, and with nothing that a terminal would
+/// obey.
 pub fn harmless(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().take(LONGEST) {

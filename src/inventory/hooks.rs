@@ -20,7 +20,7 @@ pub enum HookPoint {
     BeforePromote,
     /// When there is a new primary.
     AfterPromote,
-    /// When the promotion failed, was put back, or stopped half-way.
+    /// When the promotion failed, was rolled back, or stopped half-way.
     OnFailure,
 }
 

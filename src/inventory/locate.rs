@@ -1,4 +1,4 @@
-//! Where a directive of a node stands in the file of the inventory. Pure.
+//! The place of a node's directive in the inventory file. Pure.
 
 use super::place::Problems;
 use super::server::present_name;
@@ -6,8 +6,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Line and column, both from 1, of the key that gives `directive` to `node`: its own, else that of
-/// `[server.config]`.
+/// Line and column, both from 1, of the key that gives `directive` to `node`: its own key, or that
+/// of `[server.config]`.
 pub fn directive(text: &str, node: &str, directive: &str) -> Option<(usize, usize)> {
     let root = DeTable::parse(text).ok()?;
     let root = root.get_ref();

@@ -18,7 +18,7 @@ mod section;
 mod sentinel;
 pub mod server;
 mod service;
-mod source;
+pub mod source;
 mod ssh;
 pub mod template;
 #[cfg(test)]
@@ -27,7 +27,7 @@ pub mod tls;
 
 pub use accounts::Accounts;
 pub use service::ServiceSettings;
-pub use source::built_as;
+pub use source::ServerSource;
 pub use tls::Tls;
 
 use crate::topology::{Address, NodeName};
@@ -42,23 +42,23 @@ use std::path::PathBuf;
 pub struct Inventory {
     /// The file it came from, absolute.
     pub path: PathBuf,
-    /// The digest of its text, lower-case hex: whether the file is still as it was read.
+    /// The digest of its text, lower-case hex. It shows whether the file has changed since it was
+    /// read.
     pub digest: String,
     /// `[deployment] name`.
     pub name: String,
-    /// How servers are logged in to.
+    /// The login at the servers.
     pub auth: Auth,
-    /// The users they are logged in to as.
+    /// The users for those logins.
     pub accounts: Accounts,
-    /// `[tls]`: how servers are spoken to where no node says otherwise; `None`: as they are,
-    /// without.
+    /// `[tls]`: the TLS settings for nodes that set nothing else; `None`: no TLS.
     pub tls: Option<Tls>,
     /// The server to run.
     pub server: ServerSettings,
     /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly
     /// one root.
     pub nodes: Vec<NodeSpec>,
-    /// `[sentinel]`, where it is there.
+    /// `[sentinel]`, if it exists.
     pub sentinel: Option<SentinelSettings>,
     /// `[hooks]`.
     pub hooks: hooks::Hooks,
@@ -67,7 +67,7 @@ pub struct Inventory {
 /// `[sentinel]`.
 #[derive(Debug, Clone)]
 pub struct SentinelSettings {
-    /// `name`: what the Sentinels call the deployment; its own name unless it says otherwise.
+    /// `name`: the Sentinels' name for the deployment; by default the deployment's own name.
     pub name: String,
     /// `user`: the user that replctl logs in as there; without it, the default user.
     pub user: Option<String>,
@@ -75,7 +75,7 @@ pub struct SentinelSettings {
     pub tls: Option<Tls>,
     /// `password` of the Sentinels themselves.
     pub password: Option<SecretSource>,
-    /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others
+    /// One for each named Sentinel, called `sentinel@NODE` or `sentinel@HOST`. The other Sentinels
     /// are found through the nodes they watch.
     pub nodes: Vec<NodeSpec>,
     /// The settings of each for the deployment.
@@ -85,10 +85,10 @@ pub struct SentinelSettings {
 /// The settings of a Sentinel for a deployment, besides the address of its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentinelRules {
-    /// `quorum`: how many must agree that the primary is down; more than half of `nodes` unless it
-    /// says otherwise.
+    /// `quorum`: how many must agree that the primary is down; by default more than half of
+    /// `nodes`.
     pub quorum: u64,
-    /// `down-after-milliseconds`: the silence that is taken for death.
+    /// `down-after-milliseconds`: after this silence, the primary counts as down.
     pub down_after_ms: u64,
     /// `failover-timeout`, ms.
     pub failover_timeout_ms: u64,
@@ -96,10 +96,10 @@ pub struct SentinelRules {
     pub parallel_syncs: u64,
 }
 
-/// How servers are logged in to.
+/// The login at the servers.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// `auth = "none"` in so many words, or a deployment on loopback only that names no password.
+    /// An explicit `auth = "none"`, or a deployment only on loopback without a password.
     None,
     /// One password for clients and for replication.
     Password(SecretSource),
@@ -110,34 +110,14 @@ pub enum Auth {
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
-    /// A file whose mode shows it to nobody else; its first line.
+    /// The first line of a file that no other user may read.
     File(PathBuf),
     /// The first line of a command's standard output.
     Command(String),
     /// Asked on the terminal.
     Prompt,
-    /// It stands in the inventory; allowed, warned about.
+    /// The inventory has it; allowed, with a warning.
     Inline(SecretString),
-}
-
-/// Where the server program comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerSource {
-    /// The one inside replctl.
-    Embedded,
-    /// The distribution's package of that name (default: `redis-server`, or `valkey-server`,
-    /// `redis`, … as the host has it).
-    Package(Option<String>),
-    /// A source tarball, unpacked and built on the host as in the tutorial; a local file, with its
-    /// sha256.
-    Tarball {
-        /// A file on the operator's machine.
-        file: PathBuf,
-        /// Its hash, lower-case hex.
-        sha256: String,
-    },
-    /// A given server binary on the operator's machine.
-    Binary(PathBuf),
 }
 
 /// `[server]`.
@@ -149,7 +129,7 @@ pub struct ServerSettings {
     pub directory: String,
     /// `databases`.
     pub databases: u32,
-    /// `user`: who the server runs as where the login is root. Default `redis`.
+    /// `user`: the server's user if the login is root. Default `redis`.
     pub user: String,
     /// `[server] hostnames = true`: set host names and the managed `/etc/hosts` block.
     pub hostnames: bool,
@@ -164,9 +144,9 @@ pub struct NodeSpec {
     pub address: Address,
     /// Line and column, both from 1, of `address` in the file.
     pub line: (usize, usize),
-    /// `announce`: where the other nodes and the clients reach it, where that differs.
+    /// `announce`: the address for the other nodes and the clients, if it differs.
     pub announce: Option<Address>,
-    /// `replicaof` (or `slaveof`): the first wish; live roles win.
+    /// `replicaof` (or `slaveof`): the first upstream; live roles win.
     pub replicaof: Option<NodeName>,
     /// `priority` (server directive `replica-priority`); `None`: the server's default of 100.
     pub priority: Option<u32>,
@@ -174,7 +154,7 @@ pub struct NodeSpec {
     pub ssh: SshSettings,
     /// How its server is observed.
     pub via: Via,
-    /// How it is spoken to over TLS; `None`: without.
+    /// Its TLS settings; `None`: no TLS.
     pub tls: Option<Tls>,
     /// `managed`, `unit`, `config_file`: how its server is run.
     pub service: ServiceSettings,
@@ -196,14 +176,14 @@ pub struct SshSettings {
     pub identity_files: Vec<PathBuf>,
     /// `known_hosts` file instead of the user's.
     pub known_hosts: Option<PathBuf>,
-    /// Become root by sudo: `Some(false)` never, `Some(true)` always, `None` where the login is not
-    /// root and sudo is there.
+    /// Become root with sudo: `Some(false)` never, `Some(true)` always, `None`: if the login is not
+    /// root and sudo exists.
     pub sudo: Option<bool>,
-    /// By what the host is reached.
+    /// The way to the host.
     pub transport: Option<Transport>,
 }
 
-/// By what a host is reached.
+/// The way to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Transport {
     /// The SSH that replctl carries.
@@ -218,8 +198,7 @@ pub enum Transport {
 /// How a node's server is reached by the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Via {
-    /// Directly, and over SSH where that fails for want of a route (or the address is the host's
-    /// own loopback).
+    /// Directly. Over SSH if there is no route (or the address is the host's own loopback).
     #[default]
     Auto,
     /// Directly only.
@@ -229,7 +208,7 @@ pub enum Via {
 }
 
 impl Inventory {
-    /// What is allowed and still not wise, one sentence each.
+    /// Allowed but unwise settings, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let auth = match &self.auth {
             Auth::Password(source) => Some(source),
@@ -248,8 +227,8 @@ impl Inventory {
         inline.chain(tls::warnings(self)).collect()
     }
 
-    /// How a server or Sentinel that is no node of the inventory is spoken to: as the Sentinels
-    /// are.
+    /// The TLS settings for a server or Sentinel that is no node of the inventory: those of the
+    /// Sentinels.
     pub fn tls_of_sentinels(&self) -> Option<&Tls> {
         match &self.sentinel {
             Some(settings) => settings.tls.as_ref(),
@@ -257,7 +236,7 @@ impl Inventory {
         }
     }
 
-    /// Where each secret comes from that it names.
+    /// The source of each secret in the inventory.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
         let of_servers = match &self.auth {
             Auth::Password(source) => Some(source),
@@ -274,7 +253,7 @@ impl Inventory {
         all.into_iter().find(|n| n.name == *name)
     }
 
-    /// Those of its Sentinels that the inventory names.
+    /// The Sentinels that the inventory names.
     pub fn sentinels(&self) -> &[NodeSpec] {
         self.sentinel.as_ref().map_or(&[], |s| &s.nodes)
     }

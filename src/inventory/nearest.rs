@@ -2,11 +2,11 @@
 
 use strsim::osa_distance;
 
-/// Words longer than this are compared with nothing; no key or sensible name is so long.
+/// Longer words are not compared; no key or sensible name is so long.
 const LONGEST: usize = 64;
 
-/// The known word that `word` was most likely meant to be, if one is near enough: at most a third
-/// of the letters differ, and two neighbours that are swapped count as one.
+/// The known word that `word` probably means, if one is near enough: at most a third of the letters
+/// differ. Two swapped neighbours count as one difference.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = plain(word);
     let letters = typed.chars().count();
@@ -22,7 +22,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// Lower case, and `_` for `-`: who writes `identity-file` means `identity_file`.
+/// Lower case, and `_` for `-`: `identity-file` means `identity_file`.
 fn plain(word: &str) -> String {
     word.chars()
         .take(LONGEST + 1)

@@ -1,4 +1,4 @@
-//! One `[[node]]`, read by itself; what nodes say of each other is checked in `check`. Pure.
+//! One `[[node]]`, read by itself. `check` compares the nodes with each other. Pure.
 
 use super::address::{host_and_port, is_loopback};
 use super::place::Problems;
@@ -32,20 +32,20 @@ const KEYS: [&str; 17] = [
     "config_file",
 ];
 
-/// A node as it stands in the file; `None` is missing or wrong (and then told).
+/// A node as the file has it; `None`: missing, or wrong and reported.
 #[derive(Debug)]
 pub struct RawNode {
     /// Byte offset of its table.
     pub at: usize,
-    /// How messages call it: "node `slave1`", "the 2nd node".
+    /// Its name in messages: "node `slave1`", "the 2nd node".
     pub called: String,
-    /// Its name as written, even where it is not a good one: others may refer to it.
+    /// Its name as written, even an invalid one: other nodes may refer to it.
     pub name: Option<Found<String>>,
     /// Where it listens.
     pub address: Option<Found<Address>>,
     /// Where it is reached.
     pub announce: Option<Found<Address>>,
-    /// Whom it follows.
+    /// Its upstream.
     pub upstream: RawUpstream,
     priority: Option<u32>,
     via: Via,
@@ -55,7 +55,7 @@ pub struct RawNode {
     config: Directives,
 }
 
-/// What a node says of its upstream.
+/// The upstream in a node's table.
 #[derive(Debug)]
 pub enum RawUpstream {
     /// Nothing: it is the first primary.
@@ -152,7 +152,7 @@ impl RawNode {
     }
 }
 
-/// Whether a node can be called so.
+/// Whether a node can have this name.
 pub fn is_node_name(text: &str) -> bool {
     text.len() <= 63
         && text

@@ -1,5 +1,5 @@
-//! The text of an `inventory.toml` → [`Inventory`], or everything that is wrong with it in one go.
-//! Pure.
+//! Turns the text of an `inventory.toml` into an [`Inventory`], or reports everything that is wrong
+//! with it at once. Pure.
 
 use super::hooks::{self, Hooks};
 use super::node::{self, RawNode};
@@ -14,30 +14,29 @@ use crate::error::Problem;
 use std::path::Path;
 use toml::de::DeTable;
 
-/// An inventory on its way.
+/// An unfinished inventory.
 #[derive(Debug, Default)]
 pub struct Draft {
     /// `[deployment] name`.
     pub name: Option<String>,
     /// The users.
     pub accounts: Accounts,
-    /// The password source, where a good one is named.
+    /// The password source, if a valid one is named.
     pub auth: Option<Auth>,
-    /// Whether the file says anything of passwords, right or wrong.
+    /// Whether the file mentions passwords, right or wrong.
     pub auth_given: bool,
 }
 
-/// Reads the inventory that stands in the file `path`. Relative file names in it are left as they
-/// are.
+/// Reads the inventory from the text of the file `path`. Relative file names in it stay relative.
 ///
 /// # Errors
-/// Every problem of the file, in its order, each with `file:line:column`, the key, and most with a
-/// hint.
+/// Every problem of the file, in its order. Each has `file:line:column` and the key, and most have
+/// a hint.
 pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
     let mut problems = Problems::new(path, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        // What follows from a line that could not be read would only be noise.
+        // Problems that follow from an unreadable line would only be noise.
         let mut lines = std::collections::BTreeSet::new();
         for error in errors {
             let at = error.span().map_or(text.len(), |span| span.start);
@@ -112,7 +111,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     (name.is_some() && auth.is_some()).then_some(inventory)
 }
 
-/// The tables there are, and what is said to those that are written otherwise.
+/// Checks the names of the tables, with hints for mistyped ones.
 fn keys(root: &Section, problems: &mut Problems) {
     root.only(
         problems,
@@ -174,7 +173,8 @@ fn nodes(root: &Section, ssh: &SshSettings, problems: &mut Problems) -> Vec<RawN
     nodes
 }
 
-/// The login; a deployment that other machines reach must say in so many words that it has none.
+/// The login. A deployment that other machines can reach must say explicitly that it has no
+/// password.
 fn auth(
     root: &Section,
     draft: &mut Draft,

@@ -6,8 +6,7 @@ use std::fmt::Display;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
-/// A sentence of a problem in that file without the file, the line and the column that it begins
-/// with.
+/// The sentence of a problem in that file, without the file, line and column at its beginning.
 pub fn without_place<'a>(file: &Path, what: &'a str) -> &'a str {
     let number = |text: &'a str| {
         let rest = text.strip_prefix(':')?;
@@ -58,7 +57,7 @@ impl<'a> Problems<'a> {
             .text
             .get(self.lines[line]..offset.min(self.text.len()))
             .unwrap_or_default();
-        // A byte order mark is not seen by whoever counts.
+        // A person who counts columns does not see a byte order mark.
         (
             line + 1,
             before.chars().filter(|c| *c != '\u{feff}').count() + 1,
@@ -138,8 +137,8 @@ impl<'a> Problems<'a> {
         ))
     }
 
-    /// Whether the line, or the nearest one above that begins a key, speaks of a password: what
-    /// follows may be one. Where a string can go over lines, any line may.
+    /// Whether the line, or the nearest line above that begins a key, mentions a password: the text
+    /// after it may be one. With multi-line strings, any line may.
     fn may_hold_password(&self, line: usize) -> bool {
         let speaks_of_one = |text: &str| {
             text.contains("pass") || text.contains("ryauth") || text.contains("masterauth")

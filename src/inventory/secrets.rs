@@ -1,17 +1,18 @@
-//! Texts that must be shown nowhere, and how they are taken out of what others say: a server that
-//! does not know a command repeats its arguments, and something else on a server's port may repeat
-//! all it is sent. Pure.
+//! Texts that must never be shown, and their removal from foreign words. A server repeats the
+//! arguments of an unknown command, and something else on a server's port may repeat all it gets.
+//! Pure.
 
 use super::Inventory;
 use crate::config::directives::{canonical, split};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Stands where a secret stood.
+/// The replacement for a secret.
 const HIDDEN: &str = "(secret)";
-/// Of a long secret, its first characters are enough: servers cut what they repeat.
+/// The first characters of a long secret that are enough for a match: servers shorten what they
+/// repeat.
 const BEGINNING: usize = 12;
-/// A shorter one is hidden only where it stands by itself: in the midst of words it would hide half
-/// of them.
+/// A shorter secret is hidden only as a word of its own: inside other words it would hide half of
+/// them.
 const SHORT: usize = 5;
 
 /// The secrets of one deployment.
@@ -28,7 +29,7 @@ impl Secrets {
         Self(all)
     }
 
-    /// Those that stand in an inventory's directives, and these.
+    /// The secrets in an inventory's directives, and these.
     pub fn of<'a>(
         inventory: &Inventory,
         passwords: impl IntoIterator<Item = &'a SecretString>,
@@ -53,7 +54,7 @@ impl Secrets {
     }
 }
 
-/// Whether what a directive says must not be shown.
+/// Whether a directive's value must not be shown.
 pub fn is_secret(directive: &str) -> bool {
     let name = canonical(directive);
     name == "user" || name.ends_with("pass") || name.ends_with("auth")
@@ -120,7 +121,7 @@ mod tests {
         );
         assert_eq!(hide(&[""], "nothing"), "nothing");
         assert_eq!(hide(&[], "nothing"), "nothing");
-        // The longer one first: else its end would be left.
+        // The longer one goes first: otherwise its end would remain.
         assert_eq!(hide(&["canary", "canary-bird"], "canary-bird"), HIDDEN);
     }
 

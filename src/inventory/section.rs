@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A table, and how messages call it.
+/// A table, and its name in messages.
 #[derive(Debug, Clone)]
 pub struct Section<'a> {
     table: &'a DeTable<'a>,
@@ -71,8 +71,8 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Tells of every key that is not among `known`; `elsewhere` gives the hint for a word that
-    /// belongs somewhere else.
+    /// Reports every key that is not in `known`. `elsewhere` gives the hint for a word that belongs
+    /// to another place.
     pub fn only(
         &self,
         problems: &mut Problems,
@@ -244,7 +244,7 @@ impl<'a> Section<'a> {
         ))
     }
 
-    /// The one of a key's names that is there; having both is a problem.
+    /// The one of a key's names that exists; having both is a problem.
     pub fn either(
         &self,
         problems: &mut Problems,

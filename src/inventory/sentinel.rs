@@ -1,5 +1,5 @@
-//! `[sentinel]`: what cannot be learned of the Sentinels that watch from the nodes they watch, and
-//! what `sentinel setup` needs. Pure.
+//! `[sentinel]`: what the watched nodes cannot tell about their Sentinels, and the settings for
+//! `sentinel setup`. Pure.
 
 use super::address::{comparable, host_and_port};
 use super::deployment::{is_deployment_name, password};
@@ -14,8 +14,8 @@ use toml::de::DeValue;
 
 /// The Sentinels' own default port.
 const PORT: u16 = 26_379;
-/// As the servers' documentation begins with; their own default is 30 s, during which nobody takes
-/// writes.
+/// The value in the example of the servers' documentation. Their own default is 30 s, and no node
+/// takes writes during that time.
 const DOWN_AFTER_MS: u32 = 5_000;
 /// From the same place.
 const FAILOVER_TIMEOUT_MS: u32 = 60_000;
@@ -89,7 +89,7 @@ fn port(section: &Section, problems: &mut Problems) -> Option<u16> {
 
 fn name(section: &Section, problems: &mut Problems) -> Option<String> {
     let found = section.filled(problems, "name")?;
-    // As what a deployment may be called: it is a word of a line in the Sentinels' files.
+    // The rules for a deployment's name: the name is a word of a line in the Sentinels' files.
     if !is_deployment_name(&found.value.to_ascii_lowercase()) {
         let what = format!("`name` {} is no name: `{}`", section.called, found.value);
         problems.hinted(found.at, what, "it takes letters, digits, `.`, `_` and `-`, begins with a letter or digit, and has at most 63 of them");
@@ -122,7 +122,7 @@ fn rules(section: &Section, problems: &mut Problems, members: usize) -> Sentinel
     rules
 }
 
-/// What the entries of `nodes` are read with.
+/// The context for reading the entries of `nodes`.
 struct Reader<'a> {
     port: u16,
     nodes: &'a [NodeSpec],

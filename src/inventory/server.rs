@@ -74,7 +74,7 @@ fn directory(section: &Section, problems: &mut Problems) -> Option<String> {
         } else if !found.value.bytes().all(|b| {
             b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b'+' | b'@')
         }) {
-            // It is written into unit files, configuration files and command lines, each with its
+            // The value goes into unit files, configuration files and command lines, each with its
             // own rules of quoting.
             "can only have letters, digits and `/._-+@` in it"
         } else {
@@ -138,7 +138,7 @@ pub fn directives(section: &Section, problems: &mut Problems, called: &str) -> D
     directives
 }
 
-/// The name in lower case and by its present word, unless it is replctl's to write.
+/// The name in lower case and in its present form, unless only replctl may write it.
 fn directive_name(key: &Found<&str>, problems: &mut Problems, called: &str) -> Option<String> {
     let name = key.value.to_ascii_lowercase();
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
@@ -168,7 +168,7 @@ fn directive_name(key: &Found<&str>, problems: &mut Problems, called: &str) -> O
     Some(present_name(&name))
 }
 
-/// The older word for replica, in every directive that had it, under its present name.
+/// Replaces the older word for replica, in every directive that had it, by the present one.
 pub fn present_name(name: &str) -> String {
     let words = name.split('-').map(|word| match word {
         "slave" => "replica",
@@ -178,7 +178,7 @@ pub fn present_name(name: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// The hint for a directive that would make a server something replctl cannot keep.
+/// The hint for a directive with which replctl cannot manage the server.
 fn unsupported(name: &str) -> Option<&'static str> {
     match name {
         "include" => Some(

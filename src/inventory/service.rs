@@ -1,4 +1,4 @@
-//! What a `[[node]]` says of how its server is run, where replctl cannot see it or sees it wrong:
+//! How a node's server is run, by its `[[node]]`, for cases that replctl cannot see or sees wrong:
 //! `managed`, `unit`, `config_file`. Pure.
 
 use super::place::Problems;
@@ -7,7 +7,7 @@ use super::section::Section;
 /// How a node's server is run, as far as the inventory says so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServiceSettings {
-    /// `managed`: whether replctl made it; `None`: its unit or the stamp in its file tells.
+    /// `managed`: whether replctl made it; `None`: decided by its unit or the stamp in its file.
     pub managed: Option<bool>,
     /// `unit`: the systemd unit that starts it.
     pub unit: Option<String>,

@@ -17,7 +17,7 @@ const KEYS: [&str; 7] = [
     "transport",
 ];
 
-/// The keys that say where a host is, which have no use for this machine.
+/// The keys that locate a host. They have no use for this machine.
 const ELSEWHERE: [&str; 5] = ["host", "port", "user", "identity_file", "known_hosts"];
 
 /// Reads a table of SSH settings.
@@ -84,8 +84,7 @@ fn transport(section: &Section, problems: &mut Problems) -> Option<Transport> {
     }
 }
 
-/// Tells of a node that is this machine by what `[ssh]` says, and has a place elsewhere by what it
-/// says itself.
+/// Reports a node that is this machine by `[ssh]`, and elsewhere by its own settings.
 pub fn check(over: &SshSettings, under: &SshSettings, node: &Section, problems: &mut Problems) {
     if over.is_elsewhere()
         && over.transport.is_none()
@@ -124,7 +123,7 @@ pub fn of_node(node: &Section, problems: &mut Problems) -> SshSettings {
 }
 
 impl SshSettings {
-    /// Whether it says where the host is.
+    /// Whether it locates the host.
     fn is_elsewhere(&self) -> bool {
         self.host.is_some()
             || self.port.is_some()
@@ -133,9 +132,9 @@ impl SshSettings {
             || !self.identity_files.is_empty()
     }
 
-    /// The beginning of a command that reaches the host as replctl does:
-    /// `ssh -p 2222 deploy@bastion`. `address` is the node's own. What is not set here is left to
-    /// `~/.ssh/config`, as replctl does it, so the host's name there is kept.
+    /// The beginning of a command that reaches the host as replctl does: `ssh -p 2222
+    /// deploy@bastion`. `address` is the node's own. Unset values come from `~/.ssh/config`, as in
+    /// replctl, so the host keeps its name there.
     pub fn command(&self, address: &str) -> String {
         if self.transport == Some(Transport::Local) {
             return "env".to_owned();
@@ -163,15 +162,15 @@ impl SshSettings {
         words.join(" ")
     }
 
-    /// Root needs no sudo on its own machine, which may have none.
+    /// On its own machine, root needs no sudo, and sudo may be missing.
     pub fn spare_sudo(&mut self, is_root: bool) {
         if is_root && self.transport == Some(Transport::Local) {
             self.sudo = Some(false);
         }
     }
 
-    /// The same for a command that needs root: by sudo where the inventory names another user than
-    /// root. Without a user it is not known who one is there.
+    /// The same for a command that needs root: with sudo if the inventory names a user other than
+    /// root. Without a user, the login on the host is unknown.
     pub fn as_root(&self, address: &str) -> String {
         if self.transport == Some(Transport::Local) {
             let other = self.sudo == Some(false);
@@ -187,11 +186,11 @@ impl SshSettings {
     }
 }
 
-/// What `over` says, and what `under` says where `over` says nothing.
+/// The values of `over`, and those of `under` for missing ones.
 pub fn overlay(over: SshSettings, under: &SshSettings) -> SshSettings {
     let transport = over.transport.or(under.transport);
     if transport == Some(Transport::Local) {
-        // Where other hosts are says nothing of this machine.
+        // The location of other hosts says nothing about this machine.
         return SshSettings {
             sudo: over.sudo.or(under.sudo),
             transport,

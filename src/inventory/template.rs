@@ -1,15 +1,15 @@
-//! The text of a new `inventory.toml`, with comments for who reads it next. Pure; the parser has
-//! the last word on it.
+//! The text of a new `inventory.toml`, with comments for its next reader. Pure; the parser decides
+//! whether it is valid.
 
 use crate::topology::Address;
 use std::fmt::Write as _;
 
-/// What a new inventory is to say.
+/// The content of a new inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sketch {
     /// `[deployment] name`.
     pub name: String,
-    /// How servers are logged in to.
+    /// The login at the servers.
     pub login: Login,
     /// `[ssh] user`, if it is not to come from `~/.ssh/config`.
     pub user: Option<String>,
@@ -19,10 +19,10 @@ pub struct Sketch {
     pub nodes: Vec<(String, Address)>,
 }
 
-/// How servers of a new deployment are logged in to.
+/// The login at the servers of a new deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// With a password that is in a file, named as the inventory is to name it.
+    /// With a password in a file, by the file's name for the inventory.
     File(String),
     /// Without any.
     None,
@@ -59,9 +59,10 @@ pub fn text(sketch: &Sketch) -> String {
     line(
         "# port, identity_file, known_hosts, sudo, transport: what is missing comes from ~/.ssh/config",
     );
-    line(
-        "\n[server]\nsource = \"embedded\"      # the server that replctl carries; or \"package\", \"tarball\", \"binary\"",
-    );
+    line(&format!(
+        "\n[server]\nsource = \"embedded\"      # the server that replctl carries; or {}",
+        super::source::OTHERS
+    ));
     line("# Each host has {directory}/{port}/conf, logs and pid.");
     line(&format!("directory = {}", quoted(&sketch.directory)));
     line("databases = 16");
@@ -142,7 +143,7 @@ mod tests {
             inventory.nodes[1].replicaof.as_ref(),
             Some(&inventory.nodes[0].name)
         );
-        // The lines that stand there as comments are good ones, too.
+        // The lines in comments are valid, too.
         let hooks = text(&sketch).replace("# [hooks]", "[hooks]");
         let hooks = hooks
             .replace("# before", "before")

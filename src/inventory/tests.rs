@@ -1,4 +1,4 @@
-//! What the parser accepts; its messages are in `tests/messages.rs`, its sturdiness in
+//! What the parser accepts. Its messages are in `tests/messages.rs`, hostile input is in
 //! `tests/hostile.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -104,7 +104,7 @@ fn the_examples_settings_reach_every_node() {
     );
 }
 
-/// Every option that the example shows in comments is one that the parser takes.
+/// The parser takes every option that the example shows in comments.
 #[test]
 fn the_examples_comments_are_true() {
     let (_, comments) = EXAMPLE.split_once("or an example.\n").unwrap();

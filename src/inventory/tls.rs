@@ -1,4 +1,4 @@
-//! `[tls]`, and what a node or `[sentinel]` says otherwise: how servers are spoken to over TLS.
+//! `[tls]`, and the different settings of a node or `[sentinel]`: the TLS connection to servers.
 //! Pure; no file that is named here is read.
 
 use super::Inventory;
@@ -16,19 +16,18 @@ const KEYS: [&str; 7] = [
     "server_cert",
     "server_key",
 ];
-/// Stands in the names of files for the name of a node.
+/// Placeholder for a node's name in file names.
 const NODE: &str = "{node}";
 
-/// How a server is spoken to over TLS. Every value is filled in.
+/// The TLS settings for a server. Every value is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Tls {
-    /// `ca`: files with the certificate authorities that are trusted; empty: those that this system
-    /// trusts.
+    /// `ca`: files with the trusted certificate authorities; empty: those that this system trusts.
     pub ca: Vec<PathBuf>,
-    /// `cert` and `key`: who replctl is to servers that ask for a certificate.
+    /// `cert` and `key`: replctl's certificate for servers that ask for one.
     pub own: Option<KeyPair>,
-    /// `server_name`: the name that certificates must be for; `None`: the host of the address that
-    /// is connected to.
+    /// `server_name`: the name that certificates must have; `None`: the host of the connection's
+    /// address.
     pub server_name: Option<String>,
     /// `verify`.
     pub verify: Verify,
@@ -36,7 +35,7 @@ pub struct Tls {
     pub server: Option<KeyPair>,
 }
 
-/// A certificate, with what it was issued by where that is in its file too, and its private key.
+/// A certificate, with its issuers if its file has them, and its private key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyPair {
     /// The certificate's file.
@@ -45,19 +44,19 @@ pub struct KeyPair {
     pub key: PathBuf,
 }
 
-/// What of a server's certificate is looked at.
+/// Which parts of a server's certificate are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verify {
-    /// Who issued it, until when it is valid, and the name or address it is for.
+    /// Its issuer, its end, and the name or address in it.
     #[default]
     Full,
     /// The certificate, but not the name in it, as the servers themselves and `redis-cli` do.
     Ca,
-    /// Nothing: whoever is on the way can read and change everything.
+    /// Nothing: anyone on the network path can read and change everything.
     None,
 }
 
-/// What one table says.
+/// The settings in one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
     ca: Vec<PathBuf>,
@@ -129,7 +128,7 @@ pub fn wish(section: &Section, problems: &mut Problems) -> Wish {
     table.map_or(Wish::Unsaid, |table| Wish::On(read(&table, problems)))
 }
 
-/// The settings above it, as `wish` changes them; `None`: no TLS.
+/// The settings above it with the changes of `wish`; `None`: no TLS.
 pub fn overlay(wish: Wish, above: Option<&Tls>) -> Option<Tls> {
     match wish {
         Wish::Unsaid => above.cloned(),
@@ -139,7 +138,7 @@ pub fn overlay(wish: Wish, above: Option<&Tls>) -> Option<Tls> {
 }
 
 impl Said {
-    /// With the settings above where this has none.
+    /// Fills missing settings with those above.
     pub fn over(self, above: Option<&Tls>) -> Tls {
         let above = above.cloned().unwrap_or_default();
         Tls {
@@ -157,7 +156,7 @@ impl Said {
 }
 
 impl Tls {
-    /// The same for the node of that name, whose files may be called after it.
+    /// The same for the node of that name: file names may contain its name.
     pub fn of(mut self, node: &str) -> Self {
         if let Some(pair) = &mut self.server {
             for file in [&mut pair.cert, &mut pair.key] {
@@ -169,7 +168,7 @@ impl Tls {
         self
     }
 
-    /// What is needed to speak to a server, without what only its host needs.
+    /// The settings for a connection to a server, without those that only its host needs.
     pub fn spoken(&self) -> Self {
         Self {
             server: None,
@@ -177,7 +176,7 @@ impl Tls {
         }
     }
 
-    /// The options with which `redis-cli` speaks to such a server.
+    /// The options that make `redis-cli` connect to such a server.
     pub fn redis_cli(&self) -> String {
         let mut words = vec!["--tls".to_owned()];
         if self.verify == Verify::None {
@@ -207,7 +206,7 @@ impl Tls {
     }
 }
 
-/// What is allowed and still not wise, one sentence for each way of speaking.
+/// Allowed but unwise settings, one sentence for each kind of connection.
 pub(super) fn warnings(inventory: &Inventory) -> Vec<String> {
     let mut out = Vec::new();
     let all = inventory.nodes.iter().chain(inventory.sentinels());

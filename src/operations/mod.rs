@@ -1,5 +1,9 @@
-//! The table of operations: one folder for each, with its arguments, plan, checks, report and run;
-//! and who runs which.
+//! The operations: one folder for each, with its arguments, plan, checks, report and run. This file
+//! runs the one that was asked for.
+//!
+//! A command has a line in each of the three tables below, and an operation that changes something
+//! one more. What the rest asks of them, the folders answer: see `command`, `perform` and
+//! `crate::engine::Properties`.
 //!
 //! No operation imports another: what two of them share is in `plan`, `engine` or `output`.
 
@@ -7,6 +11,7 @@ pub mod abandon;
 pub mod add;
 pub mod adopt;
 pub mod clients;
+pub mod command;
 pub mod completions;
 pub mod detach;
 pub mod endpoint;
@@ -31,64 +36,115 @@ pub mod status;
 pub mod undo;
 pub mod working_inventory;
 
+use crate::cli::examples::Examples;
 use crate::cli::{Cli, Command, Global};
 use crate::engine::Operation;
-use crate::engine::operate::Finished;
 use crate::error::{Exit, Problem, Result};
 use crate::output;
 use crate::world::{World, WorldOptions};
+use command::{Kind, Remote, Surroundings};
+use perform::Perform;
+
+/// What answers for a command.
+fn kind(command: &Command) -> Kind<'_> {
+    use Kind::{Local, Remote};
+    match command {
+        Command::Init(args) => Local(&**args),
+        Command::Setup(args) => Remote(args),
+        Command::Status(args) => Remote(args),
+        Command::Explain(args) => Local(args),
+        Command::Endpoint(args) => Remote(args),
+        Command::Clients(args) => Remote(args),
+        Command::Promote(args) => Remote(args),
+        Command::Move(args) => Remote(args),
+        Command::Detach(args) => Remote(args),
+        Command::Add(args) => Remote(args),
+        Command::Adopt(args) => Remote(args),
+        Command::Remove(args) => Remote(args),
+        Command::Lost(args) => Remote(args),
+        Command::Rejoin(args) => Remote(args),
+        Command::Repair(args) => Remote(args),
+        Command::Resume(args) => Remote(args),
+        Command::Rollback(args) => Remote(args),
+        Command::Abandon(args) => Local(args),
+        Command::Undo(args) => Remote(args),
+        Command::History(args) => Local(args),
+        Command::Report(args) => Local(args),
+        Command::Sentinel(args) => Remote(args),
+        Command::Server(args) => Local(args),
+        Command::Completions(args) => Local(args),
+        Command::FenceGuard(args) => Remote(args),
+        Command::Man(args) => Local(args),
+    }
+}
+
+/// What carries out an operation, and tells of it.
+fn performer(operation: &Operation) -> &dyn Perform {
+    match operation {
+        Operation::Setup(it) => it,
+        Operation::Promote(it) => it,
+        Operation::Move(it) => it,
+        Operation::Detach(it) => it,
+        Operation::Sentinels(it) => it,
+        Operation::Rejoin(it) => it,
+        Operation::Repair(it) => it,
+        Operation::Replay(it) => it,
+        Operation::Add(it) => it,
+        Operation::Remove(it) => it,
+        Operation::Adopt(it) => it,
+    }
+}
+
+/// The examples of a command, by what is typed behind `replctl`, with a dash inside it.
+pub fn examples(command: &str) -> Examples {
+    match command {
+        "replctl" => &[
+            ("replctl init", "write an inventory by answering questions"),
+            ("replctl setup", "install, start and wire its nodes"),
+            ("replctl status", "what is, and what is wrong"),
+            ("replctl promote slave1", "make slave1 the primary"),
+        ],
+        "init" => init::args::EXAMPLES,
+        "setup" => setup::args::EXAMPLES,
+        "status" => status::args::EXAMPLES,
+        "promote" => promote::args::EXAMPLES,
+        "history" => history::args::EXAMPLES,
+        "report" => report::args::EXAMPLES,
+        "undo" => undo::args::EXAMPLES,
+        "resume" => resume::args::EXAMPLES,
+        "abandon" => abandon::args::EXAMPLES,
+        "rollback" => resume::args::EXAMPLES_OF_ROLLBACK,
+        "sentinel" => sentinel::args::EXAMPLES,
+        "sentinel-setup" => sentinel::args::EXAMPLES_OF_SETUP,
+        "sentinel-forget" => sentinel::args::EXAMPLES_OF_FORGET,
+        "sentinel-remove" => sentinel::args::EXAMPLES_OF_REMOVE,
+        "sentinel-status" => sentinel::args::EXAMPLES_OF_STATUS,
+        "server" => server::args::EXAMPLES,
+        "completions" => completions::args::EXAMPLES,
+        "endpoint" => endpoint::args::EXAMPLES,
+        "explain" => explain::args::EXAMPLES,
+        "clients" => clients::args::EXAMPLES,
+        "rejoin" => rejoin::args::EXAMPLES,
+        "repair" => repair::args::EXAMPLES,
+        "lost" => lost::args::EXAMPLES,
+        "add" => add::args::EXAMPLES,
+        "adopt" => adopt::args::EXAMPLES,
+        "remove" => remove::args::EXAMPLES,
+        "detach" => detach::args::EXAMPLES,
+        "move" => moves::args::EXAMPLES,
+        _ => &[],
+    }
+}
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<Exit> {
-    let done = |result: Result<()>| result.map(|()| Exit::Done);
-    match &cli.command {
-        Command::Init(args) => done(init::run::run(&cli.global, args)),
-        Command::Server(args) => done(server::run::run(args)),
-        Command::Completions(args) => done(completions::run::run(args)),
-        Command::Explain(args) => done(explain::run::run(args)),
-        Command::Man(args) => done(man::run::run(args)),
-        Command::History(args) => done(history::run::run(&cli.global, args)),
-        Command::Report(args) => done(report::run::run(&cli.global, args)),
-        Command::Abandon(args) => abandon::run::run(&cli.global, args),
-        Command::Setup(_)
-        | Command::Status(_)
-        | Command::Endpoint(_)
-        | Command::Clients(_)
-        | Command::Promote(_)
-        | Command::Sentinel(_)
-        | Command::Move(_)
-        | Command::Detach(_)
-        | Command::Add(_)
-        | Command::Adopt(_)
-        | Command::Remove(_)
-        | Command::Lost(_)
-        | Command::Rejoin(_)
-        | Command::Repair(_)
-        | Command::Undo(_)
-        | Command::Resume(_)
-        | Command::FenceGuard(_)
-        | Command::Rollback(_) => with_threads(in_world(&cli.global, &cli.command)),
+    match kind(&cli.command) {
+        Kind::Local(command) => command.run(&cli.global),
+        Kind::Remote(command) => with_threads(in_world(&cli.global, command)),
     }
 }
 
-/// Prints what an operation that has run came to, in the words of its own command. `false`: its
-/// command has none for that.
-pub fn tell(world: &World, operation: &Operation, finished: &Finished) -> bool {
-    match operation {
-        Operation::Promote(promote) => promote::run::report(world, promote, finished),
-        Operation::Rejoin(rejoin) => rejoin::run::report(rejoin, finished),
-        Operation::Repair(repair) => repair::run::report(world, repair, finished),
-        Operation::Replay(replay) => lost::run::told(replay, finished),
-        Operation::Move(moved) => moves::run::report(world, moved, finished),
-        Operation::Add(add) => add::run::report(world, add, finished),
-        Operation::Adopt(adopt) => adopt::run::report(world, adopt, finished),
-        Operation::Remove(remove) => remove::run::report(world, remove, finished),
-        Operation::Setup(_) | Operation::Detach(_) | Operation::Sentinels(_) => return false,
-    }
-    true
-}
-
-/// Does what needs threads of the runtime.
+/// Runs work that needs the threads of a runtime.
 pub fn with_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -104,13 +160,10 @@ pub fn with_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     result
 }
 
-async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
+async fn in_world(global: &Global, command: &dyn Remote) -> Result<Exit> {
     let working_inventory::Written { inventory, edit } = working_inventory::open(global, command)?;
-    // A look must not stop to ask; what needs an answer is told as unknown.
-    let looks = matches!(
-        command,
-        Command::Status(_) | Command::Endpoint(_) | Command::Clients(_) | Command::FenceGuard(_)
-    ) || matches!(command, Command::Sentinel(args) if args.only_looks());
+    // A command that only looks must not stop to ask. What needs an answer is reported as unknown.
+    let looks = command.only_looks();
     if looks && global.accept_new_host_keys {
         output::warning(&Problem::new(
             "--accept-new-host-keys has no effect: this command writes nothing",
@@ -123,39 +176,14 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         concurrency: usize::from(global.concurrency),
     };
     let world = World::enter(inventory, options).await?;
-    let result = match command {
-        Command::Setup(args) => setup::run::run(&world, global, args).await,
-        Command::Status(args) => status::run::run(&world, global, args).await,
-        Command::Endpoint(args) => endpoint::run::run(&world, args).await,
-        Command::Clients(args) => clients::run::run(&world, args).await,
-        Command::Promote(args) => promote::run::run(&world, global, args).await,
-        Command::Sentinel(args) => sentinel::run::run(&world, global, args).await,
-        Command::Detach(args) => detach::run::run(&world, global, args).await,
-        Command::Move(args) => moves::run::run(&world, global, args).await,
-        Command::Add(args) => add::run::run(&world, global, args, edit, setup::plan::of_one).await,
-        Command::Adopt(args) => {
-            let with = perform::hand_over();
-            adopt::run::run(&world, global, args, with).await
-        }
-        Command::Remove(args) => remove::run::run(&world, global, args).await,
-        Command::Undo(args) => undo::run::run(&world, global, args, edit).await,
-        Command::Lost(args) => lost::run::run(&world, global, args).await,
-        Command::Rejoin(args) => rejoin::run::run(&world, global, args).await,
-        Command::Repair(args) => repair::run::run(&world, global, args).await,
-        Command::FenceGuard(args) => fence_guard::run::run(&world, args).await,
-        Command::Resume(args) => resume::run::run(&world, global, args, false).await,
-        Command::Rollback(args) => resume::run::run(&world, global, args, true).await,
-        Command::Init(_)
-        | Command::Server(_)
-        | Command::Completions(_)
-        | Command::Explain(_)
-        | Command::Man(_)
-        | Command::History(_)
-        | Command::Report(_)
-        | Command::Abandon(_) => Ok(Exit::Done),
+    let around = Surroundings {
+        world: &world,
+        global,
+        edit,
     };
+    let result = command.run(around).await;
     if result.is_ok() {
-        // A signal that comes while the hosts are left must not cut the document.
+        // A signal while replctl leaves the hosts must not cut the document.
         output::form::close();
     }
     world.leave().await;

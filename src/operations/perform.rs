@@ -1,11 +1,13 @@
-//! Who carries out an operation that another command has come to: what `undo` and `repair` do in
-//! the end is a promotion, a move, an addition or a removal of the ordinary kind.
+//! Who carries out an operation that another command has come to, and tells of it: what `undo` and
+//! `repair` do in the end is a promotion, a move, an addition or a removal of the ordinary kind,
+//! and `resume` goes on with every kind.
 
 use super::adopt::run::{HandsOver, PlansHandOver};
-use super::{add, moves, promote, remove, setup};
-use crate::engine::operate::Asked;
-use crate::engine::{Accept, Operation, Promote};
-use crate::error::{Error, Exit, Problem, Reason, Result};
+use super::command::Running;
+use super::{add, promote, setup};
+use crate::engine::operate::{Asked, Finished};
+use crate::engine::{Operation, Promote};
+use crate::error::{Exit, Result};
 use crate::inventory::edit::Edit;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
@@ -42,71 +44,46 @@ pub fn hand_over() -> HandsOver {
     HandsOver { look, promote }
 }
 
-/// What is handed over with the operation.
+/// The settings that go with the operation.
 pub struct Request<'a> {
     /// How the operator asked for it.
     pub asked: Asked,
     /// Which hooks are run.
     pub hooks: Wanted,
-    /// The operation that is undone by it.
+    /// The operation that this one undoes.
     pub undoes: Option<&'a Past>,
-    /// Why roles may be lost at a restart.
+    /// The accepted reasons why roles may be lost at a restart.
     pub accepted: &'a [Unkept],
-    /// What brings the node of an addition into the inventory.
+    /// The edit that adds the node of an addition to the inventory.
     pub edit: Option<&'a Edit>,
 }
 
-/// Plans, shows, asks, and does it; nothing for an operation that no other command comes to.
+/// What other commands ask of an operation. Each answers in its own folder.
+pub trait Perform {
+    /// Prints what a run came to, in the words of its own command. `false`: its command has none
+    /// for that.
+    fn tell(&self, world: &World, finished: &Finished) -> bool;
+
+    /// Plans, shows, asks, and does it; nothing where no other command comes to it.
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>>;
+}
+
+/// Plans the work on the host of one node: an addition is set up as `setup` does it.
+pub const SET_UP_ONE: add::plan::SetUpOne = setup::plan::of_one;
+
+/// Plans, shows, asks, and does it. Does nothing for operations that no other command needs.
 ///
 /// # Errors
 /// As the operation's own command has them.
 pub async fn perform(world: &World, operation: &Operation, request: &Request<'_>) -> Result<Exit> {
-    let (asked, undoes, accepted) = (request.asked, request.undoes, request.accepted);
-    match operation {
-        Operation::Promote(promote) => {
-            let way = promote::run::Way {
-                asked,
-                hooks: request.hooks,
-                kick: false,
-                undoes,
-            };
-            let mut promote = promote.clone();
-            let accepted = accepted.iter().copied().map(Accept::Unkept);
-            promote.accept.extend(accepted);
-            promote::run::perform(world, &promote, way).await
-        }
-        Operation::Move(moved) => {
-            let way = moves::run::Way {
-                asked,
-                undoes,
-                accepted,
-            };
-            moves::run::perform(world, moved, way).await
-        }
-        Operation::Remove(remove) => remove::run::perform(world, remove, asked).await,
-        Operation::Add(add) => match request.edit {
-            Some(edit) => {
-                let with = (edit, setup::plan::of_one as add::plan::SetUpOne);
-                add::run::perform(world, add, with, asked).await
-            }
-            None => Err(in_it_again(&add.node)),
-        },
-        Operation::Setup(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Adopt(_)
-        | Operation::Sentinels(_) => Ok(Exit::Done),
+    match super::performer(operation).perform(world, request) {
+        Some(running) => running.await,
+        None => Ok(Exit::Done),
     }
 }
 
-/// A node that was removed, and came back by other means.
-fn in_it_again(node: &NodeName) -> Error {
-    Problem::new(format!(
-        "the inventory has a node `{node}` again; nothing was touched"
-    ))
-    .hint(format!("if it is not set up: replctl setup {node}"))
-    .because(Reason::Inventory)
-    .exit(Exit::Refused)
+/// Prints what an operation that has run came to, in the words of its own command. `false`: its
+/// command has none for that.
+pub fn tell(world: &World, operation: &Operation, finished: &Finished) -> bool {
+    super::performer(operation).tell(world, finished)
 }

@@ -1,7 +1,8 @@
-//! The inventory that a command works with: the one on disk, or that one with the node in it that
-//! is to come, or has gone.
+//! The inventory that a command works with: the one on disk, or the same with a node that will be
+//! added, or was removed.
 
-use crate::cli::{Command, Global};
+use super::command::Remote;
+use crate::cli::Global;
 use crate::engine::inventory_edit::edits;
 use crate::engine::journal::store::Store;
 use crate::error::{Error, Exit, Problem, Reason, Result};
@@ -14,7 +15,7 @@ use crate::topology::{Address, NodeName};
 use crate::world::inventory;
 use std::path::PathBuf;
 
-/// An inventory, and the change that makes it out of the file, where that is still to be made.
+/// An inventory, and the edit that the file still needs for it.
 pub struct Written {
     /// What is worked with.
     pub inventory: Inventory,
@@ -23,39 +24,12 @@ pub struct Written {
 }
 
 /// Reads it for a command.
-pub fn open(global: &Global, command: &Command) -> Result<Written> {
+pub fn open(global: &Global, command: &dyn Remote) -> Result<Written> {
     let path = inventory::find(global.inventory.as_deref())?;
     let text = inventory::text(&path)?;
     let now = inventory::of_text(&path, &text)?;
     inventory::warn(&now);
-    let disk = Disk { path, text, now };
-    match command {
-        Command::Add(args) => disk.with_new(args),
-        Command::Undo(args) => Ok(disk.with_removed(args)),
-        Command::Resume(args) | Command::Rollback(args) => disk.with_node_of(args),
-        Command::Init(_)
-        | Command::Setup(_)
-        | Command::Status(_)
-        | Command::Endpoint(_)
-        | Command::Clients(_)
-        | Command::Promote(_)
-        | Command::Sentinel(_)
-        | Command::Move(_)
-        | Command::Detach(_)
-        | Command::Adopt(_)
-        | Command::Remove(_)
-        | Command::Lost(_)
-        | Command::History(_)
-        | Command::Report(_)
-        | Command::Abandon(_)
-        | Command::Rejoin(_)
-        | Command::Repair(_)
-        | Command::FenceGuard(_)
-        | Command::Server(_)
-        | Command::Completions(_)
-        | Command::Explain(_)
-        | Command::Man(_) => Ok(disk.unedited()),
-    }
+    command.inventory(Disk { path, text, now })
 }
 
 /// The file as it is.
@@ -66,7 +40,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    fn unedited(self) -> Written {
+    /// The file as it is, with no change.
+    pub fn unedited(self) -> Written {
         Written {
             inventory: self.now,
             edit: None,
@@ -78,7 +53,7 @@ impl Disk {
     }
 
     /// `add`: with the node that is asked for.
-    fn with_new(self, args: &crate::operations::add::args::Add) -> Result<Written> {
+    pub fn with_new(self, args: &crate::operations::add::args::Add) -> Result<Written> {
         let node = self.new_node(args)?;
         let name = &node.name;
         let refused = |why: String| {
@@ -98,7 +73,7 @@ impl Disk {
         let edit = edit::add(file, &self.text, &node).map_err(refused)?;
         let text = edit.apply(&self.text).unwrap_or_default();
         let inventory = inventory::of_text(&self.path, &text).map_err(|error| Error {
-            // Lines and columns of a text that is in no file would help nobody.
+            // The text is in no file, so lines and columns would not help.
             problems: error
                 .problems
                 .into_iter()
@@ -159,7 +134,7 @@ impl Disk {
         })
     }
 
-    /// The way on with a node that is there.
+    /// The error for a node that is there already.
     fn already_there(&self, node: &NodeSpec) -> Error {
         let name = &node.name;
         let store = Store::existing(&self.now.name).ok().flatten();
@@ -185,7 +160,7 @@ impl Disk {
     }
 
     /// `undo` of a removal: with the node that was removed, if it can be put there.
-    fn with_removed(self, args: &crate::operations::undo::args::Undo) -> Written {
+    pub fn with_removed(self, args: &crate::operations::undo::args::Undo) -> Written {
         let store = Store::existing(&self.now.name).ok().flatten();
         let removed = store.and_then(|store| {
             let ids = store.ids();
@@ -210,9 +185,9 @@ impl Disk {
         }
     }
 
-    /// `resume` and `rollback`: with the node that the operation lets come or go, as its steps need
-    /// it wherever they stopped.
-    fn with_node_of(self, args: &crate::operations::resume::args::Resume) -> Result<Written> {
+    /// `resume` and `rollback`: with the node that the operation adds or removes. The steps need
+    /// that node wherever they stopped.
+    pub fn with_node_of(self, args: &crate::operations::resume::args::Resume) -> Result<Written> {
         let store = Store::existing(&self.now.name)?;
         let record = store.and_then(|store| match &args.id {
             Some(id) => store.record(id),

@@ -1,5 +1,5 @@
-//! What became of a command that has no document of its own, and of those that had nothing to do or
-//! were only to be shown.
+//! The document of a command that has none of its own: an ended run, a command with nothing to do,
+//! or a plan that was only to be shown.
 
 use super::{escape, plan as plan_text};
 use crate::engine::journal::{Outcome, Resync};
@@ -11,16 +11,16 @@ use serde::Serialize;
 /// There was nothing to do.
 #[derive(Debug, Serialize)]
 pub struct Idle<'a> {
-    /// What was typed behind `replctl`.
+    /// The words after `replctl`.
     operation: Option<String>,
     nothing_to_do: bool,
-    /// Why, as people read it.
+    /// The reason, as text for people.
     message: &'a str,
     warnings: &'a [String],
 }
 
 impl<'a> Idle<'a> {
-    /// `operation`: none where it is not known which one was meant.
+    /// `operation`: none if the meant operation is unknown.
     pub fn of(operation: Option<&Operation>, message: &'a str, warnings: &'a [String]) -> Self {
         Self {
             operation: operation.map(Operation::line),
@@ -90,26 +90,26 @@ impl<'a> Shown<'a> {
 pub struct Ended<'a> {
     /// Its id in the journal.
     pub id: &'a str,
-    /// What was typed behind `replctl`.
+    /// The words after `replctl`.
     pub operation: String,
     /// How it ended.
     pub outcome: &'a Outcome,
-    /// The text for people; null where its goal was not reached.
+    /// The text for people; null if its goal was not reached.
     pub message: Option<&'a str>,
-    /// What was warned of before it began.
+    /// The warnings before it began.
     pub warnings: Vec<String>,
     /// What may have been lost.
     pub may_lose: Option<&'a str>,
-    /// The steps that this run has seen to be done.
+    /// The steps that this run saw done.
     pub steps: Vec<Did<'a>>,
 }
 
-/// A step, and what it has seen.
+/// A step, and what it observed.
 #[derive(Debug, Serialize)]
 pub struct Did<'a> {
     node: &'a NodeName,
     action: String,
-    /// What was seen, in words; empty where there is nothing to say of it.
+    /// What it observed, in words; may be empty.
     seen: &'a str,
     offset: Option<u64>,
     resync: Option<Resync>,

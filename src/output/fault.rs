@@ -1,5 +1,5 @@
-//! What stands in the JSON document of every command beside its own content: what was warned of,
-//! and the error that ended it.
+//! The parts of every command's JSON document beside its own content: the warnings, and the error
+//! that ended the command.
 
 use super::form::Changed;
 use super::json::{document, harmless};
@@ -13,15 +13,15 @@ use serde::Serialize;
 pub struct Fault {
     /// The kind of error, by the exit code.
     code: &'static str,
-    /// What is wrong, in one word: finer than the code.
+    /// The cause in one word, more exact than the code.
     reason: Reason,
     exit: u8,
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
-    /// Whether something is otherwise than before the command.
+    /// Whether the command changed something.
     changed: Changed,
-    /// Where there is more than one thing wrong: the others.
+    /// The other problems, if there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     further: Vec<Further>,
 }
@@ -35,7 +35,7 @@ struct Further {
 }
 
 impl Fault {
-    /// Of the problems that ended it; nothing where there are none.
+    /// The fault for the problems that ended the run; `None` if there are none.
     pub fn of(problems: &[Problem], exit: Exit) -> Option<Self> {
         let mut all = problems.iter().map(|problem| Further {
             reason: problem.reason.unwrap_or(exit.reason()),
@@ -79,7 +79,7 @@ impl Fault {
         self
     }
 
-    /// The same, of a command that has changed that.
+    /// The same, with what the command changed.
     pub fn after(self, changed: Changed) -> Self {
         Self { changed, ..self }
     }
@@ -88,9 +88,9 @@ impl Fault {
 /// The last fields of a document.
 #[derive(Debug, Default, Serialize)]
 pub struct Rest {
-    /// What was warned of.
+    /// The warnings.
     pub warnings: Vec<String>,
-    /// What the plan was warned of, as data.
+    /// The warnings of the plan, as data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
     /// What ended the command.
@@ -98,7 +98,7 @@ pub struct Rest {
     pub error: Option<Fault>,
 }
 
-/// What a plan was warned of, as data.
+/// A warning of a plan, as data.
 #[derive(Debug, Serialize)]
 pub struct Notice {
     code: &'static str,
@@ -120,8 +120,8 @@ impl Notice {
     }
 }
 
-/// A document as it is printed at the end: with what was warned of, and with its error as the last
-/// field; of nothing but these where there is no document.
+/// A document as it is printed at the end: with the warnings, and with its error as the last field.
+/// Without a document, it has only these.
 pub fn finished(made: Option<String>, rest: Rest) -> String {
     let made = made.unwrap_or_else(|| document(&serde_json::Map::new()));
     let (made, own) = taken(made);
@@ -145,10 +145,10 @@ fn with(made: String, fields: &impl Serialize) -> String {
     }
 }
 
-/// A document without its own warnings, and these.
+/// A document without its warnings, and the warnings.
 fn taken(made: String) -> (String, Vec<String>) {
-    // A line that begins so is a field of the document itself: those within it stand further to the
-    // right, and no string has a line end in it.
+    // A line that begins so is a field of the document itself: inner fields are indented further,
+    // and no string has a line end in it.
     let begin = ",\n  \"warnings\": ";
     let found = made.find(begin).and_then(|at| {
         let rest = &made[at + begin.len()..];

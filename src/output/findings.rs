@@ -45,12 +45,12 @@ fn numbered(findings: &[Finding], codes: bool, options: Options) -> String {
             number + 1,
             escape(&finding.message)
         );
-        // Wrapped before it is painted: colours have no width.
+        // The text is wrapped before it gets colours, because colours have no width.
         let wrapped = wrap(&sentence, indent, options);
         out.push('\n');
         out.push_str(&wrapped.replacen(kind, &paint(kind, style(finding.severity), options), 1));
         if let Some(hint) = &finding.hint {
-            // Not wrapped: it is there to be pasted.
+            // The hint is not wrapped, so that it can be pasted.
             let _ = write!(out, "\n{}hint: {}", " ".repeat(indent), escape(hint));
         }
     }

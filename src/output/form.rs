@@ -1,7 +1,7 @@
-//! The form of results: text for people, or one JSON document with its error in it; how
-//! much is said beside it.
+//! The form of results: text for people, or one JSON document with its error; and the amount of
+//! text beside it.
 //!
-//! It is chosen once, before anything is printed.
+//! The form is chosen once, before anything is printed.
 
 use super::fault::{Fault, Notice, Rest, finished};
 use super::json::{document, end};
@@ -11,15 +11,15 @@ use crate::error::{Error, Exit, Problem};
 use serde::Serialize;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// What the command line says of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The form by the command line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Form {
     /// JSON on stdout, errors too.
     pub json: bool,
     /// Nothing on stderr but errors and questions.
     pub quiet: bool,
-    /// The name of the command, as its document has it; none where it is not known.
-    pub command: Option<&'static str>,
+    /// The name of the command in its document; none if it is unknown.
+    pub command: Option<String>,
 }
 
 static FORM: OnceLock<Form> = OnceLock::new();
@@ -32,7 +32,7 @@ static TOLD: Mutex<Told> = Mutex::new(Told {
     open: false,
 });
 
-/// What is printed at the end, where JSON is wanted.
+/// The parts to print at the end for JSON.
 struct Told {
     document: Option<String>,
     fault: Option<Fault>,
@@ -40,7 +40,7 @@ struct Told {
     warnings: Vec<String>,
     /// What the plan was warned of, as data.
     notices: Vec<Notice>,
-    /// A result stands on stdout already.
+    /// A result was printed to stdout already.
     printed: bool,
     /// Its end is not printed yet.
     open: bool,
@@ -51,31 +51,27 @@ pub fn choose(form: Form) {
     let _ = FORM.set(form);
 }
 
-fn form() -> Form {
-    FORM.get().copied().unwrap_or_default()
-}
-
 /// Whether JSON is wanted.
 pub fn json() -> bool {
-    form().json
+    FORM.get().is_some_and(|form| form.json)
 }
 
 /// Whether only errors and questions are printed.
 pub fn quiet() -> bool {
-    form().quiet
+    FORM.get().is_some_and(|form| form.quiet)
 }
 
 /// The name of the command.
 pub(super) fn command() -> Option<&'static str> {
-    form().command
+    FORM.get()?.command.as_deref()
 }
 
-/// Tells the result: `content` where JSON is wanted, else the text that is made of it.
+/// Prints the result: `content` as JSON, or the text made of it.
 pub fn told(content: &impl Serialize, text: impl FnOnce() -> String) {
     told_where(content, || Some(text()));
 }
 
-/// The same of a result of which there is nothing to say to people in some cases.
+/// The same for a result that may have no text for people.
 pub fn told_where(content: &impl Serialize, text: impl FnOnce() -> Option<String>) {
     if json() {
         held().document = Some(document(content));
@@ -84,14 +80,14 @@ pub fn told_where(content: &impl Serialize, text: impl FnOnce() -> Option<String
     }
 }
 
-/// Notes that a result was printed piece by piece; `open`: but for its end.
+/// Notes that a result was printed piece by piece; `open`: its end is missing.
 pub(super) fn printed(open: bool) {
     let mut told = held();
     (told.printed, told.open) = (true, open);
 }
 
-/// Says what ended the run: on stderr for people, and for programs at the end, with all that is
-/// known by then.
+/// Reports what ended the run: on stderr for people, and for programs at the end, with everything
+/// that is known by then.
 pub fn failed(error: &Error) {
     for problem in &error.problems {
         super::problem(problem);
@@ -99,8 +95,8 @@ pub fn failed(error: &Error) {
     keep(error);
 }
 
-/// Says what is left to do after something that is done all the same, and is why the exit code is
-/// not 0.
+/// Reports what is left to do after an operation that succeeded. It is the reason for an exit code
+/// other than 0.
 pub fn left(problem: &Problem, exit: Exit) {
     super::say(
         problem,
@@ -120,14 +116,14 @@ pub(super) fn warned(problem: &Problem) {
     }
 }
 
-/// Notes for programs what a plan is warned of; what an earlier look was warned of is forgotten.
+/// Notes a plan's warnings for programs; replaces those of an earlier look.
 pub fn noticed(warnings: &[Warning]) {
     if json() {
         held().notices = warnings.iter().map(Notice::of).collect();
     }
 }
 
-/// Notes for programs what ended the run; people have been told.
+/// Notes the run's error for programs; people have seen it.
 pub fn keep(error: &Error) {
     if json() {
         let mut told = held();
@@ -139,7 +135,7 @@ pub fn keep(error: &Error) {
     }
 }
 
-/// Prints the document, where JSON is wanted: a result, an error, or both.
+/// For JSON, prints the document: a result, an error, or both.
 pub fn finish() {
     if !json() {
         return;
@@ -167,7 +163,7 @@ pub fn finish() {
     }
 }
 
-/// Prints the end of a document of which all else is printed.
+/// Prints the end of a document whose other parts are printed.
 pub fn close() {
     let open = held().open;
     if open {
@@ -175,8 +171,8 @@ pub fn close() {
     }
 }
 
-/// Ends with this error, unless a document is being written already: whether it is. One that only
-/// waits for its end gets it.
+/// Prints the document with this error, unless one is being written already; returns whether one
+/// is. A document that only waits for its end gets the error.
 pub(super) fn interrupted(error: &Error) -> bool {
     {
         let told = held();
@@ -194,14 +190,14 @@ fn held() -> std::sync::MutexGuard<'static, Told> {
     TOLD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether something was changed, as far as that is known.
+/// Whether something changed, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// Nothing was, or all was put back.
+    /// Nothing changed, or everything was restored.
     No,
-    /// Something is otherwise than before.
+    /// Something changed.
     Yes,
-    /// Something may be.
+    /// Something may have changed.
     Unknown,
 }
 

@@ -1,5 +1,5 @@
-//! What is around the documents of all commands: `"format": 1` and the command. Fields are added,
-//! never renamed.
+//! The frame of all commands' documents: `"format": 1` and the command. Fields are added, never
+//! renamed.
 
 use crate::hidden::hides;
 use serde::Serialize;
@@ -26,7 +26,7 @@ impl<'a, T> Document<'a, T> {
 
 /// The document of the command.
 pub fn document(content: &impl Serialize) -> String {
-    // These types have string keys and no fallible values: there is nothing that can fail.
+    // These types have string keys and no fallible values, so nothing can fail.
     let text = serde_json::to_string_pretty(&Document::of(content)).unwrap_or_default();
     harmless(&text)
 }
@@ -34,11 +34,11 @@ pub fn document(content: &impl Serialize) -> String {
 /// What ends a document.
 const END: &str = "\n}";
 
-/// Prints such a document as a result, piece by piece: memory need not hold it. Its end is kept
-/// back, so that what is warned of until the command ends still comes into it.
+/// Prints such a document as a result, piece by piece, so that memory need not hold it. Its end is
+/// kept back: later warnings of the command still go into it.
 ///
 /// # Errors
-/// The content cannot be read, and why; what was printed by then is no whole document.
+/// The reason why the content cannot be read. The output up to then is no complete document.
 pub fn print(content: &impl Serialize) -> Result<(), String> {
     let mut failed = None;
     super::form::printed(false);
@@ -56,7 +56,7 @@ pub fn print(content: &impl Serialize) -> Result<(), String> {
             std::io::Error::from(error)
         })
     });
-    // Where a part could not be written, the end would be that of another document.
+    // After a failed write, the end would belong to another document.
     super::form::printed(failed.is_none() && super::stream::lost().is_none());
     failed.map_or(Ok(()), Err)
 }
@@ -76,7 +76,7 @@ struct WithoutEnd<'a> {
 
 impl std::io::Write for WithoutEnd<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        // What may be the end is what comes last, and so it is written with what comes after it.
+        // The last bytes may be the end, so they are written together with the next ones.
         self.kept.extend_from_slice(bytes);
         if !END.as_bytes().starts_with(&self.kept) {
             let begun = (1..=END.len()).rev();
@@ -113,8 +113,8 @@ impl std::io::Write for Harmless<'_> {
     }
 }
 
-/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey
-/// them. They only stand inside strings.
+/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are, and a terminal would
+/// obey them. They occur only inside strings.
 pub(super) fn harmless(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    /// However it is cut into pieces.
+    /// The pieces may be cut anywhere.
     #[test]
     fn the_end_of_a_document_is_kept_back() {
         let text = serde_json::to_string_pretty(&serde_json::json!({

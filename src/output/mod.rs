@@ -1,5 +1,5 @@
-//! The only room that prints. stdout is the result, everything else goes to stderr. It never waits
-//! for stderr while something is done, and never ends because of it.
+//! The only module that prints. stdout gets the result, stderr everything else. The program never
+//! waits for stderr during an operation, and never ends because of it.
 
 pub mod ended;
 mod fault;
@@ -25,13 +25,13 @@ use crate::hidden::hides;
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The end of the program: everything is written, and the exit code says so where a result could
-/// not be.
+/// The end of the program: writes everything. The exit code reports a result that could not be
+/// written.
 pub fn end(exit: Exit) -> Exit {
     form::finish();
     let exit = match stream::lost() {
         None => exit,
-        // Who looks no further has seen what was wanted.
+        // A reader that closed the pipe has seen what it wanted.
         Some((error, false)) if error.kind() == io::ErrorKind::BrokenPipe => exit,
         Some((error, changed)) => {
             let what = if changed {
@@ -52,8 +52,8 @@ pub fn end(exit: Exit) -> Exit {
             }
         }
     };
-    // Whoever reads stderr may take long: nothing is held any more, and Ctrl-C need not be waited
-    // for.
+    // A reader of stderr may take long. The program holds nothing any more, so Ctrl-C may end it at
+    // once.
     stream::signals_end_it();
     flush(None);
     exit
@@ -72,16 +72,15 @@ pub fn note(text: &str) {
     }
 }
 
-/// Prints to stderr what has to be read before the question that follows.
+/// Prints to stderr what a person must read before the next question.
 pub fn before_question(text: &str) {
     stream::note(text);
 }
 
-/// What `--quiet` has held back, and has to be seen before a question.
+/// What `--quiet` held back, and a person must see before a question.
 static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Prints a warning to stderr, in words that were printed ready. Where only errors and questions
-/// are wanted, it is kept for the first question.
+/// Prints a prepared warning to stderr. With `--quiet`, it is kept for the first question.
 fn warned(text: &str) {
     if form::quiet() {
         held().push(text.to_owned());
@@ -94,7 +93,7 @@ fn held() -> MutexGuard<'static, Vec<String>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks: what stands before the question on stderr is written first.
+/// Asks a question, after all earlier text is written to stderr.
 pub fn ask<T>(question: impl FnOnce() -> T) -> T {
     for warning in held().drain(..) {
         stream::note(&warning);
@@ -122,13 +121,13 @@ pub fn problem(problem: &Problem) {
     say(problem, &paint::err("error:", paint::Tone::Bad));
 }
 
-/// The same for what keeps nothing from being done.
+/// The same for a problem that stops nothing.
 pub fn warning(problem: &Problem) {
     form::warned(problem);
     warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
 }
 
-/// The same for what is printed nowhere else: `--quiet` does not hide it.
+/// The same for a problem that is printed nowhere else: `--quiet` does not hide it.
 pub fn not_to_be_missed(problem: &Problem) {
     form::warned(problem);
     say(problem, &paint::err("warning:", paint::Tone::Warn));
@@ -159,7 +158,7 @@ pub fn lines(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Whoever answers a question has seen what it is about.
+    /// A person who answers a question has seen the warnings before it.
     #[test]
     fn a_warning_that_was_kept_is_gone_after_a_question() {
         held().push("warning: kept".to_owned());

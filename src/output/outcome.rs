@@ -1,17 +1,17 @@
-//! How an operation stands, in one phrase, and when it was.
+//! The state of an operation, in one phrase, and its time.
 
 use crate::engine::journal::story::{Stand, Story};
 use crate::engine::journal::{BY_HAND, INTERRUPTED};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A moment as the reader's clock shows it.
+/// A time in the reader's time zone.
 pub fn local(time: Timestamp, zone: &TimeZone) -> String {
     let local = time.to_zoned(zone.clone());
     local.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// How it stands, and at which step, in one phrase.
+/// Its state and its step, in one phrase.
 pub fn outcome(story: &Story, stand: Stand) -> String {
     let troubles = story.troubles();
     let at = troubles.iter().filter_map(|t| {

@@ -1,10 +1,10 @@
-//! The colours of everything that is printed: what text may mean, which style each meaning has, and
-//! whether there is colour at all. Help and the errors of the command line have theirs from here.
+//! The colours of all output: the meanings of text, a style for each meaning, and whether there is
+//! colour at all. Help and command-line errors use these, too.
 
 use clap::builder::styling::{AnsiColor, Style, Styles};
 use owo_colors::{OwoColorize, Stream};
 
-/// What a piece of text means; its style follows from that.
+/// The meaning of a piece of text, which decides its style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
     /// Nothing special.
@@ -24,7 +24,7 @@ pub enum Tone {
     Heading,
 }
 
-/// What a running step shows beside its line, in the words of the progress bar's library: the time
+/// The display beside a running step's line, as a template of the progress bar's library: the time
 /// is dim.
 pub const RUNNING: &str = "  {spinner} {msg} {elapsed:.dim}";
 
@@ -60,8 +60,8 @@ pub enum Colour {
     Never,
 }
 
-/// Sets the colours of everything that prints, questions too; whether there are any, where that
-/// does not depend on the terminal. `NO_COLOR` comes before `CLICOLOR_FORCE`.
+/// Sets the colours of all output, questions too. Returns whether there is colour, if that does not
+/// depend on the terminal. `NO_COLOR` comes before `CLICOLOR_FORCE`.
 pub fn colours(wanted: Colour) -> Option<bool> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let forced = match wanted {

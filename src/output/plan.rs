@@ -39,7 +39,7 @@ pub fn text(plan: &Plan) -> String {
     out
 }
 
-/// The warnings of a plan; what holds for several nodes is said once.
+/// The warnings of a plan; one for several nodes appears once.
 pub fn warnings(plan: &Plan) -> Vec<String> {
     sentences(&plan.warnings)
 }

@@ -1,5 +1,5 @@
-//! Ctrl-C while a question stands on the terminal, where JSON is wanted: the document is printed
-//! all the same, with the interruption as its error.
+//! Ctrl-C at a question on the terminal, with JSON wanted: the document is still printed, with the
+//! interruption as its error.
 //!
 //! Without JSON the signal ends the process, as everywhere.
 
@@ -14,26 +14,27 @@ use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How long whoever asked has to say by itself that it was interrupted.
+/// The time that the asking code has to report the interruption itself.
 const OWN_WORDS: Duration = Duration::from_millis(500);
 /// How long a document that is being written may take.
 pub(super) const WRITTEN: Duration = Duration::from_secs(1);
 
-/// Somebody else does what Ctrl-C wants.
+/// Other code handles Ctrl-C now.
 static HEARD: AtomicBool = AtomicBool::new(false);
 static BEGUN: Once = Once::new();
-/// The terminal as it was before the question that stands on it: a password is typed without being
-/// shown.
+/// The terminal's settings before the present question: the question for a password hides the
+/// input.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 /// Ends what must not outlive the process.
 static END: OnceLock<fn()> = OnceLock::new();
 
-/// Notes that Ctrl-C is heard elsewhere from now on, or no more.
+/// Notes that other code handles Ctrl-C from now on, or no longer does.
 pub fn heard_elsewhere(heard: bool) {
     HEARD.store(heard, Ordering::Relaxed);
 }
 
-/// Notes what is called before Ctrl-C at a question ends the process. The first one counts.
+/// Sets the function that is called before Ctrl-C at a question ends the process. The first one
+/// counts.
 pub fn before_interruption(end: fn()) {
     let _ = END.set(end);
 }
@@ -41,8 +42,8 @@ pub fn before_interruption(end: fn()) {
 /// Asks.
 pub(super) fn asked<T>(question: impl FnOnce() -> T) -> T {
     if form::json() {
-        // Once the signal is listened for it ends nothing by itself any more: so it is listened for
-        // up to the end of the process.
+        // A listener keeps the signal from ending the process by itself. So it stays up to the end
+        // of the process.
         BEGUN.call_once(listen);
         let _kept = Kept::take(io::stdin());
         return question();
@@ -50,11 +51,12 @@ pub(super) fn asked<T>(question: impl FnOnce() -> T) -> T {
     question()
 }
 
-/// While this is held, it is known how the terminal was before.
+/// While this is held, the terminal's earlier settings are known.
 struct Kept;
 
 impl Kept {
-    /// Looks at the terminal; nothing where there is none, or where a question stands on it.
+    /// Reads the terminal's settings; `None` if there is no terminal, or if a question is open on
+    /// it.
     fn take(terminal: impl AsFd) -> Option<Self> {
         let mut before = before();
         if before.is_some() {
@@ -75,22 +77,22 @@ fn before() -> MutexGuard<'static, Option<Termios>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the terminal what it was before the question, where one stands on it.
+/// Restores the terminal's settings from before the question, if one is open.
 fn put_back(terminal: impl AsFd, before: Option<&Termios>) {
     if let Some(before) = before {
         let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }
 }
 
-/// Waits where a question got no answer and whoever asked goes on without one: Ctrl-C ends the
-/// process meanwhile, if it was that.
+/// Waits if a question got no answer and the asking code would go on without one. If the cause was
+/// Ctrl-C, the process ends meanwhile.
 pub fn unanswered() {
     if form::json() {
         std::thread::sleep(OWN_WORDS * 4);
     }
 }
 
-/// Where nothing can listen, the signal ends the process.
+/// If no listener can be started, the signal ends the process.
 fn listen() {
     let (tell, told) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().name("ctrl-c".to_owned());
@@ -132,9 +134,9 @@ fn end() -> ! {
     if let Some(end) = END.get() {
         end();
     }
-    // Held up to the end: no other question begins.
+    // This is held up to the end, so no other question begins.
     let before = before();
-    // A process in the background would be stopped for it.
+    // The system would stop a background process that does this.
     if tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp()) {
         put_back(io::stdin(), before.as_ref());
     }
@@ -165,16 +167,16 @@ mod tests {
         let kept = Kept::take(&terminal);
         assert!(kept.is_some());
         hide();
-        // One that begins meanwhile does not take this for how it was.
+        // A question that begins meanwhile must not save this as the earlier state.
         assert!(Kept::take(&terminal).is_none());
         put_back(&terminal, before().as_ref());
         assert!(shows());
-        // Where no question stands on it, it stays as it is.
+        // Without an open question, the terminal stays as it is.
         drop(kept);
         hide();
         put_back(&terminal, before().as_ref());
         assert!(!shows());
-        // A pipe is none.
+        // A pipe is no terminal.
         let (pipe, _other) = io::pipe().unwrap();
         assert!(Kept::take(&pipe).is_none());
         assert!(before().is_none());

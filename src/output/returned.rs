@@ -7,7 +7,7 @@ use crate::engine::journal::Resync;
 use crate::engine::operate::Finished;
 use std::fmt::Write as _;
 
-/// Where nodes are now, where their backups are, and how they got there: a line for each.
+/// A line for each node: where it is now, where its backup is, and how it got there.
 pub fn returned(finished: &Finished) -> String {
     let mut text = String::new();
     for passed in &finished.passed {

@@ -1,8 +1,8 @@
-//! What is seen while a plan runs: one line a step, spinners on a terminal. It keeps nothing of
-//! what the steps saw.
+//! The display of a running plan: one line per step, and spinners on a terminal. It stores nothing
+//! of what the steps observed.
 //!
-//! Inside an atomic stage that could fence writes nothing is printed: a terminal that does not take
-//! our output must not hold up a fence.
+//! Nothing is printed inside an atomic stage that may fence writes: a terminal that takes no output
+//! must not prolong a fence.
 
 use super::paint::{self, Tone};
 use super::{escape, note};
@@ -46,7 +46,7 @@ impl Screen {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints what was held back, and removes what moves. Call it when the run has ended.
+    /// Prints what was held back, and removes the spinners. Call it at the end of the run.
     pub fn finish(&self) {
         let mut inner = self.inner();
         for line in inner.held_back.take().unwrap_or_default() {
@@ -99,7 +99,7 @@ impl Watch for Screen {
     fn stage(&self, stage: &Stage) {
         self.finish();
         self.print(&paint::err(&stage.title, Tone::Strong));
-        // What is done on a host takes its time, and no fence waits for it.
+        // A step on a host takes long, and no fence waits for it.
         let on_hosts = |s: &Step| matches!(s.action, Action::Host(_));
         let quick = stage.mode == Mode::Atomic && !stage.steps.iter().any(on_hosts);
         self.inner().held_back = quick.then(Vec::new);

@@ -1,7 +1,7 @@
 //! The two ways out: results go to stdout, everything else goes to stderr.
 //!
-//! A thread of its own writes to stderr. A terminal that was closed, a full disk or a reader that
-//! takes nothing neither ends nor delays what the program does meanwhile.
+//! A separate thread writes to stderr. A closed terminal, a full disk or a stuck reader neither
+//! ends nor delays the program's work.
 
 use super::form::Changed;
 use indicatif::{ProgressDrawTarget, TermLike};
@@ -11,18 +11,18 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// Frames of a progress display that may wait for the terminal; further ones are left out.
+/// The frames of a progress display that may wait for the terminal; later ones are dropped.
 const FRAMES: usize = 16;
 /// How often a progress display is drawn, frames a second.
 const RATE: u8 = 10;
 
-/// How long a result waits for the text before it.
+/// The time that a result waits for the earlier text.
 const IN_TURN: Duration = Duration::from_secs(2);
 
 enum Message {
     Text(String),
     Frame(String),
-    /// Everything before it was written, or could not be.
+    /// Reports that all earlier text was written, or could not be written.
     Written(Sender<()>),
 }
 
@@ -70,8 +70,8 @@ pub fn note(text: &str) {
     };
 }
 
-/// Waits until everything is written to stderr, at most that long; without a limit it is for as
-/// long as a reader takes.
+/// Waits until everything is written to stderr, for at most `limit`. Without a limit, a slow reader
+/// may make it wait forever.
 pub fn flush(limit: Option<Duration>) {
     let (tell, told) = channel();
     let sent = errors().is_some_and(|way| way.send(Message::Written(tell)).is_ok());
@@ -88,7 +88,7 @@ pub fn result(text: &str) {
     result_by(|out| out.write_all(text.as_bytes()));
 }
 
-/// The same of a result that `write` writes piece by piece.
+/// The same for a result that `write` writes piece by piece.
 pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     part_by(|out| {
         write(out)?;
@@ -96,9 +96,9 @@ pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     });
 }
 
-/// The same of a part of a result, with nothing after it.
+/// The same for a part of a result, with nothing after it.
 pub fn part_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-    // A reader that takes nothing from stderr must not keep the result back, nor what this process
+    // A stuck reader of stderr must not delay the result, nor the release of what this process
     // holds.
     flush(Some(IN_TURN));
     let written = if CLOSED.load(Ordering::Relaxed) {
@@ -117,7 +117,7 @@ pub fn changed() {
     CHANGED.store(true, Ordering::Relaxed);
 }
 
-/// Notes that something may have been changed, and that it is not known whether it was.
+/// Notes that something may have changed.
 pub fn perhaps_changed() {
     DOUBT.store(true, Ordering::Relaxed);
 }
@@ -139,7 +139,7 @@ pub fn lost() -> Option<(&'static io::Error, bool)> {
         .map(|error| (error, CHANGED.load(Ordering::Relaxed)))
 }
 
-/// Where progress is drawn: the terminal that stderr is, if it is one.
+/// The target for progress: stderr's terminal, if it is one.
 pub fn progress() -> ProgressDrawTarget {
     if io::stderr().is_terminal() && !super::form::quiet() {
         ProgressDrawTarget::term_like_with_hz(Box::<Terminal>::default(), RATE)
@@ -148,7 +148,7 @@ pub fn progress() -> ProgressDrawTarget {
     }
 }
 
-/// The terminal of stderr, by way of the thread. Nothing that happens to it is an error here.
+/// The terminal of stderr, written through the thread. Its failures are no errors here.
 #[derive(Debug, Default)]
 struct Terminal {
     frame: Mutex<String>,
@@ -233,7 +233,7 @@ impl TermLike for Terminal {
     }
 }
 
-/// From now on signals end this process again, whatever was listened for.
+/// Makes signals end this process again, even after a listener was set up.
 #[allow(unsafe_code)]
 pub fn signals_end_it() {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
@@ -243,7 +243,7 @@ pub fn signals_end_it() {
     }
 }
 
-/// Looks, before the runtime begins, whether stdout is closed: the runtime opens `/dev/null` in its
+/// Checks before the runtime begins whether stdout is closed. The runtime opens `/dev/null` in its
 /// place, and then nothing shows it.
 #[allow(unsafe_code)]
 mod early {

@@ -1,5 +1,5 @@
-//! Text for people: what the terminal can show, styles, columns that fit, paragraphs that wrap. It
-//! knows nothing of replication.
+//! Text for people: the abilities of the terminal, styles, columns that fit, and wrapped
+//! paragraphs. This module knows nothing about replication.
 
 use super::paint::{Tone, always, on_stdout};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -51,10 +51,9 @@ pub fn paint(text: &str, tone: Tone, options: Options) -> String {
 pub struct Column {
     /// Its head.
     pub title: &'static str,
-    /// Where the width is short, the column with the highest number goes first; 0 stays.
+    /// If the width is short, the column with the highest number is dropped first; 0 stays.
     pub drop: u8,
-    /// Whether its cells are cut before those of other columns, once all columns that can be left
-    /// out are.
+    /// Whether its cells are cut first, after all optional columns are dropped.
     pub cut: bool,
     /// Whether numbers stand in it, aligned to the right.
     pub right: bool,
@@ -104,7 +103,7 @@ impl Cell {
     }
 }
 
-/// Narrowest a cut column gets.
+/// The smallest width of a cut column.
 const NARROW: usize = 8;
 
 /// The table, a head and a line per row, each line ended by a newline.
@@ -140,7 +139,7 @@ pub fn render(columns: &[Column], rows: &[Vec<Cell>], options: Options) -> Strin
     out
 }
 
-/// Which columns are kept, how wide each is, and how many blanks stand between two.
+/// The columns to keep, their widths, and the number of blanks between two.
 fn fit(
     columns: &[Column],
     rows: &[Vec<Cell>],
@@ -172,7 +171,7 @@ fn fit(
                 .filter(|at| (any || columns[kept[*at]].cut) && widths[*at] > least)
                 .max_by_key(|at| widths[*at])
         };
-        // Where that is not enough, whatever is widest: a line that wraps cannot be read at all.
+        // If that is not enough, the widest column is cut: a line that wraps is unreadable.
         let widest = widest(NARROW, false)
             .or_else(|| widest(NARROW, true))
             .or_else(|| widest(1, true));

@@ -1,4 +1,4 @@
-//! The first line of `status`: one sentence that says how the deployment is.
+//! The first line of `status`: one sentence about the state of the deployment.
 
 use crate::findings::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
@@ -44,7 +44,7 @@ fn emptied(findings: &[Finding]) -> bool {
     findings.iter().any(|f| f.code == Code::EmptiedPrimary)
 }
 
-/// Without the nodes that stand alone on purpose.
+/// The topology without detached nodes.
 pub fn deployment_of<'a>(topology: &'a Topology, findings: &[Finding]) -> Cow<'a, Topology> {
     let alone: Vec<NodeName> = findings
         .iter()
@@ -58,7 +58,7 @@ fn place(node: &Node) -> String {
     format!("{} ({})", node.name, node.announced)
 }
 
-/// That there is none, or that it cannot be looked at.
+/// The sentence that there is no primary, or that it cannot be read.
 fn no_primary(findings: &[Finding]) -> String {
     let mut all = findings.iter();
     let Some(finding) = all.find(|finding| finding.code == Code::NoPrimary) else {
@@ -95,7 +95,8 @@ fn replicas(topology: &Topology, primary: &Node) -> String {
     }
 }
 
-/// Where the links are up and only time is missing, that is the thing to know.
+/// The replica that is furthest behind: the point that matters if the links are up and only time is
+/// missing.
 fn furthest(topology: &Topology, others: &[&Node]) -> String {
     let late = others
         .iter()

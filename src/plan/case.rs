@@ -10,9 +10,9 @@ use crate::topology::{Node, Topology};
 /// Whether a node's host can be worked on over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// It answers and lets us work.
+    /// It answers, and replctl may work there.
     Yes,
-    /// It does not, and why.
+    /// It cannot be worked on: the reason.
     No(String),
 }
 
@@ -22,12 +22,12 @@ pub enum Lost<'a> {
     Node(&'a Node),
     /// It is no node of the inventory.
     Stranger,
-    /// There is none: all nodes answer, and the replicas follow each other in a circle.
+    /// No old primary: all nodes answer, and the replicas follow each other in a circle.
     Nobody,
 }
 
 impl<'a> Lost<'a> {
-    /// The node, where it is one of the inventory.
+    /// The node, if it is in the inventory.
     pub fn node(&self) -> Option<&'a Node> {
         match self {
             Self::Node(node) => Some(node),
@@ -36,14 +36,14 @@ impl<'a> Lost<'a> {
     }
 }
 
-/// Which of the three it is.
+/// The kind of promotion.
 pub enum Case<'a> {
     Already,
     HandOver { old: &'a Node },
     FailOver { lost: Lost<'a> },
 }
 
-/// Which of the three it is, or why it is none.
+/// The kind of promotion, or why none fits.
 pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, Vec<Refusal>> {
     let name = &target.name;
     preflight::answers(target)?;
@@ -77,7 +77,7 @@ pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a
             Root::Stranger => Ok(Case::FailOver {
                 lost: Lost::Stranger,
             }),
-            // Whoever is silent may be the primary that the circle has lost.
+            // A silent node may be the primary that the circle has lost.
             Root::Loop => Ok(Case::FailOver {
                 lost: topology
                     .nodes
@@ -119,7 +119,7 @@ fn stray(target: &Node, primary: &Node) -> Refusal {
     ).about(&target.name)
 }
 
-/// What is said of the nodes that do not answer and are left as they are.
+/// The warnings about nodes that do not answer and that the plan leaves as they are.
 pub fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<Warning> {
     let old = match case {
         Case::HandOver { old } => Some(&old.name),

@@ -1,5 +1,5 @@
-//! Who uses the old primary, before the change and after it: steps around a hand-over, never inside
-//! its fence. Pure.
+//! The clients of the old primary, before and after the change. The steps stand around a hand-over,
+//! never inside its fence. Pure.
 
 use super::case::{Case, find_case};
 use crate::actions::Action;
@@ -8,7 +8,7 @@ use crate::engine::warning::change::Change;
 use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo, Warning};
 use crate::topology::Topology;
 
-/// Adds the steps to a plan that changes the primary. `kick`: the clients that are left are
+/// Adds the steps to a plan that changes the primary. `kick`: the remaining clients are
 /// disconnected.
 pub fn add(plan: &mut Plan, operation: &Promote, topology: &Topology, kick: bool) {
     let target = topology.get(&operation.node);

@@ -1,10 +1,9 @@
-//! Nodes that stand alone, and what an operation does about them. Pure.
+//! Detached nodes, and what an operation does about them. Pure.
 
 use crate::engine::{Ground, Refusal, Setup};
 use crate::topology::NodeName;
 
-/// What `setup` is left with beside the nodes that stand alone. One that is named to be worked on
-/// is refused, unless its keys may go.
+/// `setup` without the detached nodes. A detached node that the operation names is refused.
 pub fn spared(
     operation: &Setup,
     all: &[NodeName],
@@ -26,7 +25,7 @@ pub fn spared(
     Ok(operation)
 }
 
-/// The refusal to use a node that was detached as one of the deployment.
+/// The refusal to use a detached node as one of the deployment.
 pub fn stands_alone(node: &NodeName) -> Refusal {
     Refusal::new(
         Ground::DiscardData,

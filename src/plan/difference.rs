@@ -1,5 +1,5 @@
-//! What may differ between a node and the primary it is to replace, each by a name of its own, so
-//! that each can be accepted alone. Pure.
+//! The ways in which a node may differ from the primary that it is to replace. Each has its own
+//! name, so that the operator can accept it alone. Pure.
 
 pub mod gap;
 
@@ -7,7 +7,7 @@ use crate::engine::{Accept, Promote};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// One difference. Their names are those of `status`, where it knows of them.
+/// One difference. It has the name that `status` uses, if `status` reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difference {
@@ -22,17 +22,17 @@ pub enum Difference {
     FewerDatabases,
     /// A replica that takes writes.
     WritableReplica,
-    /// More replicas asked for than it would have.
+    /// It requires more replicas for writes than it would have.
     MinReplicas,
-    /// Nothing on disk, where the primary has.
+    /// It saves nothing to disk, and the primary does.
     NoPersistence,
-    /// A replica that cannot read its dumps.
+    /// A replica of it could not read its dumps.
     VersionOrder,
-    /// A replica that could not connect to it, because of TLS.
+    /// A replica could not connect to it because of TLS.
     TlsReplication,
     /// It lets no other host in.
     OutOfReach,
-    /// It drops keys where the primary keeps them.
+    /// It evicts keys, and the primary keeps them.
     EvictionPolicy,
 }
 
@@ -73,13 +73,13 @@ impl Difference {
 }
 
 impl Promote {
-    /// Whether the operator accepts it, by its name or with all others.
+    /// Whether the operator accepts it: by its name, or with all others.
     pub fn accepts(&self, difference: Difference) -> bool {
         let of = |a: &Accept| *a == Accept::Drift || *a == Accept::Difference(difference);
         self.accept.iter().any(of)
     }
 
-    /// The command that accepts it, too, beside what was accepted already.
+    /// The command that accepts it beside what was accepted already.
     pub fn accepting(&self, difference: Difference) -> String {
         let mut line = format!("replctl promote {}", self.node);
         for accepted in &self.accept {

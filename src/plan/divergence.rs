@@ -1,14 +1,13 @@
-//! What only an old primary has, as far as it was seen before anything is planned. Pure.
+//! The divergence of an old primary, as far as it is known before planning. Pure.
 
 use crate::actions::rescue::Covered;
 use crate::plan::facts::StoredData;
 use crate::topology::{Node, NodeName, Server, phrases};
 
-/// What only it has.
+/// The divergence of an old primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Own {
-    /// Nothing: of its history, the primary has all up to this offset, or what it has not is no
-    /// data.
+    /// No divergence: the primary has its history up to this offset, and the rest is no data.
     Nothing {
         /// Its history.
         replid: String,
@@ -28,28 +27,28 @@ pub enum Own {
         /// Keys they touch.
         keys: usize,
     },
-    /// It cannot be known, and why.
+    /// It cannot be known: the reason.
     Unknown(String),
-    /// Its server gives no answer: what its host says, or why that cannot be asked.
+    /// Its server gives no answer. What its host says, or why the host cannot be asked.
     Silent(Result<Disk, String>),
 }
 
 /// What the host of a silent server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {
-    /// Its process is there.
+    /// Its process exists.
     pub runs: bool,
     /// It has its configuration file.
     pub configured: bool,
     /// What its data files hold.
     pub data: StoredData,
-    /// The history its dump is of, and up to which offset, where there is nothing but a dump.
+    /// The history and the offset of its dump, where there is nothing but a dump.
     pub history: Option<(String, u64)>,
 }
 
 impl Own {
-    /// Up to what it may give up its data without a backup; `None`: it has, or may have, something
-    /// of its own.
+    /// The state up to which its data may be discarded without a backup; `None`: it diverged, or
+    /// may have.
     pub fn covered(&self) -> Option<Covered> {
         match self {
             Self::Nothing { replid, up_to } => Some(Covered::UpTo {
@@ -61,7 +60,7 @@ impl Own {
         }
     }
 
-    /// What the operator should know of it.
+    /// The sentence about it for the operator.
     pub fn told(&self, name: &str, new: &NodeName) -> String {
         match self {
             Self::Nothing { .. } => format!("`{new}` has all that `{name}` has"),
@@ -86,7 +85,7 @@ impl Own {
         }
     }
 
-    /// What is discarded, in a phrase that names the node and the count.
+    /// The loss, in a phrase that names the node and the count.
     pub fn loss(&self, node: &Node, backup: Option<&str>) -> Option<String> {
         let name = &node.name;
         let keys = phrases::keys(node.server().map_or(0, Server::key_count));

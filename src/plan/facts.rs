@@ -1,5 +1,5 @@
-//! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It
-//! holds no secret.
+//! The facts about a host that `setup` plans with. Pure data without secrets; other modules gather
+//! it.
 
 mod left;
 pub mod trial;
@@ -20,7 +20,7 @@ use trial::Trial;
 pub struct Unseen {
     /// One phrase.
     pub why: String,
-    /// What to do about it, where that is known.
+    /// What to do about it, if that is known.
     pub hint: Option<String>,
 }
 
@@ -40,13 +40,13 @@ pub struct HostFacts {
     pub kernel: String,
     /// The host's name.
     pub host_name: String,
-    /// Who replctl is there; `root` where it could become root.
+    /// The user of replctl on the host; `root` if it could become root.
     pub login: String,
     /// Whether replctl is root there.
     pub root: bool,
     /// systemd is pid 1.
     pub systemd: bool,
-    /// The numeric id of the inventory's service user (or of the login, where that is not root);
+    /// The numeric id of the inventory's service user, or of the login where that is not root.
     /// `None`: there is no such user.
     pub owner_uid: Option<u32>,
     /// Free bytes where the directory is or will be.
@@ -58,23 +58,24 @@ pub struct HostFacts {
     pub clock_ahead_seconds: Option<i64>,
     /// `vm.overcommit_memory`.
     pub overcommit: Option<u8>,
-    /// Transparent huge pages are on for everybody.
+    /// Transparent huge pages are on for all processes.
     pub huge_pages: bool,
     /// Who listens on the node's port.
     pub listener: Listener,
     /// The process that listens there, where it was seen.
     pub holder: Option<Holder>,
-    /// The directories can be made or written.
+    /// replctl can create the directories, or write to them.
     pub writable: bool,
-    /// The file system that the server programs lie on starts none (`noexec`): where it is mounted.
+    /// The mount point of the server programs' file system, if that is mounted `noexec`.
     pub noexec: Option<String>,
-    /// Where replctl is root: what of the way to the server programs others than root could change.
+    /// Where replctl is root: the part of the path to the server programs that other users could
+    /// change.
     pub not_alone: Option<String>,
-    /// Uploaded servers: name of the directory and sha256 of its `redis-server`.
+    /// Uploaded servers: directory name and sha256 of `redis-server`.
     pub servers: BTreeMap<String, String>,
     /// Where the node's own link to its server points.
     pub current: Option<String>,
-    /// Where the link points that all servers of the host had together.
+    /// Where the old link points that all servers of the host shared.
     pub shared: Option<String>,
     /// The distribution's server program, where it is installed.
     pub package: Option<String>,
@@ -82,8 +83,8 @@ pub struct HostFacts {
     pub package_manager: Option<String>,
     /// The node's configuration file.
     pub config: Option<ConfigFile>,
-    /// The file's passwords are not the inventory's. Only looked at by `setup`, and where the
-    /// server does not run.
+    /// The file's passwords differ from the inventory's. Only `setup` checks that, and only where
+    /// the server does not run.
     pub stale_password: bool,
     /// Those of the node's directories that exist.
     pub directories: BTreeMap<String, Ownership>,
@@ -91,13 +92,12 @@ pub struct HostFacts {
     pub used_bytes: Option<u64>,
     /// What lies in the data directory.
     pub data: StoredData,
-    /// The history that the snapshot there says it is of, and its offset, where there is nothing
-    /// else.
+    /// The history and the offset that the snapshot names, where there is nothing else.
     pub dumped: Option<(String, u64)>,
     /// The node's systemd unit: its text.
     pub unit: Option<String>,
-    /// Other servers that units of replctl's run there: the deployment's name, as the unit has it,
-    /// by port.
+    /// Other servers on the host that replctl's units run: the deployment's name in the unit, by
+    /// port.
     pub others: BTreeMap<u16, String>,
     /// The unit is started at boot.
     pub unit_enabled: bool,
@@ -108,26 +108,26 @@ pub struct HostFacts {
     /// The certificates and the key that lie beside its configuration: path, sha256, mode and
     /// owner.
     pub certificates: BTreeMap<String, (String, Ownership)>,
-    /// Those that the inventory wants there.
+    /// The certificates that the inventory wants there.
     pub wanted_certificates: Vec<Certificates>,
-    /// Why it cannot be known which: what is wrong, and what to do.
+    /// Why the wanted certificates are unknown: what is wrong, and what to do.
     pub no_certificates: Vec<(String, Option<String>)>,
-    /// What came of trying the inventory's directives on the program that will run.
+    /// The result of trying the inventory's directives on the program that will run.
     pub trial: Trial,
-    /// Programs that replctl needs there and that are missing.
+    /// Missing programs that replctl needs there.
     pub missing: Vec<String>,
-    /// Of those with which a source tarball is opened and built, the ones that are missing.
+    /// Missing programs for unpacking and building a source tarball.
     pub no_build: Vec<String>,
 }
 
 impl HostFacts {
-    /// Whether the node is started by the link that all servers of its host had together.
+    /// Whether the node starts through the old link that all servers of the host shared.
     pub fn by_shared_link(&self, port: u16) -> bool {
         self.current.is_none() && self.shared.is_some() && self.made(port)
     }
 
     /// Whether replctl made the node on `port`: its unit, its start line or the stamp in its file
-    /// is there. One of them is enough: a run that was cut short leaves no more.
+    /// exists. One of them is enough, because an interrupted run leaves no more.
     pub fn made(&self, port: u16) -> bool {
         let line = self.rc_local.as_deref();
         self.unit.as_deref().is_some_and(unit::written)
@@ -141,19 +141,18 @@ impl HostFacts {
 pub struct Holder {
     /// Its id.
     pub pid: u32,
-    /// The name of its user, or the number where that has no name.
+    /// The name of its user, or the number if the user has no name.
     pub user: Option<String>,
-    /// Its program: the file, else the first word of its command line.
+    /// Its program: the file, or else the first word of its command line.
     pub program: Option<String>,
-    /// Name and id of the process that started it, where that still runs and is not the host's
-    /// first process.
+    /// Name and id of its parent process, if that still runs and is not the host's first process.
     pub parent: Option<(String, u32)>,
 }
 
 /// Who listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Listener {
-    /// Nobody.
+    /// No process.
     #[default]
     Nobody,
     /// A process whose working directory is the node's data directory.
@@ -162,7 +161,7 @@ pub enum Listener {
     Foreign(String),
 }
 
-/// What the disk holds of a node's data.
+/// What the disk holds for a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoredData {
     /// No file.

@@ -1,5 +1,4 @@
-//! Steps and stages by which nodes follow another one, get in sync and have their roles written.
-//! Pure.
+//! Steps and stages that make nodes follow another one, get in sync, and write their roles. Pure.
 
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
@@ -9,14 +8,14 @@ use crate::plan::root::{Root, walk};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;
 
-/// How long a node may take to be in sync with its new upstream, ms. A full resync under way is
-/// waited for longer by its progress.
+/// How long a node may take to be in sync with its new upstream, ms. During a full resync, replctl
+/// waits longer, as long as it progresses.
 pub const IN_SYNC_MS: u64 = 15_000;
 
-/// The steps that write the roles of `target` and of those that follow it now into their files.
-/// They belong into the stage that repoints: each node's role is written as soon as it has it, the
-/// new primary's at once, because a host that loses power must not come back in its old role, and a
-/// full copy may take long.
+/// The steps that write the roles of `target` and of its new replicas into their files. They belong
+/// into the stage that repoints, because a full copy may take long. Each node's role is written as
+/// soon as it has that role, the new primary's at once: a host that loses power must not come back
+/// in its old role.
 pub fn write_roles(target: &Node, moved: &[&Node]) -> Vec<Step> {
     std::iter::once(&target)
         .chain(moved)
@@ -30,7 +29,7 @@ pub fn write_roles(target: &Node, moved: &[&Node]) -> Vec<Step> {
         .collect()
 }
 
-/// The stage that sees them in sync with `target`.
+/// The stage that waits until they are in sync with `target`.
 pub fn in_sync(target: &Node, nodes: &[&Node]) -> Stage {
     let steps = nodes.iter().map(|n| {
         let action = Action::Server(ServerAction::AwaitInSync {
@@ -62,9 +61,9 @@ pub fn persist(nodes: &[&Node]) -> Stage {
     }
 }
 
-/// The replicas that answer and do not hang under `target` once it is the primary: those directly
-/// under the old primary, and those whose upstream does not answer, is no node of the deployment,
-/// or leads nowhere. A replica under another good replica stays there.
+/// The replicas that answer and will not be under `target` once it is the primary. They follow the
+/// old primary directly, or their upstream does not answer, is no node of the deployment, or leads
+/// nowhere. A replica under another good replica stays there.
 pub fn loose<'a>(
     target: &'a Node,
     old: Option<&'a Node>,
@@ -95,8 +94,8 @@ pub fn loose<'a>(
     })
 }
 
-/// Whether the way up from `node` does not lead through `target`: then nothing that is done to
-/// `target` brings it back.
+/// Whether the chain of upstreams of `node` avoids `target`: then no change to `target` brings
+/// `node` back.
 fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
     if topology.top_of(node).is_some() {
         return false;
@@ -115,7 +114,7 @@ fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
     false
 }
 
-/// `node` follows `target`, and back to where it was.
+/// `node` follows `target`; the undo repoints it to its former upstream.
 pub fn follow_step(node: &Node, target: &Node) -> Step {
     let undo = node.upstream().map_or(Undo::Nothing, |was| {
         Undo::By(Action::Role(RoleAction::FollowAddress {
@@ -125,7 +124,7 @@ pub fn follow_step(node: &Node, target: &Node) -> Step {
     Step::new(&node.name, follow(node, target), undo)
 }
 
-/// `node` follows `target`, at the port that fits how it replicates.
+/// `node` follows `target`, at the port for its kind of replication (with or without TLS).
 pub fn follow(node: &Node, target: &Node) -> Action {
     Action::Role(RoleAction::Follow {
         upstream: target.name.clone(),

@@ -1,5 +1,5 @@
-//! Which roles of a plan will not outlive a restart, said before the question: each is refused, or
-//! accepted by a word of its own. Pure.
+//! The roles of a plan that would not survive a restart. replctl reports them before the question.
+//! Each is refused, or accepted by its own name. Pure.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
@@ -12,15 +12,15 @@ use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::{Address, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 
-/// Why a role is not kept, as `--ignore` names it.
+/// Why a role would be lost at a restart, as `--ignore` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unkept {
     /// The server runs without a configuration file.
     NoConfigFile,
-    /// The role stands on the server's command line.
+    /// The role is on the server's command line.
     RoleOnCommandLine,
-    /// The role stands in an included file.
+    /// The role is in an included file.
     RoleInInclude,
     /// The configuration file cannot be replaced by the server's user.
     ReadOnlyConfig,
@@ -29,7 +29,7 @@ pub enum Unkept {
 }
 
 impl Unkept {
-    /// That of an obstacle.
+    /// The reason for an obstacle.
     fn of(obstacle: &Obstacle) -> Self {
         match obstacle {
             Obstacle::NoFile => Self::NoConfigFile,
@@ -52,10 +52,11 @@ impl Unkept {
     }
 }
 
-/// Looks at every role that the plan writes. What is accepted is warned of, and not tried.
+/// Checks every role that the plan writes. An accepted one becomes a warning, and its write is
+/// dropped.
 ///
 /// # Errors
-/// Every role that will not be kept and was not accepted.
+/// Every role that would be lost and was not accepted.
 pub fn check(
     plan: &mut Plan,
     topology: &Topology,
@@ -122,7 +123,7 @@ pub fn check(
     }
 }
 
-/// One that is stopped is started from its file, and writes its role into it then.
+/// A stopped server starts from its file, and writes its role into that file then.
 fn as_started(service: &Service) -> Service {
     Service {
         written: service.file.clone(),
@@ -130,7 +131,7 @@ fn as_started(service: &Service) -> Service {
     }
 }
 
-/// Takes the writing of roles that was accepted to come to nothing out of the plan: it would fail.
+/// Removes from the plan the role writes whose loss was accepted: they would fail.
 pub fn untried(plan: &mut Plan, nodes: &[NodeName]) {
     for stage in &mut plan.stages {
         let tried = |s: &Step| {
@@ -155,7 +156,7 @@ fn written(plan: &Plan) -> Vec<NodeName> {
     nodes
 }
 
-/// The role that a node has when the plan is through.
+/// The role of a node at the end of the plan.
 fn future(plan: &Plan, node: &Node) -> Option<Address> {
     let mut role = node.upstream().map(|up| up.address.clone());
     let to_the_goal = plan.stages.iter().filter(|s| s.mode != Mode::OnFailure);
@@ -164,8 +165,8 @@ fn future(plan: &Plan, node: &Node) -> Option<Address> {
             if step.node == node.name {
                 role = None;
             } else if let (Action::Sentinel(_), Some(old)) = (&step.action, node.upstream()) {
-                // Sentinel repoints those that follow the old primary; to where exactly matters
-                // only where something else stands against it.
+                // Sentinel repoints the replicas of the old primary. Their exact upstream matters
+                // only if something else blocks the write.
                 role = Some(old.address.clone());
             }
         } else if step.node == node.name
@@ -189,10 +190,10 @@ fn follows(action: &Action) -> Option<&Address> {
     }
 }
 
-/// The command that accepts it, beside what was accepted already.
+/// The command that accepts it beside what was accepted already.
 fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
     let mut line = format!("replctl {}", plan.operation.line());
-    // A promotion has what it accepts in its own line.
+    // A promotion lists what it accepts in its own command line.
     if !matches!(plan.operation, Operation::Promote(_)) {
         for earlier in accepted {
             line.push(' ');
@@ -204,7 +205,7 @@ fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
     line
 }
 
-/// As a rule it is all of them for one reason, which is worth one line.
+/// As a rule these are all nodes, for one reason, so one line covers them.
 fn not_known(unknown: &[(&Node, String)]) -> Option<Warning> {
     let (_, why) = unknown.first()?;
     Some(Warning::of_all(Files::KeepsUnknown {
@@ -213,7 +214,7 @@ fn not_known(unknown: &[(&Node, String)]) -> Option<Warning> {
     }))
 }
 
-/// The file of a stopped server has to be known to be written.
+/// replctl must know the file of a stopped server to write it.
 fn fences(plan: &mut Plan, topology: &Topology) {
     let mut lost: Vec<NodeName> = Vec::new();
     for step in plan.steps() {

@@ -1,10 +1,10 @@
-//! `sentinel forget`: Sentinels never forget a replica or another Sentinel by themselves. One that
-//! left for good counts for the majority, and whatever gets its address one day is made a replica
-//! and its data replaced. `SENTINEL RESET` makes them forget everything; each finds again what is
-//! there. Pure.
+//! `sentinel forget`. A Sentinel never forgets a replica or another Sentinel by itself. A removed
+//! Sentinel still counts for the majority. If another server gets the address of a removed replica,
+//! the Sentinels make that server a replica and its data is replaced. `SENTINEL RESET` makes a
+//! Sentinel forget everything; then it finds again what still exists. Pure.
 //!
-//! One after the other, each seen to know all again before the next is asked: so that there is
-//! always a majority that knows everything.
+//! The Sentinels are reset one after the other. Each must know everything again before the next
+//! reset. So there is always a majority that knows everything.
 
 pub mod checks;
 #[cfg(test)]
@@ -19,20 +19,21 @@ use crate::topology::sentinel::{Sees, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use std::collections::BTreeSet;
 
-/// How long one may take to find all again, ms. It hears from the others within two seconds and
-/// asks the primary for its replicas within ten (measured: 10 s); half a minute is what the
-/// servers' documentation leaves to it, blindly.
+/// How long a Sentinel may take to find everything again, ms. It hears from the others within two
+/// seconds, and asks the primary for its replicas within ten (measured: 10 s). The servers'
+/// documentation advises a fixed wait of half a minute.
 const RELEARN_MS: u64 = 60_000;
 
-/// What is to be forgotten, as it was asked for, and the addresses it has.
+/// What is to be forgotten, as typed, with its addresses.
 struct Gone {
     /// As it was typed.
     asked: String,
-    /// All of it that is known.
+    /// All its known addresses.
     addresses: BTreeSet<Address>,
 }
 
-/// Plans it. `what`: names of nodes or Sentinels, or addresses. All refusals come at once.
+/// Plans the operation. `what`: names of nodes or Sentinels, or addresses. All refusals come at
+/// once.
 pub fn plan(
     what: &[String],
     inventory: &Inventory,
@@ -135,7 +136,7 @@ fn steps(
     stages
 }
 
-/// What a Sentinel is called: as in the inventory, else by its address.
+/// The name of a Sentinel: as in the inventory, or else its address.
 fn called(inventory: &Inventory, watch: &Watch, at: &Address) -> NodeName {
     let own = inventory.sentinels().iter();
     let mut own = own.filter(|n| watch.is_at(&n.address, at) || watch.is_at(n.announced(), at));

@@ -1,12 +1,12 @@
-//! Plans what is left to do where the node is the primary already: attach what hangs loose, write
-//! down what is only true until a restart, see what is not linked. Pure.
+//! Plans what is left to do if the node is the primary already: repoint the loose replicas, write
+//! the roles that would not survive a restart, and check unlinked replicas. Pure.
 
 use super::follow::{follow_step, in_sync, loose, persist};
 use crate::engine::{Mode, Stage};
 use crate::topology::{Link, Node, NodeName, PersistedRole, Topology};
 use std::collections::HashSet;
 
-/// The stages; none where all is well.
+/// The stages; none if there is nothing to do.
 pub fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
     let moved: Vec<&Node> = loose(target, None, topology).collect();
     let unlinked = topology
@@ -38,8 +38,8 @@ pub fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
     ]
 }
 
-/// It was told to follow `target`, and is not linked: it may be about to be, or the reason has to
-/// be found.
+/// The node follows `target`, and its link is down. It may link soon, or the reason has to be
+/// found.
 fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
     let under = topology
         .upstream_of(node)
@@ -50,13 +50,12 @@ fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
     under && unlinked && node.name != target.name
 }
 
-/// Whether the file gives a node that answers the role it has; taken for so where the file is not
-/// known.
+/// Whether the file of a node that answers has its present role. An unknown file counts as yes.
 pub fn outlives(node: &Node, topology: &Topology) -> bool {
     let (Some(_), Some(persisted)) = (node.server(), &node.persisted) else {
         return true;
     };
-    // What it is started with besides may not be known, and its file be.
+    // Its start arguments may be unknown even if its file is known.
     let in_file = node.service.as_ref().and_then(|service| {
         let now = node.upstream().map(|up| &up.address);
         service.role_in_file().filter(|_| !service.hides_role(now))

@@ -11,21 +11,21 @@ use crate::engine::warning::change::{Chained, Change};
 use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo, Warning};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
-/// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after
-/// this time, so a replctl that dies inside it stops nobody for longer. Hand-overs were measured at
+/// The longest time that writes stay stopped, ms. The fence of the old primary ends by itself after
+/// this time, so a replctl that dies inside it stops writes no longer. Hand-overs were measured at
 /// 3 to 30 ms; the waits inside the fence add up to less than this.
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
 const DRAIN_MS: u64 = 2_000;
-/// How long the other replicas are given inside the fence, ms: it only spares them a full resync,
-/// and they were near before it.
+/// How long the other replicas get inside the fence, ms. This only spares them a full resync, and
+/// they were near before it.
 const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
 const VERIFY_MS: u64 = 500;
-/// How long the new primary holds its first writes at most, ms, until its offset was compared. It
-/// ends by itself; the comparison takes one round trip.
+/// How long the new primary holds its first writes at most, ms, until its offset was compared. The
+/// hold ends by itself; the comparison takes one round trip.
 const HOLD_MS: u64 = 1_000;
-/// The same on servers before 6.2, ms: what is in flight arrives within a few.
+/// The same on servers before 6.2, ms: bytes in flight arrive within a few.
 const VERIFY_LEAKY_MS: u64 = 50;
 /// How long replicas may take to come near before the fence, ms.
 const NEAR_MS: u64 = 30_000;
@@ -33,13 +33,13 @@ const NEAR_MS: u64 = 30_000;
 /// MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
 
-/// Brings a replica of a replica straight under a primary before 6.2, whose fence lets scripts
-/// write. The demotion of such a primary ends its own links, so a replica straight under it stands
-/// still while the two are compared. One further down is still fed by the node between them, and
-/// the old primary may begin to copy it before what a script wrote has arrived there.
+/// Brings a replica of a replica directly under a primary before 6.2, whose fence lets scripts
+/// write. The demotion of such a primary ends its own links, so a direct replica stands still
+/// during the comparison. A replica further down is still fed by the node between them. The old
+/// primary may then begin to copy it before a script's write arrives there.
 ///
 /// # Errors
-/// What stands against the move.
+/// The refusals of the move.
 pub fn straight_first(
     target: &Node,
     old: &Node,
@@ -68,13 +68,13 @@ pub fn straight_first(
     Ok(Some(stages))
 }
 
-/// A hand-over with the old primary alive. Its sequence stands here and nowhere else: whoever
-/// promotes in the end, replctl or Sentinel, what comes before is the same.
+/// A hand-over with the old primary alive. The sequence is the same whether replctl or Sentinel
+/// promotes in the end, so it is written only here.
 pub struct HandOver<'a> {
     target: &'a Node,
     old: &'a Node,
     topology: &'a Topology,
-    /// An earlier stage has brought `target` straight under `old`.
+    /// An earlier stage has moved `target` directly under `old`.
     moved: bool,
     /// How long the fence holds at most, ms.
     fence_ms: u64,
@@ -82,7 +82,7 @@ pub struct HandOver<'a> {
 }
 
 impl<'a> HandOver<'a> {
-    /// From `old` to `target`. `moved`: an earlier stage has brought `target` straight under `old`.
+    /// From `old` to `target`. `moved`: an earlier stage has moved `target` directly under `old`.
     pub fn new(target: &'a Node, old: &'a Node, topology: &'a Topology, moved: bool) -> Self {
         let others = loose(target, Some(old), topology);
         Self {
@@ -101,7 +101,7 @@ impl<'a> HandOver<'a> {
         Self { fence_ms, ..self }
     }
 
-    /// The nodes that follow another primary afterwards: the old one first.
+    /// The nodes that get a new upstream: the old primary first.
     pub fn repointed(&self) -> Vec<&'a Node> {
         std::iter::once(self.old)
             .chain(self.others.iter().copied())
@@ -127,8 +127,8 @@ impl<'a> HandOver<'a> {
     }
 
     /// Fence, drain, demote, compare, promote: replication.md's order, which lost nothing in any
-    /// measured run. From the demotion on nothing is acknowledged that could be lost, however long
-    /// `promote` takes and whoever dies.
+    /// measured run. From the demotion on, no acknowledged write can be lost, however long
+    /// `promote` takes and whichever process dies.
     pub fn sequence(&self, promote: Step) -> Vec<Step> {
         let (target, old) = (self.target, self.old);
         let moved = self
@@ -136,8 +136,8 @@ impl<'a> HandOver<'a> {
             .then(|| Was::ReplicaOf(old.source_for(target.server())));
         let moved = moved.as_ref().map(|was| (&target.name, was));
         let (fence, unfence) = self.fence();
-        // Right before the fence: the look is as old as the hooks and the waits before this stage
-        // were long, and Sentinels take their time to see a priority.
+        // Right before the fence. The look is old: hooks and waits came before this stage, and
+        // Sentinels take time to see a priority.
         let mut steps = vec![
             roles::check_after(target, self.topology, moved),
             Step::new(&old.name, fence, Undo::By(unfence)),
@@ -149,16 +149,16 @@ impl<'a> HandOver<'a> {
             });
             steps.push(Step::new(&old.name, drain, Undo::Nothing));
         }
-        // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence
-        // or not, and one sent between the two would be cut off by the demotion and make the
-        // comparison wait for bytes that are worth nothing.
+        // Right before the demotion. A primary sends its replicas a PING every ten seconds, also
+        // inside the fence. The demotion would cut off a PING between the two steps, and the
+        // comparison would wait for those worthless bytes.
         steps.push(drain(target, old));
         steps.extend(demote(target, old, self.topology));
         steps.push(promote);
         steps
     }
 
-    /// Lets the old primary take commands again, which is a replica now.
+    /// Lets the old primary, now a replica, take commands again.
     pub fn unfence(&self) -> Step {
         Step::new(&self.old.name, self.fence().1, Undo::Nothing)
     }
@@ -196,7 +196,7 @@ pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Ve
     ]
 }
 
-/// The last wait before the demotion: the new primary has every byte that the old one has sent.
+/// The last wait before the demotion, until the new primary has every byte that the old one sent.
 fn drain(target: &Node, old: &Node) -> Step {
     let action = Action::Server(ServerAction::AwaitCaughtUp {
         with: old.name.clone(),
@@ -205,7 +205,7 @@ fn drain(target: &Node, old: &Node) -> Step {
     Step::new(&target.name, action, Undo::Nothing)
 }
 
-/// The old primary becomes a replica first, and its last offset is compared.
+/// Demotes the old primary first, and compares its last offset.
 fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
     let demote = Action::Role(RoleAction::Demote {
         upstream: target.name.clone(),
@@ -226,9 +226,9 @@ fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
     ]
 }
 
-/// A script may write past the fence of a server before 6.2. A node that is not straight under it
-/// is still linked then, and the old primary must not have the time to make a full copy from it:
-/// such servers connect once a second.
+/// A script may write past the fence of a server before 6.2. A replica that is not directly under
+/// it is still linked then. The old primary must not have the time to make a full copy from that
+/// replica: such servers connect once a second.
 fn verify_ms(old: &Node) -> u64 {
     let leaks = old.server().is_some_and(lacks_pause_write);
     if leaks { VERIFY_LEAKY_MS } else { VERIFY_MS }
@@ -243,7 +243,7 @@ fn take_over(target: &Node, old: &Node) -> Step {
     Step::new(&target.name, action, Undo::Impossible)
 }
 
-/// How near the target has to be before writes are stopped, bytes: a quarter of the backlog, and at
+/// How near the target must be before writes are stopped, bytes: a quarter of the backlog, and at
 /// least [`NEAR_BYTES`].
 fn near_bytes(old: &Node) -> u64 {
     let backlog = old
@@ -253,8 +253,8 @@ fn near_bytes(old: &Node) -> u64 {
     backlog.max(NEAR_BYTES)
 }
 
-/// What stops writes on this server for at most `ms`, and what lets them go on; before 6.2 it has
-/// no end of its own.
+/// The action that stops writes on this server for at most `ms`, and the one that ends that. Before
+/// 6.2 the stop does not end by itself.
 pub fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
     let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
         return (
@@ -273,7 +273,7 @@ pub fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
         value("min-replicas-to-write", 0),
         value("min-replicas-max-lag", 10),
     );
-    // A lag of 0 would switch the whole check off; 1000 replicas nobody has.
+    // A lag of 0 would switch the whole check off. No deployment has 1000 replicas.
     let fence = Action::Server(ServerAction::RequireReplicas {
         to_write: 1000,
         max_lag: if max_lag == 0 { 10 } else { max_lag },

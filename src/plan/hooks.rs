@@ -1,4 +1,4 @@
-//! The operator's own commands around a promotion: steps of its plan like all others. Pure.
+//! The operator's own commands around a promotion, as ordinary steps of its plan. Pure.
 
 use super::case::{Case, find_case};
 use crate::actions::Action;
@@ -9,12 +9,12 @@ use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo, Warning};
 use crate::inventory::hooks::{HookPoint, Hooks};
 use crate::topology::{Address, Topology};
 
-/// What an operator said about the hooks.
+/// The operator's choice about the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// All of them.
     All,
-    /// An attempt that follows another: `before_promote` has agreed already.
+    /// A repeated attempt: `before_promote` has agreed already.
     Again,
     /// `--no-hooks`.
     None,
@@ -93,8 +93,8 @@ fn party(node: &crate::topology::Node) -> Party {
     }
 }
 
-/// Where in the plan the new primary is told of: when it is one and the others have been told to
-/// follow it; their getting in sync may take long, and clients are not to wait for it.
+/// The place of `after_promote` in the plan: after the promotion and after the other nodes got
+/// their new upstream. Their resync may take long, and clients must not wait for it.
 fn told(plan: &Plan) -> usize {
     let promotes = |s: &Stage| s.steps.iter().any(|s| s.action.promotes());
     let after = plan.stages.iter().position(promotes).map_or(0, |i| i + 1);
@@ -123,7 +123,7 @@ pub fn of(plan: &Plan) -> impl Iterator<Item = ((usize, usize), &Hook)> {
     })
 }
 
-/// Fills in the commands of a plan that was read from a journal, which has none.
+/// Fills in the commands of a plan from a journal, which does not store them.
 pub fn name_commands(plan: &mut Plan, hooks: &Hooks) {
     for step in plan.stages.iter_mut().flat_map(|s| &mut s.steps) {
         if let Action::Hook(hook) = &mut step.action {

@@ -1,10 +1,9 @@
-//! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts
-//! it back, limited to what this run makes. Servers and Sentinels are set up by them. Pure.
+//! The steps on one host: user, directories, server, files, unit; and the start. The undo of each
+//! step covers only what this run makes. Servers and Sentinels are set up by these steps. Pure.
 
 mod certificates;
 pub mod checks;
 mod directories;
-mod obtain;
 mod program;
 mod tls;
 
@@ -15,16 +14,16 @@ use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::config::server::Supervision;
 use crate::config::{Paths, block, unit};
 use crate::engine::{Step, Undo};
-use crate::inventory::{Inventory, NodeSpec, ServerSource};
+use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, HostFacts, Unseen};
 use crate::topology::{NodeName, Topology};
 use HostAction as Do;
 use std::collections::BTreeMap;
 
-/// What was seen of the hosts that are worked on, and what can be brought to them.
+/// The facts about the hosts, and the servers that replctl can bring to them.
 #[derive(Clone, Copy)]
 pub struct HostLook<'a> {
-    /// What is wished for.
+    /// The wanted state.
     pub inventory: &'a Inventory,
     /// The nodes as they are.
     pub topology: &'a Topology,
@@ -69,21 +68,18 @@ impl<'a> HostLook<'a> {
 
     /// Whether replctl itself brings the server program.
     pub fn brings_server(&self) -> bool {
-        matches!(
-            self.inventory.server.source,
-            ServerSource::Embedded | ServerSource::Binary(_)
-        )
+        self.inventory.server.source.is_sent()
     }
 
-    /// What stands before the program that is brought, and before what there is none for.
+    /// The words before the program that is brought, and those for a machine without one.
     pub fn brought(&self) -> (&'static str, &'static str) {
-        if matches!(self.inventory.server.source, ServerSource::Binary(_)) {
+        if self.inventory.server.source.is_embedded() {
+            ("this replctl carries", "this replctl carries no server for")
+        } else {
             (
                 "the program that the inventory gives is",
                 "the program that the inventory gives is not for",
             )
-        } else {
-            ("this replctl carries", "this replctl carries no server for")
         }
     }
 }
@@ -96,13 +92,13 @@ pub struct Host<'a> {
     pub node: &'a NodeSpec,
     /// What was seen of its host.
     pub facts: &'a HostFacts,
-    /// Where all of it lies.
+    /// The paths on the host.
     pub paths: Paths,
     /// In order.
     pub steps: Vec<Step>,
 }
 
-/// Who the server runs as.
+/// The user of the server.
 pub fn owner<'a>(look: &'a HostLook<'_>, facts: &'a HostFacts) -> &'a str {
     if facts.root {
         &look.inventory.server.user
@@ -120,8 +116,8 @@ pub fn supervision(facts: &HostFacts) -> Supervision {
     }
 }
 
-/// Where all of a node lies as it is now: what runs by the link that all had together keeps it
-/// until it is started anew.
+/// The present paths of a node. A server that runs through the old shared link keeps that link
+/// until its next start.
 pub fn paths(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts) -> Paths {
     let paths = Paths::of(look.inventory, node);
     if facts.by_shared_link(node.address.port) {
@@ -155,8 +151,8 @@ impl<'a> Host<'a> {
 }
 
 impl Host<'_> {
-    /// The user, the directories and the program. It is about to be started: from now on by a link
-    /// of its own.
+    /// The user, the directories and the program, for a server that is about to start. From now on
+    /// it starts through its own link.
     pub fn program(&mut self) {
         self.paths = Paths::of(self.look.inventory, self.node);
         self.user();
@@ -164,7 +160,7 @@ impl Host<'_> {
         self.server();
     }
 
-    /// A file that is not there yet.
+    /// A configuration file that does not exist yet.
     pub fn first_config(&mut self, text: String) {
         let path = self.paths.config();
         let owner = self.owner();
@@ -179,7 +175,7 @@ impl Host<'_> {
         self.steps.push(step);
     }
 
-    /// Who the server runs as.
+    /// The user of the server.
     pub fn owner(&self) -> String {
         owner(self.look, self.facts).to_owned()
     }
@@ -195,12 +191,12 @@ impl Host<'_> {
         }
     }
 
-    /// Whether others may read or write the file with the password, or the server may not.
+    /// Whether other users may read or write the file with the password, or the server may not.
     pub fn is_open(&self, file: &ConfigFile) -> bool {
         file.ownership.mode & 0o027 != 0 || Some(file.ownership.uid) != self.facts.owner_uid
     }
 
-    /// Closes a file that others can read.
+    /// Restricts a file that others can read.
     pub fn protect(&mut self) {
         let open = self.facts.config.as_ref().filter(|c| self.is_open(c));
         if let Some(file) = open {
@@ -243,7 +239,7 @@ impl Host<'_> {
         }
     }
 
-    /// Lines of ours in a file of others.
+    /// A block of replctl's lines in a file of others.
     pub fn block(&mut self, path: &str, owner: String, lines: Vec<String>, file: &str) {
         let have = block::get(file, &owner);
         let taken = path == "/etc/hosts" && block::put_names(file, &owner, &lines) != file;

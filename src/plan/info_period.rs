@@ -1,13 +1,13 @@
-//! What a plan may have left at Sentinels: how often they read `INFO`. Pure.
+//! The `INFO` period that a plan may have left at Sentinels. Pure.
 
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::{Plan, Undo};
 use crate::topology::NodeName;
 
-/// What puts back at Sentinels what a run may have left there. `began` tells of a stage and a step
-/// whether it was begun and not put back. Whoever does it looks first: most runs have put it back
-/// themselves.
+/// The actions that restore the period at Sentinels where a run may have left another one. `began`
+/// tells for a stage and a step whether it was begun and not undone. Each action looks first,
+/// because most runs have restored it themselves.
 pub fn left<'a>(
     plan: &'a Plan,
     began: &dyn Fn(usize, usize) -> bool,

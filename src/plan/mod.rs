@@ -1,5 +1,5 @@
-//! What the plans of several operations share: to hand over, to follow, to work on a host, to keep
-//! a role, what stands against it and what will come of it.
+//! The shared parts of the plans: hand over, follow, work on a host, keep a role, the checks, and
+//! the forecasts.
 //!
 //! Pure: the same inventory and topology give the same plan. The plan of each operation itself is
 //! in its folder.

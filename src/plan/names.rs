@@ -1,4 +1,4 @@
-//! Whether the hosts that are to follow a node by its name know that name. Pure.
+//! Whether the hosts whose nodes are to follow a name know that name. Pure.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
@@ -9,10 +9,10 @@ use crate::inventory::address::is_literal;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What hosts take names for, by node; nothing for a name that its host does not know.
+/// How hosts resolve names, by node; empty for a name that its host does not know.
 pub type There = BTreeMap<NodeName, BTreeMap<String, Vec<String>>>;
 
-/// Whom a step tells its node to follow, by which address.
+/// The node and the address that a step makes its node follow.
 fn followed(step: &Step) -> Option<(&NodeName, &Address)> {
     if let Action::Role(
         RoleAction::Follow { upstream, address }
@@ -29,7 +29,7 @@ fn followed(step: &Step) -> Option<(&NodeName, &Address)> {
     None
 }
 
-/// The names that hosts will have to look up.
+/// The names that hosts will have to resolve.
 pub fn needed(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<String>> {
     let mut needed: BTreeMap<NodeName, BTreeSet<String>> = BTreeMap::new();
     for step in plan.steps() {
@@ -41,8 +41,8 @@ pub fn needed(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<String>> {
     needed
 }
 
-/// Takes into the plan what `there` says: a node that would be left behind is warned of; one
-/// without which nothing is reached is refused.
+/// Applies `there` to the plan. A node that would be left behind gets a warning. A node that the
+/// plan cannot do without is refused.
 ///
 /// # Errors
 /// Everything that stands against it.
@@ -76,7 +76,7 @@ pub fn check(plan: &mut Plan, there: &There) -> Result<(), Vec<Refusal>> {
     }
 }
 
-/// That a node's host does not know the name by which it is to follow another.
+/// The refusal for a node whose host does not know the name of its new upstream.
 pub fn unknown(node: &NodeName, upstream: &NodeName, at: &Address) -> Refusal {
     let (why, hint) = name_unknown(&node.0, upstream, at);
     Refusal::new(Ground::Host, why, hint)
@@ -123,11 +123,11 @@ mod tests {
         let said = check(&mut needing, &there(&[])).map_err(|r| r[0].why.clone());
         let why = "the host of `db2` does not know the name `db1.example.org`, so `db2` could not replicate from `db1`";
         assert_eq!(said, Err(why.to_owned()));
-        // Known, or not to be asked.
+        // The name is known, or the host cannot be asked.
         assert!(check(&mut needing, &there(&["10.0.0.1"])).is_ok());
         assert!(check(&mut needing, &There::new()).is_ok());
         assert!(needing.warnings.is_empty());
-        // Where the others go on without it, it keeps nobody.
+        // In a stage that keeps going, the node does not stop the others.
         let mut others = plan(Mode::KeepGoing);
         assert!(check(&mut others, &there(&[])).is_ok());
         assert!(others.warnings[0].text().starts_with(why), "{others:?}");

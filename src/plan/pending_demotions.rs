@@ -1,26 +1,25 @@
-//! Old primaries that were never told that they were replaced: noted with whatever is changed next,
-//! and told as soon as their hosts can be worked on. Pure.
+//! Pending demotions: old primaries that were replaced while they were down. The next change notes
+//! them. They are demoted as soon as their hosts can be worked on. Pure.
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Mode, Operation, Plan, Stage, Step, Undo};
+use crate::engine::{Mode, Plan, Stage, Step, Successor, Undo};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, PersistedRole, State, Topology};
 
 /// What is known on the operator's machine.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// The old primaries that are noted already.
+    /// The old primaries that have a note already.
     pub noted: Vec<NodeName>,
-    /// The node that was made primary last by a plan that is known.
+    /// The node that the last known plan promoted.
     pub last: Option<NodeName>,
-    /// The primary that the inventory begins with.
+    /// The primary in the inventory.
     pub first: Option<NodeName>,
 }
 
-/// Adds what is to be done about silent old primaries. A plan that deals with such a node itself is
-/// left as it is.
+/// Adds the steps for silent old primaries. A node that the plan itself changes is left out.
 pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
     let Some(successor) = successor(plan, topology) else {
         return;
@@ -43,23 +42,15 @@ pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
     }
 }
 
-/// Whom everybody is to follow after the plan.
+/// The primary that all nodes are to follow after the plan.
 fn successor<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
-    match &plan.operation {
-        Operation::Promote(promote) => topology.get(&promote.node),
-        Operation::Repair(repair) => topology.get(&repair.keep),
-        Operation::Sentinels(_) => None,
-        Operation::Setup(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_)
-        | Operation::Adopt(_) => match primaries(topology)[..] {
+    match plan.operation.properties().successor() {
+        Successor::Node(node) => topology.get(node),
+        Successor::ThePrimary => match primaries(topology)[..] {
             [one] => Some(one),
             _ => None,
         },
+        Successor::Unsaid => None,
     }
 }
 
@@ -67,7 +58,7 @@ fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Ve
     let State::Down(trouble) = &node.state else {
         return Vec::new();
     };
-    // One that lives and only does not let us in is not ours to judge.
+    // A node that is alive and only refuses access is left as it is.
     if trouble.kind.is_alive() {
         return Vec::new();
     }
@@ -108,7 +99,7 @@ fn was_primary(node: &Node, successor: &Node, topology: &Topology, known: &Known
     if known.last.is_none() && known.first.as_ref() == Some(&node.name) {
         return true;
     }
-    // A replica that waits for it, with the history that the present primary left.
+    // A replica waits for it, with the history that the present primary left.
     topology.nodes.iter().any(|other| {
         let waits = topology
             .upstream_of(other)
@@ -122,6 +113,7 @@ fn was_primary(node: &Node, successor: &Node, topology: &Topology, known: &Known
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::Operation;
     use crate::engine::{Detach, Promote};
     use crate::topology::sample::{address, down, node, seed};
     use crate::topology::{Address, TroubleKind};
@@ -176,7 +168,7 @@ mod tests {
         let mut waiting = replaced(None);
         waiting.nodes[2] = node("slave2", 2, Some(address(0)));
         assert_eq!(run(&waiting, &Known::default()), [NOTE]);
-        // Once noted, that is all that can be done from here.
+        // After the note, nothing more can be done from here.
         let noted = Known {
             noted: vec!["master".into()],
             ..first()
@@ -204,7 +196,7 @@ mod tests {
         topology.nodes[0] = node("master", 0, Some(address(1)));
         topology.nodes[2] = down("slave2", 2);
         assert!(run(&topology, &first()).is_empty());
-        // Nobody took over, as far as can be seen.
+        // No node took over, as far as replctl can see.
         let mut headless = seed();
         headless.nodes[0] = down("master", 0);
         assert!(run(&headless, &first()).is_empty());

@@ -1,5 +1,5 @@
-//! What the steps of a plan need to be allowed on each node, and what stands against the plan where
-//! it is not. Pure.
+//! The permissions that the steps of a plan need on each node, and the refusals where they lack.
+//! Pure.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
@@ -10,11 +10,12 @@ use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::warning::Matter;
 use crate::engine::warning::login::{Login as WarnLogin, Refused};
-use crate::engine::{Accept, Ground, Mode, Operation, Plan, Promote, Refusal, Step, Undo, Warning};
+use crate::engine::{Accept, Ground, Mode, Operation, Plan, Refusal, Step, Undo, Warning};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything that a plan, or what puts it back, sends to each node; and what looking at it needs.
+/// Every command that a plan or its undo sends to each node, and those that a look at the node
+/// needs.
 pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
     let mut needs: BTreeMap<NodeName, BTreeSet<Need>> = BTreeMap::new();
     for step in plan.steps() {
@@ -30,7 +31,7 @@ pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
         }
     }
     for of_node in needs.values_mut() {
-        // The same command, where it cannot be done without.
+        // The same command where it is indispensable.
         if of_node.contains(&LIST) {
             of_node.remove(&SEE_CLAIMS);
         }
@@ -38,18 +39,18 @@ pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
     needs
 }
 
-/// A node that a plan lets follow another.
+/// A node that a plan makes follow another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     /// The node.
     pub node: NodeName,
-    /// Whom it is to follow.
+    /// The node that it is to follow.
     pub at: NodeName,
     /// The plan goes on without it.
     pub spared: bool,
 }
 
-/// Who has to be able to log in at whom after a plan, each pair once.
+/// The logins that replication needs after a plan, each pair once.
 pub fn logins(plan: &Plan) -> Vec<Login> {
     let mut all: Vec<Login> = Vec::new();
     for stage in &plan.stages {
@@ -79,7 +80,7 @@ pub fn logins(plan: &Plan) -> Vec<Login> {
     all
 }
 
-/// What a user may not do on a server.
+/// The permissions that a user lacks on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lacks {
     /// The user's name there.
@@ -97,39 +98,27 @@ pub struct Lacks {
 /// Why a replica could not replicate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hindered {
-    /// It is not let in: the reason.
+    /// It cannot log in: the reason.
     Refused(String),
-    /// It is let in, and lacks something.
+    /// It can log in, and lacks a permission.
     Lacks(Lacks),
 }
 
-/// Whether a plan may do all it needs. What the operator accepts is added to its warnings.
+/// Whether a plan has all permissions it needs. Accepted gaps become warnings.
 ///
 /// # Errors
 /// Everything that is missing.
 pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), Vec<Refusal>> {
-    let promote = match &plan.operation {
-        Operation::Promote(promote) => Some(promote),
-        Operation::Setup(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Sentinels(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_)
-        | Operation::Adopt(_) => None,
-    };
-    let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
+    let overrides = plan.operation.properties().accepted();
+    let accepted = overrides.is_some_and(|all| all.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();
     let (mut refusals, mut warnings, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
     for (node, lacks) in lacks {
         let user = &lacks.user;
         let all = || lacks.forbidden.iter().chain(&lacks.gone);
-        let dispensable = promote.is_some() && all().all(|need| spares(&need));
+        let dispensable = overrides.is_some() && all().all(|need| spares(&need));
         let otherwise = without_backup(plan, lacks)
-            .or_else(|| Some(without_these(promote.filter(|_| dispensable)?)))
+            .or_else(|| dispensable.then(|| without_these(&plan.operation)))
             .unwrap_or_default();
         if accepted && dispensable {
             warnings.extend(all().map(|need| without(node, user, need)));
@@ -165,13 +154,13 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
     }
 }
 
-/// The way on where the plan can do without what is missing.
-fn without_these(promote: &Promote) -> String {
-    let node = &promote.node;
-    format!("; or go without: replctl promote {node} --ignore permissions")
+/// The hint if the plan can do without what is missing.
+fn without_these(operation: &Operation) -> String {
+    let again = operation.properties().again();
+    format!("; or go without: {again} {}", Accept::Permissions.option())
 }
 
-/// What a command means that is done without.
+/// The warning about a command that the plan does without.
 fn without(node: &NodeName, user: &str, need: &Need) -> Warning {
     let without = WarnLogin::WithoutCommand {
         user: user.to_owned(),
@@ -181,7 +170,7 @@ fn without(node: &NodeName, user: &str, need: &Need) -> Warning {
     Warning::of(node, without)
 }
 
-/// The way on where nothing but the backup of an old primary is in want of it.
+/// The hint if only the backup of an old primary needs what is missing.
 fn without_backup(plan: &Plan, lacks: &Lacks) -> Option<String> {
     let Operation::Rejoin(rejoin) = &plan.operation else {
         return None;
@@ -224,7 +213,7 @@ fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
     Some(Refusal::new(Ground::Permission, why, hint))
 }
 
-/// The command that allows what is missing, to be pasted by who may.
+/// The command that grants what is missing, for an administrator to paste.
 pub fn allow(lacks: &Lacks) -> String {
     let user = shlex::try_quote(&lacks.user).unwrap_or_default();
     let rules: Vec<String> = lacks
@@ -243,11 +232,11 @@ fn names(needs: &[Need]) -> Vec<String> {
     needs.iter().map(Need::name).collect()
 }
 
-/// Whether the nodes that are to follow others will be let in there. Those the plan can do without
-/// are warned of.
+/// Whether the nodes that are to follow others can log in there. Nodes that the plan can do without
+/// get a warning.
 ///
 /// # Errors
-/// Those it cannot do without.
+/// Nodes that it cannot do without.
 pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
     for (Login { node, at, spared }, why) in hindered {

@@ -1,4 +1,4 @@
-//! What stands against a hand-over, all of it at once, each with its way on. Pure.
+//! Everything that blocks a hand-over, all at once, each with a hint. Pure.
 
 mod reach;
 
@@ -30,8 +30,8 @@ pub fn answers(node: &Node) -> Result<(), Refusals> {
     }
 }
 
-/// Everything that stands against handing over from `old` to `target`; what only needs saying goes
-/// to `warnings`.
+/// Everything that blocks the hand-over from `old` to `target`. What needs no refusal goes to
+/// `warnings`.
 pub fn hand_over(
     operation: &Promote,
     target: &Node,
@@ -177,7 +177,7 @@ pub fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
     }
 }
 
-/// Sentinels that would undo it. Who plans with their help does not come here.
+/// Sentinels that would undo the change. A plan that goes through them does not call this.
 pub fn beside_sentinels(
     operation: &Promote,
     node: &Node,
@@ -222,8 +222,8 @@ fn authentication(
     );
 }
 
-/// Other replicas that could not log in at the new primary. They keep nobody from taking over, and
-/// are told before.
+/// Other replicas that could not log in at the new primary. They do not block the promotion, and
+/// are reported before it.
 fn left_behind(
     target: &Node,
     new: &Server,
@@ -247,7 +247,7 @@ fn left_behind(
     }
 }
 
-/// Settings that would make the new primary behave otherwise than the old one.
+/// Settings with which the new primary would behave differently from the old one.
 pub fn drift(
     operation: &Promote,
     target: &Node,
@@ -265,7 +265,7 @@ pub fn drift(
     weigh(operation, found, refusals, warnings);
 }
 
-/// What is accepted is only said.
+/// An accepted difference is only a warning.
 fn weigh(
     operation: &Promote,
     found: Vec<Found>,
@@ -291,7 +291,7 @@ fn weigh(
     }
 }
 
-/// A node, and what it differs in.
+/// A node, and its difference.
 type Found = (NodeName, Gap);
 
 fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) -> Vec<Found> {
@@ -321,7 +321,7 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     if let Some(wants) = number(new, "min-replicas-to-write").filter(|n| *n > has) {
         found.push(Gap::MinReplicas { wants, has });
     }
-    // Where CONFIG tells nothing, nothing is compared.
+    // Without answers from CONFIG, nothing is compared.
     let saves = |s: &Server| {
         let aof = s.config.get("appendonly").is_some_and(|v| v == "yes");
         Some(aof || !s.config.get("save")?.is_empty())
@@ -353,7 +353,7 @@ fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<Warning>) -> 
     found
 }
 
-/// What hangs loose and is to follow `target`, which is the primary already.
+/// The checks for loose replicas that are to follow `target`, which is the primary already.
 pub fn attach(
     operation: &Promote,
     target: &Node,
@@ -370,7 +370,7 @@ pub fn attach(
     }
 }
 
-/// Those that replicate with or without TLS where the new primary offers the other.
+/// Nodes that replicate with TLS where the new primary offers only plain text, or the reverse.
 fn over_tls(target: &Node, topology: &Topology) -> Vec<Found> {
     let others = topology.nodes.iter().filter(|n| n.name != target.name);
     others
@@ -381,7 +381,7 @@ fn over_tls(target: &Node, topology: &Topology) -> Vec<Found> {
         .collect()
 }
 
-/// A new upstream must offer what the node replicates with, TLS or none.
+/// A new upstream must offer the node's kind of replication: with TLS, or without.
 pub fn reaches(node: &Node, mine: &Server, under: &Node, out: &mut Refusals) {
     if let Some(why) = could_not_follow(mine, under) {
         out.push(Refusal::new(

@@ -1,5 +1,4 @@
-//! What a plan to give one replica another upstream is made of. The nodes under it move with it.
-//! Pure.
+//! The parts of a plan that gives one replica a new upstream. Its own replicas move with it. Pure.
 
 pub mod checks;
 pub mod forecast;
@@ -14,12 +13,13 @@ use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo, Warning};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;
 
-/// How long the new upstream may take to have what the node has, ms. A replica that is ahead of its
-/// new upstream, by however little, gets all data anew.
+/// How long the new upstream may take to catch up with the node, ms. A replica that is even a
+/// little ahead of its new upstream needs a full resync.
 const CATCH_UP_MS: u64 = 15_000;
 
-/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is
-/// written into its file, although it is on its way: it stays there if what comes next fails.
+/// The stages that bring a replica of a replica directly under `primary`, and their cost. Its role
+/// is written into its file although this is only the first step: the replica stays there if a
+/// later step fails.
 ///
 /// # Errors
 /// All that stands against it.
@@ -32,8 +32,8 @@ pub fn straight(
     let lost = checks::lost_data(node, primary, topology);
     checks::all(operation, node, primary, topology, lost.as_deref())?;
     let mut stages = stages(node, primary, topology);
-    // A node under it that does not come back stops the rest; a role that cannot be written does
-    // not.
+    // If a node under it does not come back, the plan stops. If a role cannot be written, the plan
+    // goes on.
     let writes = |stage: &Stage| {
         stage
             .steps
@@ -93,8 +93,8 @@ pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
     ]
 }
 
-/// A node that gets another upstream cuts the links of those under it; they come back by
-/// themselves, and that is seen.
+/// A node that gets a new upstream cuts the links of its replicas. They reconnect by themselves,
+/// and this stage waits for that.
 pub fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
     let wait = |node: &Node| {
         let action = Action::Server(ServerAction::AwaitInSync {
@@ -110,10 +110,10 @@ pub fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
     }
 }
 
-/// The nodes that answer and whose way up leads through `node` and only over nodes that answer.
+/// The nodes that answer and reach `node` through upstreams that all answer.
 pub fn below<'a>(node: &Node, topology: &'a Topology) -> Vec<&'a Node> {
     let mut found: HashSet<&NodeName> = HashSet::new();
-    // Whoever follows does answer.
+    // A node with a known upstream answers.
     let mut open: Vec<&Node> = topology.get(&node.name).into_iter().collect();
     open.retain(|node| node.server().is_some());
     while let Some(above) = open.pop() {
@@ -142,8 +142,8 @@ fn way_up<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
     way
 }
 
-/// Whether both have their data from one primary now, so that only the moment of the look can set
-/// their offsets apart.
+/// Whether both get their data from one primary now. Then their offsets differ only because they
+/// were read at different moments.
 fn one_stream(node: &Node, under: &Node, topology: &Topology) -> bool {
     let (Some(mine), Some(theirs)) = (node.server(), under.server()) else {
         return false;

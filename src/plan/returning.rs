@@ -1,5 +1,5 @@
-//! What a plan to bring back an old primary that runs is made of: it takes no more writes, what
-//! only it has is backed up, and only then it follows. Pure.
+//! The parts of a plan that brings back a running old primary. Its writes are stopped, its
+//! divergence is backed up, and only then it follows. Pure.
 
 pub mod checks;
 
@@ -17,14 +17,14 @@ use crate::engine::warning::returning::Returning;
 use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo, Warning};
 use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology};
 
-/// How long the old primary takes no writes without a word from replctl, ms. While the backup is
-/// made, this is renewed.
+/// How long the old primary takes no writes if replctl sends nothing more, ms. During the backup,
+/// replctl renews this.
 pub const FENCE_MS: u64 = 60_000;
 
-/// An old primary that was not told of the new one, and where that is.
+/// An old primary with a pending demotion, and the address of the new primary.
 pub type Owed = (NodeName, Address);
 
-/// The same for one that runs as a primary, but for the nodes under it.
+/// The plan for a node that runs as a primary, without its replicas.
 pub fn returns(
     operation: &Rejoin,
     (node, successor): (&Node, &Node),
@@ -81,7 +81,7 @@ pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> V
             })
         },
     );
-    // What it had is gone as soon as the first byte of the other's data has come.
+    // Its data is gone when the first byte of the new primary's data arrives.
     steps.push(Step::new(name, give_up, Undo::Impossible));
     vec![
         Stage {
@@ -99,7 +99,7 @@ pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> V
     ]
 }
 
-/// Whether it could not log in at the primary as it is now.
+/// Whether `node` lacks the right password for `successor` now.
 fn wrong_login(node: &Node, successor: &Node) -> bool {
     let wants = successor.server().and_then(|s| s.has_password);
     let has = node.server().and_then(|s| s.replica_auth);

@@ -1,8 +1,8 @@
-//! The way back from an operation that is done: another operation, of the ordinary kind, that
-//! brings back what was before it; or why there is none. Pure.
+//! The undo of a finished operation: an ordinary operation that restores the state before it; or
+//! the reasons why there is none. Pure.
 //!
-//! It looks at what is now, not at what came between: where the nodes are as the operation left
-//! them, it can be undone, whatever was done in the meantime.
+//! The undo looks only at the present state. If the nodes are as the operation left them, it can be
+//! undone, whatever happened in between.
 
 mod members;
 
@@ -12,30 +12,28 @@ use crate::actions::local::LocalAction;
 use crate::actions::role::RoleAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::warning::change::Change;
-use crate::engine::{
-    Detach, Ground, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo, Warning,
-};
+use crate::engine::{Detach, Ground, Move, Operation, Plan, Promote, Refusal, Step, Undo, Warning};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::{Address, Node, NodeName, State, Topology, phrases};
 use std::collections::BTreeMap;
 
 const LOOK: &str = "see: replctl status";
 
-/// An operation that is done, as its journal tells it.
+/// A finished operation, from its journal.
 #[derive(Debug, Clone)]
 pub struct Past {
     /// What was asked for.
     pub operation: Operation,
     /// What was done.
     pub plan: Plan,
-    /// Whom each node followed before it, if anybody; the nodes of which it is not known are left
+    /// The upstream of each node before it, if it had one. Nodes whose upstream is unknown are left
     /// out.
     pub followed: BTreeMap<NodeName, Option<NodeName>>,
-    /// The id of the newest operation after it that had to do with the same nodes.
+    /// The id of the newest later operation on the same nodes.
     pub later: Option<String>,
 }
 
-/// What has to be done to undo it.
+/// The way to undo an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reverse {
     /// Nothing, and why.
@@ -44,60 +42,22 @@ pub enum Reverse {
     Do(Operation),
 }
 
-/// What undoes it, or everything that stands against that.
+/// The operation that undoes it, or everything that blocks that.
 pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
-    let found = match &past.operation {
-        Operation::Promote(promote) => past.promotion(promote, now),
-        Operation::Move(moved) => past.moved(moved, now),
-        Operation::Detach(detach) => past.detached(detach, now),
-        Operation::Rejoin(rejoin) => Err(given_up(rejoin)),
-        Operation::Repair(repair) => Err(Refusal::new(
-            Ground::Undo,
-            format!(
-                "it made `{}` the only primary, and what the others had for themselves they gave up: that does not come back by undoing it",
-                repair.keep
-            ),
-            format!("their backups: {}-NODE", repair.backup),
-        )),
-        Operation::Replay(replay) => Err(Refusal::new(
-            Ground::Undo,
-            format!(
-                "`{}` has taken the commands of `{}`, and clients may have gone on from there: they are not taken back",
-                replay.onto, replay.node
-            ),
-            LOOK,
-        )),
-        Operation::Add(add) => Ok(past.added(add, now)),
-        Operation::Remove(remove) => past.removed(remove, now),
-        Operation::Adopt(_) => Err(past.adopted()),
-        Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
-            Ground::Undo,
-            format!(
-                "`{}` cannot be undone: it brings servers to what the inventory says",
-                past.operation.line()
-            ),
-            LOOK,
-        )),
-    };
+    let found = past.operation.properties().reverse(past, now);
     found.map_err(|refusal| vec![refusal])
 }
 
-fn given_up(rejoin: &Rejoin) -> Refusal {
-    let node = &rejoin.node;
-    let hint = rejoin.backup.as_ref().map_or_else(
-        || "they were discarded without a backup".to_owned(),
-        |folder| format!("what it had is backed up in {folder}"),
-    );
+/// What stands against undoing an operation that brings servers to what the inventory says.
+pub fn wishes(line: &str) -> Refusal {
     Refusal::new(
         Ground::Undo,
-        format!(
-            "`{node}` gave up the keys it had for itself: they do not come back by undoing that"
-        ),
-        hint,
+        format!("`{line}` cannot be undone: it brings servers to what the inventory says"),
+        LOOK,
     )
 }
 
-/// What is not as it was before, although it is undone; and what may be lost by undoing it.
+/// Adds warnings about what the undo does not restore, and about what it may lose.
 pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
     match (&past.operation, &plan.operation) {
         (Operation::Promote(promoted), Operation::Promote(back)) => {
@@ -114,7 +74,8 @@ pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
 }
 
 impl Past {
-    fn promotion(&self, promoted: &Promote, now: &Topology) -> Result<Reverse, Refusal> {
+    /// The former primary again.
+    pub fn promotion(&self, promoted: &Promote, now: &Topology) -> Result<Reverse, Refusal> {
         let new = &promoted.node;
         if !self.plan.changes_roles() {
             let why = format!("it made no other node the primary: `{new}` was it already");
@@ -182,7 +143,7 @@ impl Past {
         planned.map(|s| s.node.clone()).or_else(|| {
             let mut primaries = self.followed.iter().filter(|(_, up)| up.is_none());
             let (only, _) = primaries.next()?;
-            // Beside it, nodes may have stood alone.
+            // Other nodes may have been detached beside it.
             primaries.next().is_none().then(|| only.clone())
         })
     }
@@ -206,19 +167,8 @@ impl Past {
         .collect()
     }
 
-    /// What was made anew runs, and its data has gone on from there.
-    fn adopted(&self) -> Refusal {
-        Refusal::new(
-            Ground::Undo,
-            format!(
-                "`{}` cannot be undone: what was written since is only in the new directories",
-                self.operation.line()
-            ),
-            "the former files are still there; on a host, to go back to them: stop the new unit, and enable and start the former one",
-        )
-    }
-
-    fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {
+    /// The former upstream again.
+    pub fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {
         let name = &moved.node;
         let told = |s: &&Step| {
             s.node == *name && matches!(s.action, Action::Role(RoleAction::Follow { .. }))
@@ -261,7 +211,8 @@ impl Past {
         }
     }
 
-    fn detached(&self, detach: &Detach, now: &Topology) -> Result<Reverse, Refusal> {
+    /// A replica again, if it has no writes of its own.
+    pub fn detached(&self, detach: &Detach, now: &Topology) -> Result<Reverse, Refusal> {
         let name = &detach.node;
         let noted = self.plan.steps().find_map(|s| {
             if let Action::Local(LocalAction::NoteAlone { address }) = &s.action {
@@ -291,8 +242,7 @@ impl Past {
         Ok(attach(name, before))
     }
 
-    /// Under a node that was the primary and is a replica now, or the other way, it would not be
-    /// where it was.
+    /// Under a node whose role has changed since, it would not be where it was.
     fn role_is_kept(&self, before: &Node, name: &NodeName) -> Result<(), Refusal> {
         let was = self.followed.get(&before.name).map(Option::is_none);
         if before.server().is_none() || was.is_none_or(|primary| primary == before.is_primary()) {
@@ -307,7 +257,7 @@ impl Past {
         Err(self.changed_since(what, format!("replctl move {name} --under {up}")))
     }
 
-    /// Something else was done since; that is undone first, or what is wanted is said anew.
+    /// The refusal because of a later change. The hint: undo that first, or name the wanted state.
     fn changed_since(&self, why: String, otherwise: String) -> Refusal {
         match &self.later {
             Some(id) => Refusal::new(
@@ -329,7 +279,7 @@ fn attach(name: &NodeName, under: &Node) -> Reverse {
     }))
 }
 
-/// The node that one followed before.
+/// The former upstream of a node.
 fn upstream<'a>(
     name: &NodeName,
     address: &Address,
@@ -375,13 +325,13 @@ fn two_primaries(old: &Node, new: &Node) -> Refusal {
     )
 }
 
-/// A node that stood alone may have been written to: that is not thrown away without its name being
-/// said.
+/// A node that stood alone may have its own writes. They are discarded only if the operator names
+/// it.
 fn own_writes(node: &Node, before: &Node, now: &Topology) -> Result<(), Refusal> {
     let (name, up) = (&node.name, &before.name);
     let root = match walk(before, now) {
         Root::Primary(root) => root,
-        // The planner of the move has the words for these.
+        // The planner of `move` reports these cases.
         Root::Down(_) | Root::Stranger | Root::Loop => return Ok(()),
     };
     let (Some(mine), Some(theirs)) = (node.server(), root.server()) else {

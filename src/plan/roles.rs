@@ -1,4 +1,4 @@
-//! The step that sees that nobody else has changed a role since the plan was made. Pure.
+//! The step that checks that no role was changed since the plan was made. Pure.
 
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
@@ -9,14 +9,13 @@ use std::collections::HashSet;
 
 /// The step, on `node`, for every node of the deployment.
 ///
-/// The plan was made from one look. Hooks, waits and the operator's answer to the question take
-/// seconds, and in that time another operator, a person with redis-cli or a Sentinel may have
-/// changed a role.
+/// The plan was made from one look. Hooks, waits and the operator's answer take seconds. In that
+/// time another operator, a person with redis-cli or a Sentinel may have changed a role.
 pub fn check(node: &Node, topology: &Topology) -> Step {
     check_after(node, topology, None)
 }
 
-/// The same, where an earlier step of the plan has given `moved` another upstream.
+/// The same, after an earlier step of the plan gave `moved` a new upstream.
 pub fn check_after(node: &Node, topology: &Topology, moved: Option<(&NodeName, &Was)>) -> Step {
     let roles = topology.nodes.iter().map(|n| {
         let was = match &moved {
@@ -34,7 +33,7 @@ pub fn check_after(node: &Node, topology: &Topology, moved: Option<(&NodeName, &
     Step::new(&node.name, action, Undo::Nothing)
 }
 
-/// The step on `node` for itself and `other` only, where other stages change the other roles.
+/// The step on `node` for itself and `other` only, if other stages change the other roles.
 pub fn check_pair(node: &Node, other: &Node) -> Step {
     let roles = [node, other].map(|n| NodeRole {
         node: n.name.clone(),
@@ -60,9 +59,8 @@ pub fn others(node: &Node, topology: &Topology) -> Vec<NodeName> {
     others.map(|n| n.name.clone()).collect()
 }
 
-/// The nodes that a plan took for replicas and that it never makes primaries. Whichever of them is
-/// a primary later was made one by somebody else, however long ago the plan was made: what it has
-/// taken since must not be replaced.
+/// The nodes that are replicas in a plan and that it never promotes. If one of them is a primary
+/// later, somebody else promoted it, however old the plan is. Its new writes must not be replaced.
 pub fn replicas(plan: &Plan) -> Vec<NodeName> {
     let mut found: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
@@ -70,7 +68,7 @@ pub fn replicas(plan: &Plan) -> Vec<NodeName> {
             let replicas = roles.iter().filter(|r| matches!(r.was, Was::ReplicaOf(_)));
             found.extend(replicas.map(|r| r.node.clone()));
         }
-        // Only a replica is put back by following somebody.
+        // Only a replica is restored by following an upstream.
         if matches!(
             step.undo,
             Undo::By(Action::Role(RoleAction::FollowAddress { .. }))
@@ -86,9 +84,9 @@ pub fn replicas(plan: &Plan) -> Vec<NodeName> {
     found
 }
 
-/// The node that is the primary instead, where a plan has made another one primary (`began` tells
-/// which steps were begun) and somebody else has changed that since: going on would give the others
-/// a node to follow that is no primary any more.
+/// The node that is primary now, although a begun step of the plan promoted another one (`began`
+/// tells which steps were begun). Somebody else changed that since. Going on would make the others
+/// follow a node that is no primary any more.
 pub fn superseded(
     plan: &Plan,
     began: &dyn Fn(usize, usize) -> bool,
@@ -127,8 +125,8 @@ mod tests {
             replicas(&promote::plan::plan(&operation, topology, &BTreeMap::new()).unwrap())
         };
         assert_eq!(replicas("n1", &topology), ["n2".into()]);
-        // Where nothing but the others' links is to be done nobody's role is looked at again; their
-        // undo says what they were.
+        // If the plan only repoints the other nodes, it checks no role again. Their undo names
+        // their former upstreams.
         let mut astray = topology.clone();
         astray.nodes[2] = node(2, Some(7));
         assert_eq!(replicas("n0", &astray), ["n2".into()]);
@@ -144,7 +142,7 @@ mod tests {
         let found = superseded(&plan, &|_, _| true, &now);
         assert_eq!(found, Some(("n1".into(), "n2".into())));
         assert_eq!(superseded(&plan, &|stage, _| stage == 0, &now), None);
-        // Half-way nobody is a primary; afterwards it is.
+        // Half-way there is no primary; afterwards the promoted node is one.
         now.nodes[2] = node(2, Some(0));
         assert_eq!(superseded(&plan, &|_, _| true, &now), None);
         (now.nodes[0], now.nodes[1]) = (node(0, Some(1)), node(1, None));

@@ -16,7 +16,7 @@ pub enum Root<'a> {
 
 /// Follows the upstreams of `node`.
 pub fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
-    // Who does not answer follows nobody, so it is on top.
+    // A node that does not answer has no known upstream, so it is on top.
     match topology.top_of(node) {
         None => Root::Loop,
         Some(top) if top.server().is_none() => Root::Down(top),

@@ -1,4 +1,4 @@
-//! What a promotion means for servers that the inventory lacks: they are said before the question.
+//! The effect of a promotion on servers that the inventory lacks, reported before the question.
 //! Pure.
 
 use super::root::{Root, walk};
@@ -8,8 +8,8 @@ use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
 use crate::topology::{NodeName, Topology};
 
-/// Tells of the replicas that the old primary feeds and no step of `plan` moves. Where it is dead,
-/// only the inventory could have named them.
+/// Adds warnings about replicas of the old primary that no step of `plan` moves. If the old primary
+/// is dead, only the inventory could have named them.
 pub fn warn(plan: &mut Plan, target: &NodeName, topology: &Topology) {
     let Some(target) = topology.get(target) else {
         return;

@@ -1,17 +1,16 @@
-//! What the versions of two servers have to do with a plan in which one is to follow the other.
-//! Pure.
+//! Checks the versions of two servers for a plan in which one is to follow the other. Pure.
 
 use crate::engine::warning::copy::Copy;
 use crate::engine::{Ground, Refusal, Warning};
 use crate::topology::Node;
 use crate::topology::versions::{Said, pair};
 
-/// What to do about two that do not go together.
+/// The hint for two versions that do not go together.
 pub const SAME: &str =
     "use a server for it that takes those copies: the primary's own version, or a newer one";
 
-/// Whether `below` may follow `above`: a refusal where no full copy would ever arrive, a warning
-/// where that is not sure.
+/// Whether `below` may follow `above`: a refusal if a full copy can never arrive, a warning if that
+/// is unsure.
 pub fn follows(
     below: &Node,
     above: &Node,
@@ -31,12 +30,12 @@ pub fn follows(
     }
 }
 
-/// The same for one that is told to follow by many plans: only what stands against it.
+/// The same for a node in many plans: only the refusals.
 pub fn refused(below: &Node, above: &Node, refusals: &mut Vec<Refusal>) {
     follows(below, above, refusals, &mut Vec::new());
 }
 
-/// What is to be said before where nothing is refused for it.
+/// The warning, if there is no refusal.
 pub fn warning(below: &Node, above: &Node) -> Option<Warning> {
     let pair = pair(below, above)?;
     pair.said(&below.name.0)?;

@@ -1,5 +1,5 @@
 //! A server's dump as it arrives over the replication protocol or lies in a file: how its transfer
-//! is framed, whether it is whole, and which history it says it is of. Pure.
+//! is framed, whether it is whole, and which history it names. Pure.
 
 use super::crc64::crc64;
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,8 @@ impl Unframed {
         }
     }
 
-    /// Takes what came; gives what of it surely belongs to the dump, and whether the dump is at its
-    /// end.
+    /// Takes received bytes. Returns the bytes that surely belong to the dump, and whether the dump
+    /// is at its end.
     pub fn take(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
         match &self.framing {
             Framing::Length(length) => {
@@ -61,7 +61,7 @@ impl Unframed {
             }
             Framing::Mark(mark) => {
                 self.held.extend_from_slice(bytes);
-                // The server sends nothing after the mark before it is answered.
+                // The server sends nothing after the mark until it gets an answer.
                 if self.held.ends_with(mark) {
                     self.held.truncate(self.held.len() - MARK);
                     return (std::mem::take(&mut self.held), true);
@@ -73,7 +73,7 @@ impl Unframed {
     }
 }
 
-/// Sees that a dump is whole while it goes by.
+/// Checks that a dump is whole while its bytes pass.
 #[derive(Debug, Default)]
 pub struct Check {
     bytes: u64,
@@ -145,8 +145,8 @@ fn version(head: &[u8]) -> Option<u32> {
     (digits && head.len() == 9).then(|| text.parse().ok())?
 }
 
-/// Which history a dump says it is of, and up to which offset: in the notes at its beginning.
-/// `None` where it says nothing.
+/// The history and the offset that a dump names in the notes at its beginning. `None` if it names
+/// none.
 pub fn history(head: &[u8]) -> Option<(String, u64)> {
     version(head.get(..9)?)?;
     let (mut rest, mut replid, mut offset) = (head.get(9..)?, None, None);

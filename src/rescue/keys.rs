@@ -1,7 +1,7 @@
 //! Which keys a command of the replication stream touches. Pure.
 //!
-//! The stream holds effects: scripts and blocking commands arrive as the plain writes they made.
-//! What is not known here is said to be unknown.
+//! The stream holds effects: scripts and blocking commands arrive as the plain writes they made. A
+//! command that is not listed here may touch any key.
 
 /// What a command touches.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,11 +11,11 @@ pub struct LostWrites {
     pub to: u64,
     /// Its commands.
     pub lost: Tail,
-    /// What the new primary wrote since, where it still knows.
+    /// What the new primary wrote since, if that is still known.
     pub since: Result<StreamPiece, String>,
 }
 
-/// A piece of a stream, read up to where it went at that moment.
+/// A piece of a stream, read up to its end at that moment.
 #[derive(Debug, Clone, Default)]
 pub struct StreamPiece {
     /// What it says.

@@ -1,6 +1,7 @@
-//! How a replay is known again: each transaction that replays lost commands also says which, on a
-//! channel, and the new primary's stream keeps that beside them. So what was replayed is told from
-//! what clients wrote, and nothing is replayed twice, whoever died in between. Pure.
+//! How a replay is recognized later. Each transaction that replays lost commands also publishes
+//! their names on a channel. The new primary's stream keeps that message beside the commands. So
+//! replays can be told from clients' writes, and nothing is replayed twice, whichever process died
+//! in between. Pure.
 
 use super::replay::write_unit;
 use super::stream::{Tail, Unit};
@@ -10,12 +11,12 @@ use std::collections::{HashMap, HashSet};
 /// The channel. Nobody needs to listen: what counts is that servers replicate what is published.
 pub const CHANNEL: &str = "replctl:replay";
 
-/// Bytes of a unit's hash that are said: among a million units two would be alike once in tens of
+/// Published bytes of a unit's hash. Among a million units, two have the same name once in tens of
 /// millions of replays.
 const BYTES: usize = 8;
 
-/// What names a unit: a hash of its database and its commands. Two units that are alike have the
-/// same name, and are counted.
+/// The name of a unit: a hash of its database and its commands. Equal units have the same name, and
+/// are counted.
 pub fn mark(unit: &Unit) -> String {
     format!("{:016x}", name(unit))
 }
@@ -29,8 +30,8 @@ pub fn name(unit: &Unit) -> u64 {
     u64::from_be_bytes(first)
 }
 
-/// The names that a transaction of the new primary says it replays, `None` for what is no name;
-/// `None` in all: it is none of ours.
+/// The names that a transaction of the new primary publishes as replayed, `None` for an invalid
+/// name. `None` as a whole: the transaction is not ours.
 fn said(unit: &Unit) -> Option<Vec<Option<u64>>> {
     if !unit.transaction {
         return None;
@@ -57,7 +58,7 @@ pub fn says_only(unit: &Unit, names: &HashSet<u64>) -> bool {
     })
 }
 
-/// What of the lost units was replayed, and which units of the new primary's stream did it. A
+/// Which lost units were replayed, and which units of the new primary's stream replayed them. A
 /// transaction that replays anything else is an ordinary write here. No more than `most` names are
 /// held at once.
 ///
@@ -85,8 +86,8 @@ pub fn replayed(lost: &Tail, since: &Tail, most: usize) -> Result<(Vec<bool>, Ve
     Ok((done, ours))
 }
 
-/// The transactions of which `ours` says yes, with their places and those of their names that are
-/// `within`; what is no name is in all parts.
+/// The transactions that `ours` accepts, with their places and with their names that are `within`.
+/// An invalid name is in all parts.
 fn each_said(
     ours: &[bool],
     since: &Tail,
@@ -103,7 +104,8 @@ fn each_said(
     Ok(())
 }
 
-/// Takes out of `ours` those that name something that was not lost, or was replayed before.
+/// Removes from `ours` the transactions that name a unit that was not lost, or that was replayed
+/// before.
 fn keep_whole(
     ours: &mut [bool],
     lost: &Tail,

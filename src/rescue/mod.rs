@@ -1,5 +1,5 @@
-//! What an old primary has and the new one has not: its replication stream decoded, which of it can
-//! be replayed, and the dump of all it has. Pure.
+//! The data of an old primary that the new one lacks: its decoded replication stream, which
+//! commands of it can be replayed, and the dump of all its data. Pure.
 
 pub mod crc64;
 pub mod dump;

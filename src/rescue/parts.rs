@@ -1,16 +1,16 @@
-//! Lost commands in the portions in which they are replayed: each is one transaction on the new
-//! primary, done whole or not at all. Pure.
+//! Lost commands in portions for the replay. Each portion is one transaction on the new primary,
+//! done as a whole or not at all. Pure.
 //!
-//! Where only safe units are replayed, those whose keys are tied together are in one portion: the
-//! new primary then sees no key half way.
+//! If only safe units are replayed, units with tied keys are in one portion. So the new primary
+//! never has a half-replayed key.
 
 use super::prints::{Prints, Ties};
 use super::split::{Keys, keys};
 use super::stream::Unit;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Commands of one portion, unless what is tied together has more: the server does nothing else
-/// while it runs them.
+/// Commands of one portion, unless tied units have more. The server does nothing else while it runs
+/// them.
 const COMMANDS: usize = 1_000;
 /// Bytes of one portion, likewise.
 const BYTES: usize = 1 << 20;
@@ -39,14 +39,14 @@ impl Part {
     }
 }
 
-/// Units in portions, those whose keys are tied together in one.
+/// Units in portions: units with tied keys are in one portion.
 pub fn in_groups(lost: &[Unit]) -> Vec<Part> {
     let all: Vec<usize> = (0..lost.len()).collect();
     grouped(lost, &all, COMMANDS)
 }
 
-/// A portion in smaller ones: a client that writes one of its keys then spoils less. One where it
-/// is all tied together.
+/// Splits a portion into smaller ones, so that a client's write to one key spoils less. If all its
+/// units are tied, it stays one.
 pub fn smaller(lost: &[Unit], part: &Part) -> Vec<Part> {
     let units = part.units.iter().filter_map(|n| lost.get(*n));
     let commands: usize = units.map(|unit| unit.count).sum();
@@ -147,8 +147,8 @@ pub fn in_order(lost: &[Unit]) -> Vec<Part> {
     together(lost, (0..lost.len()).map(|n| vec![n]), COMMANDS)
 }
 
-/// Groups one after the other, as many in a portion as go into one. A unit whose database is not
-/// known is in none.
+/// Puts groups into portions, in order, as many as fit into one. A unit with an unknown database is
+/// in none.
 fn together(lost: &[Unit], groups: impl Iterator<Item = Vec<usize>>, most: usize) -> Vec<Part> {
     let mut parts: Vec<(Part, usize, usize)> = Vec::new();
     for group in groups {

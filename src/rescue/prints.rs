@@ -1,8 +1,8 @@
 //! Keys as numbers of 8 bytes, so that millions of them fit into memory: which there are, and which
 //! are tied together. Pure.
 //!
-//! Two keys of ten million share a number once in some 400,000 runs, each of which draws its
-//! numbers anew. They would then be taken for one key: a conflict more, never one less.
+//! Each run draws its numbers anew. Two keys of ten million share a number once in some 400,000
+//! runs. They then count as one key: that is one conflict more, never one less.
 
 use super::split::Key;
 use std::collections::hash_map::RandomState;
@@ -28,8 +28,8 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// None yet. It holds no more than `most` at any moment, and half of that are surely not too
-    /// many.
+    /// An empty set. It holds no more than `most` numbers at any moment, and half of that surely
+    /// fit.
     pub fn new(most: usize) -> Self {
         Self {
             most: most.max(2),
@@ -69,7 +69,7 @@ impl Distinct {
     }
 }
 
-/// Keys in groups that share their fate.
+/// Keys in groups. A group is replayed or left as a whole.
 #[derive(Debug, Default)]
 pub struct Ties {
     keys: Vec<u64>,
@@ -77,7 +77,7 @@ pub struct Ties {
 }
 
 impl Ties {
-    /// Of these keys, in order, each by itself.
+    /// Each of these keys, in order, is a group of its own.
     pub fn of(keys: Vec<u64>) -> Self {
         let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
         Self {

@@ -1,17 +1,16 @@
-//! Decoded commands in the wire's form again, as a server's own client takes them in. Pure.
+//! Decoded commands in wire format again, as the server's own client reads them. Pure.
 
 use super::stream::{Tail, Unit};
 use std::fmt::Write as _;
 
 /// Bytes that are given at once, unless one unit has more.
 const AT_ONCE: usize = 256 << 10;
-/// Units that are gone through for one piece, which may be empty then: whoever takes the pieces has
-/// something else to do between two of them.
+/// How many units are read for one piece, which may then be empty. The caller has other work
+/// between two pieces.
 const LOOKED_AT: usize = 10_000;
 
-/// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they
-/// need, in pieces. Those whose database is not known are left out: they would be done in the wrong
-/// one.
+/// The units that `take` accepts, in wire format, with the SELECTs and transactions they need, in
+/// pieces. Units with an unknown database are left out: they would run in the wrong one.
 pub fn replayable(
     tail: &Tail,
     take: impl Fn(usize) -> bool,

@@ -1,12 +1,12 @@
 //! Which lost commands can be replayed without harm: those whose keys the new primary has not
 //! written since the two parted. Pure.
 //!
-//! A key's lost commands are kept or left together: half of a key's history would make a value that
-//! never was. Keys that one command or transaction ties together share their fate. Where the new
-//! primary's own writes are not known, everything is a conflict.
+//! All lost commands of a key are replayed together or not at all: half of a key's history would
+//! make a value that never existed. Keys that one command or transaction ties together get the same
+//! verdict. Where the new primary's own writes are not known, everything is a conflict.
 //!
-//! Both streams are gone through several times, so that memory holds a byte for each lost unit and
-//! a bounded number of keys.
+//! Both streams are read several times. So memory holds one byte for each lost unit, and a bounded
+//! number of keys.
 
 use super::keys::{Touches, touches};
 use super::mark::replayed;
@@ -14,17 +14,17 @@ use super::prints::{Distinct, Prints, Ties};
 use super::stream::{Tail, Unit};
 use serde::Serialize;
 
-/// Keys that are held at once: 16 MB. Where there are more, the streams are gone through once for
-/// each part of them.
+/// Keys that are held at once: 16 MB. If there are more, the streams are read once for each part of
+/// the keys.
 const MOST_KEYS: usize = 2 << 20;
 
 /// Why a unit is not safe to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conflict {
-    /// The new primary has written one of its keys, or one that is tied to them, since.
+    /// Since then, the new primary has written one of its keys, or a key that is tied to them.
     Written,
-    /// Its keys cannot be known, or those of a lost command that may touch them.
+    /// Its keys cannot be known, or a lost command with unknown keys may touch them.
     KeysUnknown,
     /// Its database cannot be known.
     DatabaseUnknown,
@@ -34,7 +34,7 @@ pub enum Conflict {
     NoKey,
     /// Transactions tie more keys together than can be told apart.
     TooManyTied,
-    /// None at all: it was replayed already.
+    /// No conflict: it was replayed already.
     Replayed,
 }
 
@@ -56,7 +56,7 @@ impl Conflict {
 /// A key, with its database.
 pub type Key<'a> = (u32, &'a [u8]);
 
-/// What stands against replaying units, counted in commands.
+/// The verdicts on units, counted in commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// All.
@@ -77,7 +77,7 @@ impl Counts {
 /// What was found about lost units.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Judged {
-    /// For each unit, in order, what stands against replaying it; `None`: nothing.
+    /// For each unit, in order, the conflict that stops its replay; `None`: there is none.
     pub verdicts: Vec<Option<Conflict>>,
     /// The same, counted in commands.
     pub counts: Counts,
@@ -154,7 +154,7 @@ pub(super) fn judge_within(
 struct Survey {
     prints: Prints,
     most: usize,
-    /// All verdicts are final: a command that may touch any key stands between all the others.
+    /// All verdicts are final, because one command may touch any key.
     settled: bool,
     verdicts: Vec<Option<Conflict>>,
     /// How often keys are named.
@@ -215,8 +215,8 @@ impl Survey {
         })
     }
 
-    /// Sees which units have a key that clients have written on the new primary, and gives how many
-    /// keys there are. `since`: its stream, and which units of that are replays of ours.
+    /// Marks the units with a key that clients have written on the new primary. Returns the number
+    /// of keys. `since`: the stream of the new primary, and which of its units are our replays.
     fn written(&mut self, lost: &Tail, since: Option<(&Tail, &[bool])>) -> Result<usize, String> {
         if self.settled
             && let Some((since, ours)) = since
@@ -239,7 +239,7 @@ impl Survey {
             if let Some(count) = self.written_in_parts(lost, since, parts)? {
                 return Ok(count);
             }
-            // More than their share fell into one part. What was seen stays seen.
+            // One part got more than its share of the keys. The marks so far stay.
             parts *= 2;
         }
     }
@@ -313,7 +313,7 @@ impl Survey {
         Ok(())
     }
 
-    /// Keys that are tied to one that was written share its fate.
+    /// Keys that are tied to a written key count as written, too.
     fn spread(&mut self, lost: &Tail) -> Result<(), String> {
         if self.settled || !self.bad.contains(&true) {
             return Ok(());
@@ -336,7 +336,7 @@ impl Survey {
     }
 }
 
-/// Whether clients have done something there that may touch any key.
+/// Whether a client's command on the new primary may touch any key.
 fn anything(since: &Tail, ours: &[bool]) -> Result<bool, String> {
     for (n, unit) in since.units().enumerate() {
         let unit = unit?;

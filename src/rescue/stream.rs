@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Bytes that are read at once.
 const AT_ONCE: usize = 64 << 10;
-/// Most words of one command that are believed.
+/// Most words that one command may have.
 const MOST_WORDS: usize = 8 << 20;
 /// Longest word of a command: what servers take by default (`proto-max-bulk-len`), bytes.
 const LONGEST_WORD: usize = 512 << 20;
@@ -16,8 +16,8 @@ const MOST_TRIES: usize = 64;
 /// How a server writes the command that changes the database.
 const SELECT: &[u8] = b"*2\r\n$6\r\nSELECT\r\n";
 
-/// The channel on which Sentinels greet each other, every two seconds each, through every server
-/// they watch.
+/// The channel of the Sentinels' hellos: each Sentinel sends one every two seconds through every
+/// server that it watches.
 const HELLOS: &[u8] = b"__sentinel__:hello";
 
 /// One command: its words.
@@ -75,8 +75,8 @@ impl Unit {
     }
 }
 
-/// A decoded piece of a stream, or several that follow each other. What it takes in memory does not
-/// grow with it: the commands are decoded anew whenever somebody goes through them.
+/// A decoded piece of a stream, or several consecutive pieces. Its memory does not grow with its
+/// length: each pass decodes the commands again.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
     pieces: Vec<Piece>,
@@ -129,7 +129,7 @@ impl Tail {
         self.pieces.iter().flat_map(Units::of)
     }
 
-    /// Those for which `take` says yes, by their places.
+    /// The units whose places `take` accepts.
     ///
     /// # Errors
     /// They cannot be read again.
@@ -147,7 +147,7 @@ struct Units<'a> {
     bytes: &'a dyn Bytes,
     /// Where the next bytes are.
     next: u64,
-    /// What was read and is not decoded yet begins at `at`.
+    /// The read bytes. Those from `at` on are not decoded yet.
     held: Vec<u8>,
     at: usize,
     ended: bool,
@@ -172,7 +172,8 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Reads more, as much again as is held: a long command costs no more than twice its length.
+    /// Reads as many bytes again as it holds. So a long command costs no more than twice its
+    /// length.
     fn fill(&mut self) -> Result<(), String> {
         self.held.drain(..self.at);
         self.at = 0;
@@ -225,8 +226,7 @@ impl<'a> Units<'a> {
         } else if is(0, b"EXEC") {
             return self.open.take().filter(|unit| unit.count > 0);
         } else if let Some(unit) = &mut self.open {
-            // A transaction over several databases is not taken apart: nobody knows where it would
-            // end up.
+            // A transaction over several databases is not split. Its database counts as unknown.
             let one = unit.count == 0 || unit.db == self.db;
             unit.db = self.db.filter(|_| one);
             unit.push(&self.held[whole]);
@@ -253,8 +253,8 @@ impl Iterator for Units<'_> {
                         return Some(Ok(unit));
                     }
                 }
-                // A transaction whose end was not read: it is told, and its database is not
-                // trusted.
+                // The end of this transaction was not read. The unit is returned, and its database
+                // is not trusted.
                 Ok(None) => {
                     let open = self.open.take().filter(|unit| unit.count > 0);
                     return open.map(|unit| Ok(Unit { db: None, ..unit }));
@@ -269,9 +269,9 @@ impl Iterator for Units<'_> {
     }
 }
 
-/// The database at the end of `before`, a piece that may begin in the middle of a command and ends
-/// between two. A SELECT counts only where the commands from it on end exactly at the end: text
-/// inside a value that looks like one is followed by that value's own end.
+/// The database at the end of `before`, a piece that may begin inside a command and ends between
+/// two. A SELECT counts only if the commands from there on end exactly at the end of the piece.
+/// Text inside a value may look like a SELECT, but the rest of that value follows it.
 pub fn database_before(before: &[u8]) -> Option<u32> {
     let places = (0..before.len().saturating_sub(SELECT.len()))
         .rev()

@@ -6,6 +6,7 @@ pub(crate) mod model;
 
 use super::harness::{Case, Counts};
 use crate::engine::journal::Outcome;
+use crate::engine::operation::Properties as _;
 use crate::engine::{Accept, Adopt, Plan};
 use crate::simulation::members::world::name;
 use crate::topology::NodeName;

@@ -1,4 +1,4 @@
-//! The same with the clients of the old primary counted and disconnected: never while writes are
+//! Promotions that count and disconnect the clients of the old primary: never while writes are
 //! stopped, and only once another node is the primary.
 
 use super::world::World;
@@ -36,7 +36,7 @@ fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
             }
             assert_eq!((counts, kicks), (2, 1), "{plan:#?}");
             counted += 1;
-            // The world itself notes it where they are touched inside a fence, or disconnected from
+            // The world itself records it if they are touched inside a fence, or disconnected from
             // the only primary.
             let world = World::new(topology);
             assert_eq!(world.start(&plan), Outcome::Completed, "{plan:#?}");

@@ -1,5 +1,5 @@
-//! What all simulations share: a journal that dies after a line, a step that fails, and the ways to
-//! go on. What is simulated is a [`Model`]; what is asked of it is a [`Case`].
+//! The shared parts of all simulations: a journal that dies after a line, a step that fails, and
+//! the ways to go on. A [`Model`] is what is simulated; a [`Case`] is what it must fulfil.
 
 use crate::actions::Action;
 use crate::engine::execute::{Act, Execution, Failure, Watch};
@@ -17,11 +17,11 @@ static ALWAYS: AtomicBool = AtomicBool::new(true);
 
 /// Servers and hosts in memory.
 pub trait Model: Clone + Send {
-    /// What goes on by itself right before a call, the number of which is given.
+    /// Events of the model right before a call; `_call`: its number.
     fn before(&mut self, _call: usize) {}
     /// Does an action on a node.
     fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure>;
-    /// What goes on after a call, whether it failed or not; what must not be is noted.
+    /// Events after a call, failed or not. Records every violation.
     fn after(&mut self, _call: usize, _node: &NodeName, _action: &Action) {}
     /// replctl has died: what it held expires.
     fn died(&mut self) {}
@@ -32,11 +32,11 @@ pub trait Model: Clone + Send {
 /// How the next failure goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Injected {
-    /// Nothing was done, and that is known.
+    /// The action was not done, and replctl knows that.
     Nothing,
-    /// Nothing was done, and that is not known.
+    /// The action was not done, and replctl does not know that.
     Lost,
-    /// It was done, and that is not known.
+    /// The action was done, and replctl does not know that.
     Answer,
 }
 
@@ -45,7 +45,7 @@ impl Injected {
     pub const ALL: [Self; 3] = [Self::Nothing, Self::Lost, Self::Answer];
 }
 
-/// A model, and how far the program that works on it has come.
+/// A model, and the progress of the program that works on it.
 #[derive(Debug, Clone)]
 pub struct State<M> {
     model: M,
@@ -53,7 +53,7 @@ pub struct State<M> {
     calls: usize,
     /// Which of them fails.
     fail_at: Option<(usize, Injected)>,
-    /// Journal lines that are left before the process dies; after that nothing it does has any
+    /// The journal lines that are left before the process dies. After that, its actions have no
     /// effect.
     life: Option<usize>,
     progress: Progress,
@@ -93,7 +93,7 @@ impl<M: Model> Simulated<M> {
         self.0.lock().unwrap()
     }
 
-    /// Another one, which is as this one is now.
+    /// A copy in its present state.
     pub fn again(&self) -> Self {
         Self(Mutex::new(self.lock().clone()))
     }
@@ -123,7 +123,7 @@ impl<M: Model> Simulated<M> {
         }
     }
 
-    /// Runs a plan. A run that ends well has seen each of its steps.
+    /// Runs a plan. A run that succeeds has passed each of its steps.
     pub fn start(&self, plan: &Plan) -> Outcome {
         let executed = block_on(self.run(plan, &NEVER).start());
         if executed.outcome == Outcome::Completed {
@@ -134,12 +134,12 @@ impl<M: Model> Simulated<M> {
         executed.outcome
     }
 
-    /// The same for an operator who wants to stop.
+    /// The same, with an operator who interrupts it.
     pub fn start_and_stop(&self, plan: &Plan) -> Outcome {
         block_on(self.run(plan, &ALWAYS).start()).outcome
     }
 
-    /// The same, and the process dies after so many lines of its journal.
+    /// The same; the process dies after this number of journal lines.
     pub fn dies(&self, plan: &Plan, lines: usize) {
         self.lock().life = Some(lines);
         self.start(plan);
@@ -174,7 +174,7 @@ impl<M: Model> Simulated<M> {
         block_on(self.run(plan, &NEVER).resume(&progress, &now)).outcome
     }
 
-    /// Puts back what was begun, or says why it cannot.
+    /// Rolls back what was begun, or says why it cannot.
     pub fn roll_back(&self, plan: &Plan) -> Result<Outcome, String> {
         let progress = self.lock().progress.clone();
         let now = self.observe();
@@ -230,7 +230,7 @@ impl<M: Model> Journal for Simulated<M> {
     }
 }
 
-/// Nobody looks on.
+/// A watcher that ignores everything.
 pub struct Nobody;
 
 impl Watch for Nobody {
@@ -246,31 +246,31 @@ pub fn not_simulated(action: &impl std::fmt::Display) -> Failure {
     Failure::none(format!("not simulated: {action}"))
 }
 
-/// One plan, and what has to come of it whatever happens.
+/// One plan, and the conditions for its outcome after any death or failure.
 pub trait Case<M: Model> {
     /// What is planned.
     fn plan(&self) -> &Plan;
     /// The world it was planned for.
     fn fresh(&self) -> Simulated<M>;
-    /// All is as it was asked for.
+    /// Asserts that the goal is reached.
     fn reached(&self, world: &Simulated<M>, how: &str);
-    /// What becomes of a step that failed.
+    /// Asserts the outcome of a failed step.
     fn failed(&self, world: &Simulated<M>, outcome: Outcome, how: &str);
 
-    /// What is done about a death; `dead` makes the world in which it happened.
+    /// Handles a death; `dead` makes the world after it.
     fn died(&self, dead: &dyn Fn() -> Simulated<M>, how: &str) {
         self.resumed(&dead(), &format!("{how}, resumed"));
     }
 
-    /// It is gone on with, and ends where it should.
+    /// Resumes it, and asserts that the goal is reached.
     fn resumed(&self, world: &Simulated<M>, how: &str) {
         let outcome = world.resume(self.plan());
         assert_eq!(outcome, Outcome::Completed, "{how} {:#?}", self.plan());
         self.reached(world, how);
     }
 
-    /// Runs it straight, with a death at every line of its journal, and with a failure of every
-    /// call in every way.
+    /// Runs it undisturbed, with a death at every line of its journal, and with each kind of
+    /// failure at every call.
     fn exhaust(&self, counts: &mut Counts) {
         let (plan, world) = (self.plan(), self.fresh());
         assert_eq!(world.start(plan), Outcome::Completed, "{plan:#?}");

@@ -1,5 +1,4 @@
-//! The same with hooks around the promotions: what is changed when they are run, whatever dies or
-//! fails.
+//! Promotions with hooks: the state of the world when each hook runs, after any death or failure.
 
 use super::harness::Injected;
 use super::world::World;
@@ -46,7 +45,7 @@ fn each(mut with: impl FnMut(&Promote, &Topology, &Plan)) -> usize {
     plans
 }
 
-/// Which hooks were run; and that the world was then as it has to be.
+/// The hooks that ran. Asserts that the world was in the right state at each.
 fn ran(world: &World, topology: &Topology, target: &NodeName, plan: &Plan) -> Vec<HookPoint> {
     let untouched = World::new(topology).shape();
     let servers = world.lock();

@@ -1,5 +1,5 @@
 //! Servers before 6.2: a script writes past the fence, right before any step of every promotion in
-//! every tree. What it wrote is never lost.
+//! every tree. Its write is never lost.
 
 use super::world::{Servers, World};
 use super::{access, operations, topologies};
@@ -9,9 +9,9 @@ use crate::operations::promote;
 use crate::topology::{State, Topology, sample};
 
 impl Servers {
-    /// The old primary `old` was made a replica of `i`, which has less. Where `i` is fed by another
-    /// node, `old` may have made a full copy from it before it was made a primary again: the link
-    /// that would show the difference was never cut.
+    /// The old primary `old` became a replica of `i`, which has less. If another node feeds `i`,
+    /// `old` may have made a full copy of `i` before it became a primary again. The link that would
+    /// show the difference was never cut.
     pub(super) fn copied_back(&mut self, i: usize, old: usize) {
         let straight = self.sims[i].of.as_ref() == Some(&self.sims[old].address);
         if self.script_at.is_some() && !straight && self.sims[old].of.is_some() {

@@ -1,6 +1,6 @@
-//! Nodes that come into every small deployment, and leave it, whatever they are found as: a death
-//! at every journal line, resumed and rolled back; a failure of every step; and somebody else who
-//! edits the inventory at any moment.
+//! `add` and `remove` in every small deployment, from every state of the node: a death at every
+//! journal line, resumed and rolled back; a failure of every step; and another person who edits the
+//! inventory at any moment.
 
 pub(super) mod host;
 pub(super) mod world;
@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::path::Path;
 use world::{FILE, MINE, Members, World, address, coming, name, text};
 
-/// One beginning, and what is to come of it.
+/// One initial state, and its required outcome.
 struct Change<'a> {
     what: String,
     plan: Plan,
@@ -36,7 +36,7 @@ impl Change<'_> {
 
     fn rolled_back(&self, world: &World, how: &str) {
         let Ok(back) = world.roll_back(&self.plan) else {
-            // Past the point of no return there is only forward.
+            // After the point of no return, the plan can only be resumed.
             return self.resumed(world, how);
         };
         assert!(
@@ -49,8 +49,8 @@ impl Change<'_> {
         self.rollbacks.set(self.rollbacks.get() + 1);
     }
 
-    /// Somebody else edits the inventory before some call, and a later one fails: whatever becomes
-    /// of it, what somebody else wrote is there still. Gives how often that was done.
+    /// Somebody else edits the inventory before some call, and a later call fails. Whatever the
+    /// outcome, the foreign edit is still there. Returns the number of runs.
     fn beside_an_editor(&self) -> usize {
         let straight = self.fresh();
         straight.start(&self.plan);
@@ -136,7 +136,7 @@ impl Exhausted {
     }
 }
 
-/// Whom each node follows in small deployments; the last line is one whose first primary was
+/// The upstream of each node in small deployments. In the last line, the first primary was
 /// replaced.
 const TREES: [&[(Option<usize>, Option<usize>)]; 6] = [
     &[(None, None)],
@@ -151,7 +151,7 @@ fn wishes(tree: &[(Option<usize>, Option<usize>)]) -> Vec<Option<usize>> {
     tree.iter().map(|(wish, _)| *wish).collect()
 }
 
-/// The nodes of a tree with one bit each: down where it is set.
+/// The nodes of a tree, one bit for each: down if it is set.
 fn found(
     tree: &[(Option<usize>, Option<usize>)],
     down: usize,
@@ -183,8 +183,8 @@ pub(super) fn addition(i: usize, replicaof: Option<usize>) -> Add {
     }
 }
 
-/// It is in the file, runs, follows whom it should, comes back as that, and nothing else has
-/// changed.
+/// Asserts that the node is in the file, runs, follows its upstream, comes back as that, and that
+/// nothing else has changed.
 fn has_come(world: &World, before: &World, edit: &Edit, op: &Add, what: &str) {
     let (now, then) = (world.lock(), before.lock());
     let text = edit.apply(&then.text);
@@ -258,8 +258,8 @@ fn a_node_comes_wholly_or_not_at_all() {
     );
 }
 
-/// It is out of the file, does not run nor start, nothing is noted of it, and nothing else has
-/// changed.
+/// Asserts that the node is out of the file, neither runs nor starts, has no note, and that nothing
+/// else has changed.
 fn has_gone(world: &World, before: &World, op: &Remove, what: &str) {
     let (now, then) = (world.lock(), before.lock());
     let inventory =
@@ -281,7 +281,7 @@ fn has_gone(world: &World, before: &World, op: &Remove, what: &str) {
         assert_eq!(host.facts.config.is_none(), op.purge, "{what}");
         assert_eq!(host.keys == Keys::None, op.purge, "{what}");
         assert!(
-            // What is above the deployment's directory may be somebody else's.
+            // Folders above the deployment's directory may be foreign.
             !op.purge || host.facts.directories.keys().all(|d| d == "/db"),
             "{what}: {host:?}"
         );

@@ -1,20 +1,20 @@
 //! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure
-//! of every step, in memory. `harness` is what all simulations share; promotions are below.
+//! of every step, in memory. `harness` is what all simulations share; promotions are below. An
+//! operation may have its simulation in its own folder, as `detach` has.
 
 pub(crate) mod adopt;
 mod clients;
-mod detach;
-mod harness;
+pub mod harness;
 mod hooks;
 mod leaky;
 mod members;
 mod moves;
 mod others;
-mod plans;
+pub mod plans;
 mod rejoin;
 mod sentinel;
 mod sentinel_setup;
-mod world;
+pub mod world;
 
 use crate::engine::journal::Outcome;
 use crate::engine::{Accept, Mode, Plan, Promote};
@@ -26,13 +26,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use world::{Servers, World};
 
-fn name(i: usize) -> NodeName {
+/// The name of a node of [`topologies`].
+pub fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
 }
 
 /// All trees over `n` nodes (each node's upstream has a lower number; node 0 is the root), each
 /// node up or down.
-fn topologies(n: usize) -> Vec<Topology> {
+pub fn topologies(n: usize) -> Vec<Topology> {
     let trees: usize = (1..n).product::<usize>().max(1);
     let mut out = Vec::new();
     for tree in 0..trees {
@@ -93,20 +94,20 @@ struct Promotion<'a> {
 }
 
 impl Promotion<'_> {
-    /// What is planned now; it may not be refused.
+    /// The plan for the present state; it must not be refused.
     fn planned_again(&self, world: &World) -> Plan {
         let again = promote::plan::plan(self.operation, &world.observe(), self.access);
         again.unwrap_or_else(|r| panic!("refused after it ran: {r:?} {:#?}", self.topology))
     }
 
-    /// What was put back, or left open, is planned anew, and then reached.
+    /// Plans again after a rollback or an open end, and asserts the goal.
     fn runs_again(&self, world: &World, how: &str) {
         let again = self.planned_again(world);
         assert_eq!(world.start(&again), Outcome::Completed, "{how}");
         self.reached(world, how);
     }
 
-    /// The death is rolled back, where it can be, and all that can be put back is as before.
+    /// Rolls back the death, if possible. Then everything that can be restored is as before.
     fn rolled_back(&self, world: &World, how: &str) {
         let Ok(outcome) = world.roll_back(&self.plan) else {
             return;
@@ -137,8 +138,8 @@ impl Case<Servers> for Promotion<'_> {
         World::new(self.topology)
     }
 
-    /// One primary, the one that was asked for; nothing acknowledged is lost where the old one was
-    /// alive; no fence is left; and there is nothing left to do.
+    /// Asserts that the promoted node is the only primary. No acknowledged write is lost if the old
+    /// primary was alive, no fence is left, and there is nothing left to do.
     fn reached(&self, world: &World, how: &str) {
         let case = || {
             format!(
@@ -189,7 +190,7 @@ impl Case<Servers> for Promotion<'_> {
     }
 }
 
-/// After a run that nothing disturbed every role is in its server's file.
+/// After an undisturbed run, every role is in its server's file.
 fn roles_outlive_a_restart(plan: &Plan, topology: &Topology) {
     let world = World::new(topology);
     assert_eq!(world.start(plan), Outcome::Completed, "{plan:#?}");

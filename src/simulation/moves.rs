@@ -1,4 +1,4 @@
-//! Moves in every tree: each death resumed, each death rolled back, each failure put back.
+//! Moves in every tree: each death is resumed and rolled back, each failure rolled back.
 
 use super::harness::{Case, Counts};
 use super::world::{Servers, World};
@@ -23,8 +23,8 @@ impl Case<Servers> for OneMove<'_> {
         World::new(self.topology)
     }
 
-    /// The node follows the other, its file says so, everybody else is where it was, and nobody
-    /// goes in a circle.
+    /// The node follows the other, and its file says so. All other nodes are where they were, and
+    /// there is no circle.
     fn reached(&self, world: &World, how: &str) {
         let case = || {
             format!(
@@ -66,7 +66,7 @@ impl Case<Servers> for OneMove<'_> {
         assert!(again.is_empty(), "{again:#?} {}", case());
     }
 
-    /// Nothing in a move is past return.
+    /// Every step of a move can be undone.
     fn died(&self, dead: &dyn Fn() -> World, how: &str) {
         self.resumed(&dead(), &format!("{how}, resumed"));
         let (world, before) = (dead(), self.fresh());
@@ -85,7 +85,8 @@ impl Case<Servers> for OneMove<'_> {
             }
         }
         let again = moves::plan::plan(self.operation, &world.observe()).unwrap();
-        // A file that could not be written is not seen in memory; the rest is.
+        // An observer in memory does not see a file that could not be written; it sees everything
+        // else.
         if !again.is_empty() {
             assert_eq!(world.start(&again), Outcome::Completed);
             self.reached(world, how);

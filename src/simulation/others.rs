@@ -1,9 +1,9 @@
-//! Somebody else changes a role between any two steps of every plan in small deployments: a
-//! promotion, a demotion or a repoint by hand, with the steps that put back after a failure too.
+//! Somebody else changes a role by hand between any two steps of every plan in small deployments: a
+//! promotion, a demotion or a repoint. This includes the undo steps after a failure.
 //!
-//! What somebody does by hand may lose writes and may make a second primary. The plan may not: no
-//! acknowledged write is gone by what it does, it makes no node a primary while another is one, and
-//! putting back does so least of all.
+//! The change by hand may lose writes and may make a second primary. The plan must not. It loses no
+//! acknowledged write, and makes no node a primary while there is another one. That is even more
+//! important for the undo.
 
 use super::harness::Injected;
 use super::world::{Servers, World};
@@ -42,7 +42,8 @@ impl Servers {
 
     fn change(&mut self, node: usize, of: Option<Address>) {
         if self.sims[node].of.is_none() && of.is_some() {
-            // Whoever makes a primary a replica gives up what has not reached all others.
+            // A person who demotes a primary gives up the writes that have not reached all other
+            // nodes.
             let others = || {
                 self.sims
                     .iter()
@@ -64,7 +65,8 @@ impl Servers {
         (0..self.sims.len()).filter(is).collect()
     }
 
-    /// What a step, which was call `call`, made of those who were primaries `before` it.
+    /// Judges the effect of a step on the nodes that were primaries `before` it; `call`: its
+    /// number.
     pub(super) fn weigh(
         &mut self,
         before: &[usize],
@@ -80,8 +82,8 @@ impl Servers {
         };
         let others = before.iter().filter(|i| after.contains(i) && !alone(i));
         let others = others.filter(|i| *i != made);
-        // Nobody can look at another node and change this one at the same time. Who puts back has
-        // time to look first.
+        // No one can read another node and change this one at the same moment. The undo has time to
+        // look first.
         let unseen = |other: &&usize| {
             let last = self.by_hand.as_ref();
             let restores = matches!(action, Action::Role(RoleAction::RestorePrimary { .. }));
@@ -106,8 +108,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Every change by hand before every step, and before every step that puts back; how many there
-    /// were.
+    /// Every change by hand before every step and every undo step. Returns their number.
     fn disturbed(&self) -> usize {
         let straight = (self.fresh)();
         straight.start(self.plan);
@@ -122,7 +123,7 @@ impl Case<'_> {
                 };
                 self.once(by_hand(call), None);
                 for how in [Injected::Nothing, Injected::Answer] {
-                    // A fence, a demotion and a comparison are put back in fewer steps than that.
+                    // The undo of a fence, a demotion and a comparison takes fewer steps than that.
                     for later in 1..=4 {
                         count += 1;
                         self.once(by_hand(call + later), Some((call, how)));
@@ -133,7 +134,7 @@ impl Case<'_> {
         count
     }
 
-    /// Every change by hand between every death and what is done about it.
+    /// Every change by hand between every death and its resume or rollback.
     fn died(&self) -> usize {
         let mut count = 0;
         for line in 0..=2 * self.plan.steps().count() + 1 {
@@ -183,12 +184,12 @@ impl Case<'_> {
         }
     }
 
-    /// It is gone on with, and put back.
+    /// Resumes it, and rolls it back.
     fn taken_up(&self, world: &World, how: &str) {
         for back in [false, true] {
             let again = world.again();
             let ended = if back {
-                // What cannot be put back stays as it is.
+                // A run that cannot be rolled back stays as it is.
                 let Ok(ended) = again.roll_back(self.plan) else {
                     continue;
                 };
@@ -200,9 +201,9 @@ impl Case<'_> {
         }
     }
 
-    /// Nothing acknowledged is gone by the plan, and it has made no second primary. Where it
-    /// stopped half-way because somebody else made another primary, what it has is still there, and
-    /// a person decides.
+    /// Asserts that the plan lost no acknowledged write and made no second primary. If it stopped
+    /// half-way because somebody else made another primary, its writes still exist, and a person
+    /// decides.
     fn holds(&self, world: &World, outcome: &Outcome, how: &str) {
         let servers = world.lock();
         let tell = || {
@@ -241,7 +242,7 @@ impl Case<'_> {
     }
 }
 
-/// Every role that somebody can give to a node that is up.
+/// Every role that a person can give to a node that is up.
 fn changes(world: &World) -> Vec<(usize, Option<Address>)> {
     let servers = world.lock();
     let up = |i: &usize| servers.sims[*i].up;

@@ -1,7 +1,8 @@
-//! What each planner does, to be read: `tests/plans/*.txt` has for each case the topology in words,
-//! the command and the plan. They are made anew here and compared, and so specify the planners.
+//! The work of each planner, in readable form: `tests/plans/*.txt` has for each case the topology
+//! in words, the command and the plan. The tests make them again and compare them, so the files
+//! specify the planners.
 //!
-//! `UPDATE=1` writes them instead: what a change to a planner means is then seen in the diff.
+//! `UPDATE=1` writes the files instead. The diff then shows the effect of a change to a planner.
 
 mod adopt;
 mod members;
@@ -15,41 +16,24 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// All planners, each with a file.
-const PLANNERS: [&str; 13] = [
-    "add",
-    "adopt",
-    "detach",
-    "move",
-    "promote",
-    "promote-sentinel",
-    "rejoin",
-    "remove",
-    "repair",
-    "replay",
-    "sentinel-remove",
-    "sentinel-setup",
-    "setup",
-];
-
 /// The cases of one planner, in order.
-struct Snapshot {
+pub struct Snapshot {
     planner: &'static str,
     text: String,
 }
 
 impl Snapshot {
-    fn of(planner: &'static str, what: &str) -> Self {
-        assert!(PLANNERS.contains(&planner), "{planner} is not in the list");
+    /// That of a planner; `what`: the first line of its file.
+    pub fn of(planner: &'static str, what: &str) -> Self {
         Self {
             planner,
             text: format!("{what}\n"),
         }
     }
 
-    /// One case: what is so, what the operator asks for, and what comes of it. `besides`: what is
-    /// known beside the topology, a line for each.
-    fn case(
+    /// One case: the state, the operator's command, and the outcome. `besides`: other known facts,
+    /// one per line.
+    pub fn case(
         &mut self,
         title: &str,
         topology: &Topology,
@@ -77,7 +61,7 @@ impl Snapshot {
     }
 
     /// Compares it with the file, or writes it.
-    fn hold(&self) {
+    pub fn hold(&self) {
         let file = folder().join(format!("{}.txt", self.planner));
         if std::env::var_os("UPDATE").is_some_and(|v| v == "1") {
             std::fs::write(&file, &self.text).unwrap();
@@ -143,7 +127,7 @@ fn one_in_words(node: &Node, topology: &Topology) -> String {
     )
 }
 
-/// The stages with how they run, the steps, and what puts each back.
+/// The stages with their modes, the steps, and the undo of each.
 fn plan_in_words(plan: &Plan) -> String {
     if plan.is_empty() {
         return "nothing to do\n".to_owned();
@@ -169,12 +153,33 @@ fn plan_in_words(plan: &Plan) -> String {
     out
 }
 
+/// The planners of which there are cases, from the sources of the tests.
+fn planners() -> BTreeSet<String> {
+    let mut left = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut found = BTreeSet::new();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path).unwrap();
+            left.extend(entries.map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = std::fs::read_to_string(path).unwrap();
+            let cases = text.split(concat!("Snapshot", "::of(")).skip(1);
+            let planners =
+                cases.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+            found.extend(planners.map(str::to_owned));
+        }
+    }
+    found
+}
+
 #[test]
 fn each_planner_has_its_file_and_each_file_its_planner() {
     let files = std::fs::read_dir(folder()).unwrap();
     let names: BTreeSet<String> = files
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    let wanted: BTreeSet<String> = PLANNERS.iter().map(|p| format!("{p}.txt")).collect();
+    let planners = planners();
+    assert!(planners.contains("detach"), "{planners:?}");
+    let wanted: BTreeSet<String> = planners.iter().map(|p| format!("{p}.txt")).collect();
     assert_eq!(names, wanted);
 }

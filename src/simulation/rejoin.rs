@@ -1,6 +1,6 @@
-//! Old primaries that return, in every small deployment with two primaries: each death resumed,
-//! each failure put back, and no write of theirs gone that was neither on the present primary nor
-//! in a backup.
+//! The return of old primaries, in every small deployment with two primaries: each death is
+//! resumed, each failure rolled back. No write of an old primary is lost: the present primary has
+//! it, or a backup.
 
 use super::harness::{Case, Counts, not_simulated};
 use super::name;
@@ -16,7 +16,7 @@ use crate::operations::repair::plan::Owns;
 use crate::plan::divergence::Own;
 use crate::topology::{Topology, sample};
 
-/// What the two steps that only such plans have do to node `i`.
+/// The effect of the two steps that only such plans have on node `i`.
 pub(super) fn apply(servers: &mut Servers, i: usize, action: &RescueAction) -> Result<(), Failure> {
     let is_replica = servers.sims[i].of.is_some();
     let log = servers.sims[i].log.clone();
@@ -57,7 +57,7 @@ pub(super) fn world(topology: &Topology) -> World {
     let world = World::new(topology);
     let mut servers = world.lock();
     servers.parted = true;
-    // Each has written by itself since.
+    // Each primary has its own writes since then.
     servers.traffic();
     servers.traffic();
     drop(servers);
@@ -71,13 +71,15 @@ fn planned(operation: &Rejoin, world: &World) -> Plan {
     plan(operation, pair, &own, &topology).unwrap()
 }
 
-/// It follows, its file says so, nothing is fenced, and nothing that was acknowledged is nowhere.
+/// Asserts that the node follows, its file says so, no fence is left, and no acknowledged write is
+/// lost.
 fn reached(operation: &Rejoin, world: &World, how: &str) {
     nothing_gone(world, how);
     assert!(planned(operation, world).is_empty(), "{how}");
 }
 
-/// The old primary follows the other, and all that was acknowledged is there or in the backup.
+/// Asserts that the old primary follows the other one, and that every acknowledged write is there
+/// or in the backup.
 fn nothing_gone(world: &World, how: &str) {
     let servers = world.lock();
     let of = |i: usize| servers.sims.iter().find(|s| s.name == name(i)).unwrap();
@@ -130,14 +132,14 @@ impl Case<Servers> for Union<'_> {
         let world = dead();
         match world.resume(&self.plan) {
             Outcome::Completed => {}
-            // What was written after the backup is found out, and it is all done again.
+            // The plan finds the writes after the backup, and everything is done again.
             Outcome::RolledBack { .. } => self.runs_again(&world, how),
             other => panic!("{how}: {other:?}"),
         }
         self.reached(&world, how);
     }
 
-    /// What it left is put back, gone on with, or planned anew.
+    /// Rolls back, resumes or plans anew what it left.
     fn failed(&self, world: &World, outcome: Outcome, how: &str) {
         match outcome {
             Outcome::RolledBack { .. } => assert_eq!(world.shape(), self.fresh().shape(), "{how}"),

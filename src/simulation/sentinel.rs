@@ -1,5 +1,5 @@
-//! The same for promotions through Sentinel: every tree of 1 to 4 nodes whose replicas it knows, a
-//! death at every journal line, a failure of every step.
+//! Promotions through Sentinel: every tree of 1 to 4 nodes whose replicas it knows, a death at
+//! every journal line, a failure of every step.
 
 mod deaf;
 pub mod model;
@@ -16,11 +16,11 @@ use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use std::cell::Cell;
 
-/// How often each of them reads `INFO`, ms: one as by default, two as their operator wants it.
+/// How often each Sentinel reads `INFO`, ms: one by default, two by their operator's choice.
 const PERIODS: [(u16, u64); 3] = [(1, 10_000), (2, 7_000), (3, 400)];
 
-/// What three Sentinels say of that deployment: they know the replicas of its primary, and nothing
-/// of theirs.
+/// The reports of three Sentinels about that deployment: they know the replicas of its primary, and
+/// no replicas of those.
 pub(super) fn watch(topology: &Topology, primary: &Address) -> Watch {
     let alive = topology.at(primary).is_some_and(|n| n.server().is_some());
     let flags = if alive {
@@ -67,7 +67,7 @@ struct ThroughSentinel<'a> {
     operation: Promote,
     topology: Topology,
     plan: Plan,
-    /// How often a replica stayed where it was brought to before the promotion was put back.
+    /// How often a replica stayed at its new place when the promotion was rolled back.
     moved_first: &'a Cell<u32>,
 }
 
@@ -96,8 +96,8 @@ impl ThroughSentinel<'_> {
         assert_eq!(changed(world), [0; 0], "{what}: INFO-PERIOD stays");
     }
 
-    /// What an operation that was cut short has left at Sentinels is known, and is put back where
-    /// it is abandoned or rolled back.
+    /// replctl knows what an interrupted operation left at Sentinels. It restores that when the
+    /// operation is abandoned or rolled back.
     fn is_abandoned(&self, world: &World, what: &str) {
         let progress = world.progress();
         let began = |stage, step| progress.started.contains(&At { stage, step });
@@ -134,8 +134,8 @@ impl ThroughSentinel<'_> {
         self.reached(world, how);
     }
 
-    /// All is as before, but that a replica of a replica which was brought straight under the
-    /// primary stays there.
+    /// Everything is as before, except that a replica of a replica which was moved directly under
+    /// the primary stays there.
     fn is_put_back(&self, world: &World, at: At, how: &str) {
         let (before, after) = (self.fresh().shape(), world.shape());
         let moved = |i: &usize| after[*i] != before[*i];
@@ -219,7 +219,7 @@ impl Case<Servers> for ThroughSentinel<'_> {
     }
 }
 
-/// Every promotion through the Sentinels of one deployment; how many were refused.
+/// Every promotion through the Sentinels of one deployment. Returns how many were refused.
 fn promotions<'a>(
     topology: &Topology,
     moved_first: &'a Cell<u32>,

@@ -1,4 +1,4 @@
-//! Setting up three Sentinels from every beginning each can have: a death at every journal line, a
+//! The setup of three Sentinels from every initial state of each: a death at every journal line, a
 //! failure of every step.
 
 pub(super) mod boxes;
@@ -33,8 +33,8 @@ impl Case<Boxes> for Coming {
         World::new(self.begins)
     }
 
-    /// All run, watch the primary with the rules of the inventory, are who they were, and there is
-    /// nothing left to do.
+    /// Asserts that all run, watch the primary with the inventory's rules, kept their ids, and that
+    /// nothing is left to do.
     fn reached(&self, world: &World, how: &str) {
         let boxes = world.lock();
         boxes.assert_well(&format!("{:?}, {how}", self.begins));
@@ -45,7 +45,7 @@ impl Case<Boxes> for Coming {
     fn failed(&self, world: &World, outcome: Outcome, how: &str) {
         match outcome {
             Outcome::Halted { failed } => are_put_back(world, &failed, how),
-            // Only the proof: what was done stays.
+            // Only the check is rolled back: the changes stay.
             Outcome::RolledBack { .. } => world.lock().assert_well(how),
             other => panic!("{:?}, {how}: {other:?}", self.begins),
         }
@@ -71,7 +71,7 @@ impl Case<Boxes> for Going {
         World::new(self.begins)
     }
 
-    /// They are gone, and there is nothing left to do.
+    /// Asserts that they are gone, and that nothing is left to do.
     fn reached(&self, world: &World, how: &str) {
         let (boxes, purge) = (world.lock(), self.purge);
         let how = format!("{:?}, purge {purge}, {how}", self.begins);
@@ -94,7 +94,7 @@ impl Case<Boxes> for Going {
     }
 }
 
-/// Every beginning of three hosts, whatever their order.
+/// Every set of initial states of three hosts, in any order.
 fn beginnings() -> Vec<[Begin; 3]> {
     let all = Begin::ALL;
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
-//! A world in memory that behaves as measured servers do where it matters: replicas lag until they
-//! are waited for, clients write to every primary that is not fenced, a fence outlives nobody, and
-//! an answer may be lost before or after its effect.
+//! A world in memory that behaves like measured servers in the important points: replicas lag until
+//! a step waits for them, clients write to every primary without a fence, a fence ends with its
+//! process, and an answer may be lost before or after its effect.
 
 mod afterwards;
 mod around;
@@ -56,15 +56,15 @@ pub struct Servers {
     pub backed_up: BTreeSet<u32>,
     /// The primary at the beginning, whose replicas Sentinel knows.
     pub first: Option<Address>,
-    /// What somebody else does in the midst of it.
+    /// A change by another person during the run.
     pub by_hand: Option<super::others::ByHand>,
-    /// The writes that somebody else gave up by that.
+    /// The writes that were lost by that change.
     pub given_up: BTreeSet<u32>,
     /// Whether each node was a replica when it was last looked at.
     pub seen_replica: Vec<bool>,
-    /// The nodes that the plan which is run took for replicas.
+    /// The nodes that were replicas in the present plan.
     pub planned: Vec<NodeName>,
-    /// Right before that call a script writes past every fence, as on servers before 6.2.
+    /// The call right before which a script writes past every fence, as on servers before 6.2.
     pub script_at: Option<usize>,
     /// The nodes that were primaries right before the last call.
     reigned: Vec<usize>,

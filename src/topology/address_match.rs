@@ -1,5 +1,5 @@
-//! Which node an address means: by the inventory's names, by what they stand for, and by what a
-//! server announces of itself. Pure.
+//! Finds the node that an address means: by the inventory's names, by the addresses of those names,
+//! and by what a server announces. Pure.
 //!
 //! Servers, Sentinels and people write the same node in many ways: a name or an address, in
 //! capitals or not, an IPv6 address in its short or its long form, the address behind a port
@@ -10,8 +10,8 @@ use super::{Address, Node, ReplicaLine, Topology};
 use core::net::IpAddr;
 use std::collections::HashSet;
 
-/// Whether two texts are one host without asking anybody: the same name, or the same IP address in
-/// two spellings.
+/// Whether two texts name one host, without a lookup: the same name, or the same IP address in two
+/// spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
     #[cfg(test)]
     super::growth::count(1);
@@ -37,8 +37,8 @@ impl Node {
         self.is_called(address) || self.stands_behind(address)
     }
 
-    /// Where the server itself says that it is reached (`replica-announce-ip`,
-    /// `replica-announce-port`), if it says anything. In small letters: see `inventory::address`.
+    /// The address that the server itself announces (`replica-announce-ip`,
+    /// `replica-announce-port`), if any. In small letters: see `inventory::address`.
     pub fn own_announcement(&self) -> Option<Address> {
         let config = &self.server()?.config;
         let said = |key| config.get(key).map(String::as_str);
@@ -49,11 +49,11 @@ impl Node {
             return None;
         }
         let host = host.unwrap_or(&self.address.host).to_ascii_lowercase();
-        // It comes from a server, and others are told it, in files too.
+        // The address comes from a server and goes to others, also into files.
         super::sentinel::address(&host, &port.unwrap_or(self.address.port).to_string())
     }
 
-    /// Whether that is literally what the inventory or the server itself says.
+    /// Whether the address is literally in the inventory or announced by the server.
     fn is_called(&self, address: &Address) -> bool {
         same(&self.announced, address)
             || same(&self.address, address)
@@ -62,8 +62,8 @@ impl Node {
                 .is_some_and(|own| same(&own, address))
     }
 
-    /// Whether one of its names stands for that, or the other way round, or it is the other of its
-    /// two ports (TLS and not).
+    /// Whether a name of the node resolves to the address, or the other way round, or the address
+    /// has the node's other port (TLS or plain).
     fn stands_behind(&self, address: &Address) -> bool {
         let among = |known: &[String]| known.iter().any(|host| same_host(host, &address.host));
         let itself = || {
@@ -81,7 +81,7 @@ impl Node {
 pub(super) struct Spots {
     /// What the inventory or the server itself says literally: see `is_called`.
     pub called: Vec<Spot>,
-    /// What stands behind its names, and its other port: see `stands_behind`.
+    /// The addresses of its names, and its other port: see `stands_behind`.
     pub behind: Vec<Spot>,
 }
 
@@ -107,7 +107,7 @@ pub(super) fn spots(node: &Node) -> Spots {
     spots
 }
 
-/// Some addresses, to be asked of many nodes whether they are among them.
+/// A set of addresses, to test many nodes against.
 pub struct Addresses(HashSet<Spot>);
 
 impl<'a> FromIterator<&'a Address> for Addresses {
@@ -117,7 +117,7 @@ impl<'a> FromIterator<&'a Address> for Addresses {
 }
 
 impl Addresses {
-    /// Whether one of them means that node: see [`Node::answers_to`].
+    /// Whether one of the addresses means that node: see [`Node::answers_to`].
     pub fn mean(&self, node: &Node) -> bool {
         let spots = spots(node);
         let mut all = spots.called.iter().chain(&spots.behind);
@@ -126,14 +126,14 @@ impl Addresses {
 }
 
 impl Topology {
-    /// The node that `address` means. The address of the inventory comes before what a server says
-    /// of itself, and what is written so before what only resolves to it.
+    /// The node that `address` means. The inventory's address comes before the server's
+    /// announcement, and a literal match before a resolved one.
     pub fn at(&self, address: &Address) -> Option<&Node> {
         self.placed(self.nodes.index().at(address))
     }
 
-    /// The node that `address` means on the host of `node`: its own loopback is the host itself,
-    /// and of several that a name stands for the one is meant that serves it.
+    /// The node that `address` means on the host of `node`. A loopback address means that host
+    /// itself. If a name belongs to several nodes, it means the one that serves `node`.
     pub fn meant_by(&self, node: &Node, address: &Address) -> Option<&Node> {
         self.placed(self.nodes.index().meant_by(node, address))
     }
@@ -208,8 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_forwarded_is_known_by_both_its_addresses_and_by_no_mixture() {
-        // One gateway, two servers behind it; the port of the one is the announced port of the
-        // other.
+        // One gateway, two servers behind it. The port of one is the announced port of the other.
         let mut a = primary("a", "10.0.0.1", 1);
         a.address.port = 6379;
         a.announced = at("gate.example.org", 7001);
@@ -286,7 +285,7 @@ mod tests {
             nodes: nodes.into(),
         };
         assert_eq!(name(topology.upstream_of(&topology.nodes[1])), "a");
-        // There it is itself.
+        // On that host it means the node itself.
         assert_eq!(name(topology.upstream_of(&topology.nodes[2])), "c");
     }
 

@@ -1,5 +1,5 @@
-//! Which node is the best primary there can be, as a hint for people; the promotion's planner
-//! checks far more. Pure.
+//! The best candidate for the primary, as a hint for people. The promotion's planner checks far
+//! more. Pure.
 
 use super::lineage::{never_synced, position};
 use super::{Link, Node, Topology};
@@ -20,8 +20,8 @@ pub fn promotable(node: &Node) -> bool {
         && !never_synced(&server.replication)
 }
 
-/// The replica that has most of the history which most promotable replicas share; the inventory's
-/// order decides between equals.
+/// The replica with the most data of the history that most promotable replicas share. The
+/// inventory's order decides between equals.
 pub fn best_replica(topology: &Topology) -> Option<&Node> {
     let able: Vec<&Node> = topology
         .nodes
@@ -64,9 +64,9 @@ pub fn same_process(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// Of several primaries the one to keep: watched by Sentinels, where any is, then promoted from the
-/// history of another, then followed by most replicas, then first in the inventory. (A replica that
-/// was started again without its `replicaof` has its primary's history, too.)
+/// Among several primaries, the one to keep: first one that Sentinels watch, then one promoted from
+/// another's history, then the one with most replicas, then the first in the inventory. (A replica
+/// that was restarted without its `replicaof` has its primary's history, too.)
 pub fn best_primary(topology: &Topology) -> Option<&Node> {
     let primaries = primaries(topology);
     let histories: HashSet<&str> = primaries.iter().filter_map(|node| replid(node)).collect();

@@ -1,25 +1,25 @@
-//! The names by which operations on a deployment see each other: each holds one connection on every
-//! node, whose name says who works there. Pure.
+//! The names by which operations on a deployment see each other. Each operation holds one
+//! connection on every node, and the connection's name says who works there. Pure.
 //!
 //! `replctl:OPERATION:USER@MACHINE:TOKEN`, each part percent-encoded: a connection's name may have
-//! no space. The other connections of the same process are called `replctl-TOKEN`, so that whoever
-//! takes over can end them, too.
+//! no space. The other connections of the same process are called `replctl-TOKEN`, so that another
+//! process that takes over can end them, too.
 
 use super::NodeName;
 use super::clients::Client;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The channel that every claim listens on where its user may: a server can then say in one number
-/// whether there is one, and never closes the connection for being idle.
+/// The channel that every claim subscribes to, if its user may. One number from a server then tells
+/// whether there is a claim, and the server never closes the connection for being idle.
 pub const CHANNEL: &str = "replctl";
-/// A holder that has said nothing for longer than this, seconds, is told as silent: its claim says
-/// something each second.
+/// A holder is reported as silent after this many seconds without a command: a live claim sends one
+/// each second.
 pub const SILENT_SECONDS: u64 = 10;
 
 const PREFIX: &str = "replctl:";
 
-/// Who works on a deployment.
+/// An operation that works on a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
     /// What is done, for example `promote slave1`.
@@ -30,7 +30,7 @@ pub struct Claim {
     pub token: String,
 }
 
-/// A claim of somebody else, as the servers list it.
+/// A claim of another process, as the servers list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// Who.
@@ -48,7 +48,7 @@ impl Claim {
         format!("{PREFIX}{}", parts.join(":"))
     }
 
-    /// Reads a connection's name. Any name that begins like a claim is one, whatever else is in it.
+    /// Reads a connection's name. Any name that begins like a claim is one, whatever follows.
     pub fn parse(name: &str) -> Option<Self> {
         let mut parts = name.strip_prefix(PREFIX)?.splitn(3, ':').map(decoded);
         Some(Self {
@@ -99,7 +99,7 @@ pub fn others<'a>(
 }
 
 impl Holder {
-    /// Whether nothing was heard of it for longer than a living one is silent.
+    /// Whether it is silent for longer than a live claim ever is.
     pub fn is_silent(&self) -> bool {
         self.idle_seconds > SILENT_SECONDS
     }
@@ -131,7 +131,7 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// What is not of that form stays as it is.
+/// Text in another form stays as it is.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

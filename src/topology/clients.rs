@@ -1,8 +1,7 @@
-//! Who uses a server: the clients that it lists, grouped by where they come from and what they call
-//! themselves. Pure.
+//! The clients of a server, as it lists them, grouped by host and name. Pure.
 //!
-//! A server tells of each client its last command only. So a client can be seen to write, and never
-//! be seen not to.
+//! A server reports only the last command of each client. So a client can be known to write, and
+//! never known not to.
 
 use super::phrases::plural;
 use serde::{Deserialize, Serialize};
@@ -41,8 +40,8 @@ pub struct Client {
 pub enum Writes {
     /// Its last command is one that writes.
     Seen,
-    /// Its last command may have written: a script, a transaction, or one that the server says
-    /// nothing of.
+    /// Its last command may have written: a script, a transaction, or a command that the server
+    /// does not describe.
     Possible,
     /// Its last command does not write. An earlier one may have.
     NotSeen,
@@ -76,8 +75,9 @@ pub struct Census {
     pub count: usize,
     /// How many of them were seen to write.
     pub writers: usize,
-    /// They were only counted, because listing them would have blocked the server: no writer, group
-    /// or number of a connection is known, and the count has every connection, replctl's own too.
+    /// The clients were only counted, because listing them would have blocked the server. Writers,
+    /// groups and connection numbers are unknown, and the count includes every connection,
+    /// replctl's own too.
     #[serde(default)]
     pub only_counted: bool,
     /// The largest groups first.
@@ -87,7 +87,7 @@ pub struct Census {
     pub ids: Vec<u64>,
 }
 
-/// Reads `CLIENT LIST`. Lines that are none of a client are left out.
+/// Reads `CLIENT LIST`. Lines that describe no client are left out.
 pub fn parse(list: &str) -> Vec<Client> {
     list.lines().filter_map(client).collect()
 }
@@ -131,7 +131,7 @@ fn client(line: &str) -> Option<Client> {
 }
 
 impl Client {
-    /// Whether it is no user of the data: replctl itself, or a Sentinel that watches.
+    /// Whether the client is replctl or a watching Sentinel, and so no user of the data.
     pub fn is_staff(&self) -> bool {
         let sentinel = self.name.strip_prefix("sentinel-").is_some_and(|rest| {
             let (id, role) = rest.split_at_checked(8).unwrap_or_default();
@@ -141,7 +141,7 @@ impl Client {
     }
 }
 
-/// Counts them. `writes`: what the server says of the commands.
+/// Counts the clients. `writes`: what the server says of the commands.
 pub fn census(clients: &[Client], writes: &BTreeMap<String, Writes>) -> Census {
     let mut census = Census::default();
     let mut known = Known::default();
@@ -168,7 +168,7 @@ pub fn census(clients: &[Client], writes: &BTreeMap<String, Writes>) -> Census {
 /// What makes two clients one group: host, name, library with its version, whether they listen.
 type Kind<'a> = (&'a str, &'a str, Option<String>, bool);
 
-/// Which groups there are, and which commands each has: there may be as many as clients.
+/// The groups so far, and the commands of each: there may be as many as clients.
 #[derive(Default)]
 struct Known<'a> {
     groups: HashMap<Kind<'a>, usize>,
@@ -248,12 +248,12 @@ impl fmt::Display for Census {
     }
 }
 
-/// Up to so many clients are listed where nobody has asked for the list: that takes a server 0.6 to
-/// 1.0 ms in the median (measured on Redis 6.0, 6.2, 7.0 and 8.2 and on Valkey 8.1), in which it
-/// answers nobody.
+/// replctl lists up to this many clients without being asked. That takes a server 0.6 to 1.0 ms in
+/// the median (measured on Redis 6.0, 6.2, 7.0 and 8.2 and on Valkey 8.1); it serves no other
+/// client meanwhile.
 pub const LISTED: u64 = 1_000;
-/// How long one client of a list takes a server at most, µs (measured: 84 ms for 19,000 on Valkey
-/// 8.1, 23 ms on Redis 7.0).
+/// The longest time that one client of a list takes a server, µs (measured: 84 ms for 19,000 on
+/// Valkey 8.1, 23 ms on Redis 7.0).
 const EACH_US: f64 = 4.4;
 
 impl Census {
@@ -367,7 +367,8 @@ id=none addr=1
         let list = (0..400_000).map(line).collect::<Vec<_>>().join("\n");
         let census = super::census(&parse(&list), &known());
         assert_eq!(census.groups[0].commands.len(), 400_000);
-        // Some seconds in a debug build; what compares each with each takes many minutes.
+        // Some seconds in a debug build. Comparing each line with each other one would take many
+        // minutes.
         assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
     }
 

@@ -1,13 +1,13 @@
-//! Nodes that were detached on purpose: they stand in the inventory, and are no part of the
-//! deployment until they follow one of its nodes. Pure.
+//! Nodes that were detached on purpose. They are in the inventory, and no part of the deployment
+//! until they follow one of its nodes. Pure.
 
 use super::{NodeName, Topology};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// All nodes of the inventory as they were seen, and which of them are detached. It is no
-/// [`Topology`]: whoever wants one says whether the detached nodes are to be in it, and cannot
-/// forget them.
+/// All nodes of the inventory as observed, and which of them are detached. This is no [`Topology`]:
+/// a caller that wants one must say whether it includes the detached nodes, so it cannot forget
+/// them.
 #[derive(Debug, Clone)]
 pub struct Observed {
     all: Topology,
@@ -15,7 +15,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// `noted`: the nodes that were detached once, by the notes.
+    /// `noted`: the nodes that have a note about their detachment.
     pub fn new(all: Topology, noted: &[NodeName]) -> Self {
         let detached = all.still_alone(noted);
         Self { all, detached }
@@ -26,7 +26,7 @@ impl Observed {
         &self.all
     }
 
-    /// The same, to take in what others tell of the nodes.
+    /// The same, for adding what other sources say about the nodes.
     pub fn all_mut(&mut self) -> &mut Topology {
         &mut self.all
     }
@@ -46,12 +46,12 @@ impl Observed {
         self.all.without(&self.detached)
     }
 
-    /// The deployment with these nodes in it, though they may be detached: they are to come back.
+    /// The deployment with these nodes, even if they are detached: they are to come back.
     pub fn deployment_with(&self, back: &[NodeName]) -> Cow<'_, Topology> {
         self.all.without(&self.detached_but(back))
     }
 
-    /// The nodes that were detached and follow nobody still, but these.
+    /// The detached nodes that still follow no node, except these.
     pub fn detached_but(&self, back: &[NodeName]) -> Vec<NodeName> {
         let left = self.detached.iter().filter(|n| !back.contains(n));
         left.cloned().collect()
@@ -59,8 +59,8 @@ impl Observed {
 }
 
 impl Topology {
-    /// Of the nodes that were noted as detached, those that follow nobody still: one that does has
-    /// been brought back.
+    /// Among the nodes noted as detached, those that still follow no node. One that follows a node
+    /// has been brought back.
     pub fn still_alone(&self, noted: &[NodeName]) -> Vec<NodeName> {
         let noted: HashSet<&NodeName> = noted.iter().collect();
         let alone = self
@@ -70,7 +70,7 @@ impl Topology {
         alone.map(|n| n.name.clone()).collect()
     }
 
-    /// The deployment without these nodes. An operation does not call it: an [`Observed`] does.
+    /// The deployment without these nodes. Operations do not call this; an [`Observed`] does.
     pub fn without(&self, names: &[NodeName]) -> Cow<'_, Self> {
         let names: HashSet<&NodeName> = names.iter().collect();
         if names.is_empty() {

@@ -1,7 +1,7 @@
-//! Where programs are to write: the one primary there is, or why none can be named. Pure.
+//! The address that programs should write to: the one primary, or the reasons why none can be
+//! named. Pure.
 //!
-//! A program that is told a wrong primary writes where its writes are lost, so whatever leaves a
-//! doubt is a reason to name none.
+//! A program that gets a wrong primary loses its writes. So any doubt is a reason to name none.
 
 use super::candidate::primaries;
 use super::one_address::{With, clashes};
@@ -18,11 +18,11 @@ pub struct Doubt {
     pub hint: String,
 }
 
-/// The one healthy primary. `topology` is without the nodes that stand alone on purpose, `findings`
-/// are what was concluded from it.
+/// The one healthy primary. `topology`: without the detached nodes; `findings`: the diagnoses of
+/// it.
 ///
 /// # Errors
-/// What was seen instead, at least one sentence.
+/// What was observed instead, at least one sentence.
 pub fn endpoint<'a>(topology: &'a Topology, findings: &[Finding]) -> Result<&'a Node, Vec<Doubt>> {
     let [primary] = primaries(topology)[..] else {
         return Err(none_or_several(findings));
@@ -50,8 +50,8 @@ fn none_or_several(findings: &[Finding]) -> Vec<Doubt> {
         .find(|f| matches!(f.code, Code::NoPrimary | Code::SeveralPrimaries));
     let status = || "replctl status".to_owned();
     let doubt = match about_roles {
-        // The way out of two primaries discards data: that is to be read in full, not pasted from
-        // the log of a script.
+        // The repair of two primaries discards data. A person must read its help in full, not paste
+        // it from a script's log.
         Some(f) if f.code == Code::SeveralPrimaries => Doubt {
             seen: f.message.clone(),
             hint: status(),
@@ -68,8 +68,7 @@ fn none_or_several(findings: &[Finding]) -> Vec<Doubt> {
     vec![doubt]
 }
 
-/// What a primary may suffer from that keeps programs from writing there, or their writes from
-/// staying.
+/// Diagnoses of a primary that keep programs from writing, or their writes from staying.
 fn stands_against(code: Code) -> bool {
     matches!(
         code,
@@ -77,7 +76,7 @@ fn stands_against(code: Code) -> bool {
     )
 }
 
-/// Who is sent to where the primary is announced may come to another server.
+/// A client that uses the primary's announced address may reach another server.
 fn address_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
     if primary.announced == primary.address {
         return None;
@@ -107,7 +106,7 @@ fn address_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
     })
 }
 
-/// A replica whose link is up and whose history is another: it hears from a primary that does not
+/// A replica whose link is up and whose history is another. It hears from a primary that does not
 /// answer here, so there may be two.
 fn follower_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
     let history = |node: &Node| node.server().map(|s| s.replication.replid.clone());
@@ -121,7 +120,7 @@ fn follower_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
         }
         Some(Doubt {
             seen: format!(
-                "{} is a primary, and {} replicates another history from {}, which may be a primary too and does not answer here",
+                "{} is a primary, and {} replicates another history from {}: that node does not answer here, and may be a primary, too",
                 name(&primary.name),
                 name(&node.name),
                 above.map_or_else(|| upstream.address.to_string(), |up| name(&up.name)),
@@ -177,7 +176,7 @@ mod tests {
         let mut topology = healthy();
         topology.nodes[2] = primary("slave2", "192.168.0.140", 5000);
         doubted(&topology, &["`master` and `slave2` are both primaries"]);
-        // No command that discards data is handed to a script.
+        // A script gets no command that discards data.
         let said = ask(&topology, &Context::default()).unwrap_err();
         assert!(said.ends_with("|replctl status"), "{said}");
     }
@@ -193,7 +192,7 @@ mod tests {
         topology.nodes[0].up().loading = None;
         topology.nodes[0].up().replication.failover = Some("waiting-for-sync".into());
         doubted(&topology, &["a FAILOVER command runs on `master`"]);
-        // What only a replica suffers from is no matter here.
+        // A problem of a replica does not matter here.
         topology.nodes[0].up().replication.failover = None;
         topology.nodes[1].up().loading = Some(Loading { percent: None });
         assert_eq!(ask(&topology, &Context::default()), Ok("master".to_owned()));
@@ -219,7 +218,7 @@ mod tests {
         };
         let said = ask(&topology, &context).unwrap_err();
         assert!(said.contains("`master` was replaced by `slave1`"), "{said}");
-        // Without any note, a replica that still hears from the other one tells of it.
+        // Even without a note, a replica that still hears from the other primary reveals it.
         let mut follower = replica("slave2", "192.168.0.140", "192.168.0.130", 6000);
         let mut topology = topology;
         topology.nodes.push(follower.clone());

@@ -1,9 +1,8 @@
-//! The replicas that a node lists: which of them are nodes, and which are servers that the
-//! inventory lacks. Pure.
+//! The replicas that a node lists: nodes, and servers that the inventory lacks. Pure.
 //!
-//! A server lists a replica as it announces itself, or as its connection comes in: behind an
-//! address translation that is no address of the node. So as many lines as there are linked nodes
-//! without a line of their own may be these.
+//! A server lists a replica by its announced address, or by the address of its connection. Behind
+//! an address translation that is no address of the node. So a line without a node may belong to a
+//! linked node without a line.
 
 use super::one_address::Places;
 use super::{Address, Link, Node, Topology};
@@ -12,15 +11,15 @@ use std::collections::{BTreeSet, HashSet};
 /// Replicas of a node that are no nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strangers {
-    /// So many there are at least.
+    /// The least number of them.
     pub count: usize,
     /// They are among these, each once.
     pub among: Vec<Address>,
 }
 
-/// Who is listed by `node` and is no node (`places`: where the nodes are); `None`: nobody, or it
-/// cannot be told from nodes that are seen at other addresses. Clients such as
-/// `redis-cli --replica` have no port and are not counted.
+/// The replicas that `node` lists and that are no nodes (`places`: where the nodes are). `None`:
+/// there are none, or they cannot be told from nodes at other addresses. Clients such as `redis-cli
+/// --replica` have no port and are not counted.
 pub fn strangers(node: &Node, places: &Places<'_>, topology: &Topology) -> Option<Strangers> {
     let lines = &node.server()?.replication.replicas;
     let mut known: BTreeSet<&str> = BTreeSet::new();
@@ -89,7 +88,7 @@ mod tests {
         assert_eq!(told(&[one, gate]), None);
         assert_eq!(told(&[gate, gate, gate]), Some((1, 1)));
         assert_eq!(told(&[one, gate, gate]), Some((1, 1)));
-        // A line that says the listing node itself is not that node.
+        // A line with the address of the listing node itself is not that node.
         assert_eq!(told(&[one, two, ("192.168.0.120", 6379)]), Some((1, 1)));
         assert_eq!(told(&[one, ("192.168.0.120", 6379)]), None);
     }

@@ -7,7 +7,7 @@ thread_local! {
     static LOOKS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// So many looks more, on this thread.
+/// Counts `looks` more looks, on this thread.
 pub fn count(looks: usize) {
     LOOKS.set(LOOKS.get() + looks as u64);
 }

@@ -1,8 +1,8 @@
-//! An index of nodes: which has that name, which of them an address means, whom each follows, and
-//! what is on top of its chain. Made in one pass. Pure.
+//! An index of the nodes, made in one pass: by name, by address, the upstream of each, and the top
+//! of each chain. Pure.
 //!
-//! It answers what [`Node::answers_to`] says of one node for all of them at once; a test compares
-//! the two.
+//! It answers for all nodes at once what [`Node::answers_to`] answers for one. A test compares the
+//! two.
 
 use super::address_match::spots;
 use super::{Address, Node, NodeName};
@@ -56,18 +56,18 @@ pub(super) struct Index {
     real: HashMap<Spot, usize>,
     /// By all that the inventory or the server itself says: the first.
     called: HashMap<Spot, usize>,
-    /// By what their names stand for, and by their other port: all, in inventory order.
+    /// By the addresses of their names, and by their other port: all, in inventory order.
     behind: HashMap<Spot, Vec<usize>>,
     /// By an IP address and the port of `address`: the first.
     resolved: HashMap<Spot, usize>,
     /// Those that list a replica at that address, each with its first such line.
     listing: HashMap<Spot, Vec<(usize, usize)>>,
-    /// Whom each follows.
+    /// The upstream of each.
     upstreams: Vec<Option<usize>>,
     tops: Vec<Top>,
     /// Whether each is a member of a circle.
     circling: Vec<bool>,
-    /// Who follows each, in inventory order.
+    /// The replicas of each, in inventory order.
     followers: Vec<Vec<usize>>,
     /// By the id of its process: the first, and whether there are several.
     processes: HashMap<String, (usize, bool)>,
@@ -181,7 +181,8 @@ impl Index {
             [] => self.neighbour(node, address),
             [one] => Some(*one),
             [first, ..] => {
-                // A name that stands for several: the one of them that serves it says so.
+                // A name may belong to several nodes. The one that lists `node` as its replica is
+                // meant.
                 let several = &self.behind[&spot];
                 let spots = spots(node);
                 let lists = spots.called.iter().chain(&spots.behind);
@@ -193,7 +194,7 @@ impl Index {
         }
     }
 
-    /// Its own loopback is the host itself.
+    /// A loopback address means the host of `node`.
     fn neighbour(&self, node: &Node, address: &Address) -> Option<usize> {
         if !matches!(address.host.as_str(), "127.0.0.1" | "::1" | "localhost") {
             return None;
@@ -205,7 +206,7 @@ impl Index {
         same_name.into_iter().chain(same_ip).min().copied()
     }
 
-    /// Whom the node at that place follows.
+    /// The upstream of the node at that place.
     pub(super) fn upstream(&self, place: usize) -> Option<usize> {
         *self.upstreams.get(place)?
     }
@@ -215,13 +216,13 @@ impl Index {
         self.tops.get(place).copied()
     }
 
-    /// Who follows the node at that place, in inventory order.
+    /// The replicas of the node at that place, in inventory order.
     pub(super) fn followers(&self, place: usize) -> &[usize] {
         self.followers.get(place).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Places come in rising order: one that is there already is the last.
+/// Places come in rising order, so a known place is the last one.
 fn once(places: &mut Vec<usize>, place: usize) {
     if places.last() != Some(&place) {
         places.push(place);
@@ -258,11 +259,11 @@ fn tops(upstreams: &[Option<usize>]) -> Vec<Top> {
         .collect()
 }
 
-/// Who is a member of a circle: those at which one arrives again.
+/// The members of circles: nodes from which the chain leads back to themselves.
 fn circling(upstreams: &[Option<usize>], tops: &[Top]) -> Vec<bool> {
     let looping = |place: usize| tops.get(place) == Some(&Top::Loop);
-    // Whoever is followed by nobody is in no circle; taken away again and again, only circles are
-    // left.
+    // A node without replicas is in no circle. Removing such nodes again and again leaves only
+    // circles.
     let mut followed = vec![0_usize; upstreams.len()];
     for above in upstreams.iter().flatten() {
         followed[*above] += 1;

@@ -6,21 +6,21 @@ use super::{Link, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How long ago the primary had produced what a replica has just applied, as measured by chasing
-/// one offset.
+/// How long ago the primary produced what a replica has just applied, measured by following one
+/// offset.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Lag {
     /// Seconds.
     pub seconds: f64,
-    /// The measurement was given up at that time: it is more.
+    /// The measurement ended at that time, so the lag is longer.
     pub at_least: bool,
 }
 
 /// Measured lags by node.
 pub type Lags = BTreeMap<NodeName, Lag>;
 
-/// Bytes that may be on their way between two moments of reading, and do not make a replica less
-/// than in sync.
+/// Bytes that may be in flight between two readings. A replica that lacks no more than these is in
+/// sync.
 const IN_FLIGHT: u64 = 64 << 10;
 /// A primary sends its replicas a PING at least every this many seconds
 /// (`repl-ping-replica-period`'s default).
@@ -48,13 +48,13 @@ impl Topology {
         None
     }
 
-    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied;
-    /// `None` where there is no such primary, during a full resync, or where the two are not of one
-    /// history. Clamped at 0: the two ends are not read at the same moment.
+    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied.
+    /// `None`: there is no such primary, a full resync runs, or the two have different histories.
+    /// Never below 0: the two ends are not read at the same moment.
     pub fn behind(&self, node: &Node) -> Option<u64> {
         let here = &node.server()?.replication;
         let link = node.upstream()?;
-        // With its link up it has been given all there was, even where that is the offset 0 of a
+        // A replica with its link up got everything there was, even if that is the offset 0 of a
         // primary that never wrote.
         if link.sync.is_some() || link.link == Link::Down && never_synced(here) {
             return None; // what it had counts no more, or it has nothing yet
@@ -67,9 +67,9 @@ impl Topology {
         (here.replid == top.replid).then(|| top.offset.saturating_sub(position(here)))
     }
 
-    /// Seconds without a byte over a link that is called up, where that is longer than its
-    /// upstream, which answers, ever keeps silent. A cut network looks like that for a minute,
-    /// until `repl-timeout`.
+    /// Seconds of silence on a link that is reported up. Only if that is longer than an answering
+    /// upstream ever keeps silent. A cut network looks like that for a minute, until
+    /// `repl-timeout`.
     pub fn silent_seconds(&self, node: &Node) -> Option<u64> {
         let link = node.upstream().filter(|link| link.link == Link::Up)?;
         let above = self.upstream_of(node)?.server()?;
@@ -82,8 +82,8 @@ impl Topology {
         link.last_io_seconds.filter(|seconds| *seconds > longest)
     }
 
-    /// Whether a replica has what its primary has, and a link to get what comes. `None` for what is
-    /// no replica.
+    /// Whether a replica has its primary's data and a working link. `None` for a node that is no
+    /// replica.
     pub fn in_sync(&self, node: &Node) -> Option<bool> {
         let link = node.upstream()?.link;
         let linked = link == Link::Up && self.silent_seconds(node).is_none();

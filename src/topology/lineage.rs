@@ -1,4 +1,5 @@
-//! Whose data continues whose: what would happen to one node's data if it followed another. Pure.
+//! Compares the histories of two nodes: what would happen to one node's data if it followed the
+//! other. Pure.
 //!
 //! Offsets of different histories are never compared. A primary without replicas forgets its
 //! history after `repl-backlog-ttl`; then nothing can be known.
@@ -16,17 +17,17 @@ pub enum Lineage {
         /// The other still holds the bytes it misses: no full resync.
         partial: bool,
     },
-    /// It has data that the other has not, and that it would lose.
+    /// It diverged: it has data that the other lacks and that it would lose.
     Diverged {
-        /// That much of it, bytes of the replication stream.
+        /// The size of that data, bytes of the replication stream.
         bytes: u64,
     },
     /// The histories have nothing in common that can be seen.
     Unknown,
 }
 
-/// Whether its link is up and its history is not that of the node that it seems to follow: from its
-/// host the address of that node may lead elsewhere.
+/// Whether the node's link is up and its history is not that of its apparent upstream. From its
+/// host, the upstream's address may lead elsewhere.
 pub fn of_another_history(node: &Node, topology: &Topology) -> bool {
     let linked = node.upstream().is_some_and(|link| link.link == Link::Up);
     let above = topology.upstream_of(node).and_then(Node::server);
@@ -62,8 +63,8 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
             None => Lineage::Unknown,
         };
     }
-    // The follower itself began a history of its own; where it began it knows, and the upstream's
-    // share ends there or earlier.
+    // The follower began its own history. It knows where, and the upstream's share ends there or
+    // earlier.
     let own = if follower.replid2.as_ref() == Some(&upstream.replid) {
         follower
             .second_offset
@@ -105,9 +106,8 @@ pub fn fork(follower: &Replication, upstream: &Replication) -> Option<u64> {
     }
 }
 
-/// Whether a server can send its stream again from the byte at `from` on, and surely still can a
-/// moment later: else it would make a whole dump instead. `grown`: the bytes it produced between
-/// two looks.
+/// Whether a server can resend its stream from the byte at `from`, and surely still can a moment
+/// later. Otherwise it would make a full dump. `grown`: the bytes it produced between two looks.
 pub fn can_send(server: &Replication, from: u64, grown: u64) -> bool {
     let Some(backlog) = server.backlog else {
         return false;
@@ -148,15 +148,15 @@ pub fn unknown_because(follower: &Server, upstream: &Server) -> String {
 /// Bytes of its history that a node has.
 pub fn position(replication: &Replication) -> u64 {
     match &replication.role {
-        // While it synchronises, a replica says 0 or 1 here and may still know its old position.
+        // During a resync, a replica reports 0 or 1 here, and may still know its old position.
         Role::Replica(upstream) if upstream.offset > 1 => upstream.offset,
         Role::Primary | Role::Replica(_) => replication.offset,
     }
 }
 
-/// Whether a node never had any data of a primary since it was started: it cannot be compared, and
-/// must not be promoted. One whose link was up once has it, also where its primary had written
-/// nothing since its own start: then both are at 0 (measured on 6.0 to 8.0 and Valkey 8.1).
+/// Whether a node never got data from a primary since its start. Such a node cannot be compared,
+/// and must not be promoted. A node whose link was up once has data, even if its primary has
+/// written nothing since its own start: then both are at 0 (measured on 6.0 to 8.0 and Valkey 8.1).
 pub fn never_synced(replication: &Replication) -> bool {
     let Role::Replica(up) = &replication.role else {
         return false;

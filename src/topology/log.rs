@@ -1,14 +1,14 @@
-//! What a server's log says of a link that does not come up: the server says it nowhere else. Pure.
+//! What a server's log says about a link that does not come up. The server reports the reason only
+//! there. Pure.
 //!
-//! The text comes from a file that the server's user may have put there. Only a line in the form
-//! that servers write, with words that are known here, is ever repeated: what is in any other file
-//! stays there.
+//! The text comes from a file that the server's user controls. replctl repeats only lines in the
+//! servers' form with known words. The content of any other file is never shown.
 
-/// How old a line may be, seconds: a server that cannot connect tries again every second, and waits
-/// up to a minute for an answer.
+/// How old a line may be, seconds. A server that cannot connect retries every second, and waits up
+/// to a minute for an answer.
 const RECENT: u64 = 90;
 
-/// No message that is repeated is longer, characters.
+/// The longest message that is repeated, characters.
 const LONGEST: usize = 240;
 
 /// Words of a replica's log, the more telling ones first.
@@ -66,8 +66,7 @@ pub fn reason(log: &str, now: &str, side: Side) -> Option<String> {
         known.iter().position(|words| text.contains(words))
     };
     let ranked = recent.filter_map(|(_, text)| Some((rank(text)?, text)));
-    // Of lines of one rank the first says what the others are consequences of, and they are alike;
-    // the last is the newest.
+    // Among lines of one rank, the first one is taken: the later ones are its consequences.
     let best = ranked.min_by_key(|(rank, _)| *rank)?;
     Some(best.1.chars().take(LONGEST).collect())
 }

@@ -1,6 +1,5 @@
-//! What was observed of a deployment, as data. Pure: no I/O, no clock, no global. The words here
-//! are the field's present ones (primary, replica); the wire's older words are met only in the
-//! parsers.
+//! What was observed of a deployment, as data. Pure: no I/O, no clock, no global. The code uses the
+//! present terms (primary, replica). Only the parsers know the older words of the protocol.
 
 mod address_match;
 pub mod candidate;
@@ -32,7 +31,7 @@ pub mod situation;
 pub mod testing;
 pub mod tls;
 pub mod tree;
-mod unreachable;
+pub mod unreachable;
 pub mod versions;
 
 pub use address_match::{Addresses, same_host};
@@ -93,25 +92,25 @@ pub struct Node {
     /// The address the other nodes and the clients use: `announce` in the inventory, else what the
     /// server itself announces, else `address`.
     pub announced: Address,
-    /// What the host of `address` stands for: IP addresses, and other names of them. So `node2` and
-    /// `192.168.0.130` can be told to be one.
+    /// The IP addresses to which the host of `address` resolves, and other names of them. So
+    /// replctl knows that `node2` and `192.168.0.130` are one.
     #[serde(default)]
     pub resolved: Vec<String>,
-    /// The same for the host of `announced`. Where ports are forwarded the two are different
-    /// machines, and a port means something on one.
+    /// The same for the host of `announced`. With port forwarding the two are different machines,
+    /// and a port belongs to one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<String>,
-    /// What its own host takes names of other nodes for, where it was asked; nothing for those it
-    /// does not know.
+    /// How its own host resolves the names of other nodes, where it was asked; empty for names that
+    /// it does not know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names_there: BTreeMap<String, Vec<String>>,
-    /// How it was looked at, and who was met where it is announced.
+    /// How replctl reached it, and which servers answer at its announced addresses.
     #[serde(default, skip_serializing_if = "Sight::is_plain")]
     pub sight: Sight,
     /// What was seen.
     pub state: State,
-    /// What the node's configuration file says it will be after a restart; `None` where the file
-    /// was not looked at.
+    /// The role that the node will have after a restart, by its configuration file; `None`: the
+    /// file was not read.
     pub persisted: Option<PersistedRole>,
     /// How its server is run; `None` where its host was not looked at.
     #[serde(skip)]
@@ -237,7 +236,7 @@ pub struct Replication {
     pub second_offset: Option<u64>,
     /// The backlog, where it is active.
     pub backlog: Option<Backlog>,
-    /// The replicas it serves, as it lists them.
+    /// Its replicas, as it lists them.
     pub replicas: Vec<ReplicaLine>,
     /// `master_failover_state` when it is something else than `no-failover`.
     pub failover: Option<String>,
@@ -282,7 +281,7 @@ pub enum Role {
 /// A replica's end of its link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
-    /// Where it replicates from, as it was told.
+    /// The address from which it replicates.
     pub address: Address,
     /// Whether the link is up.
     pub link: Link,
@@ -328,13 +327,13 @@ impl Node {
         }
     }
 
-    /// The unit that starts it, where somebody else than replctl made that.
+    /// The foreign unit that starts it, if replctl did not make that unit.
     pub fn foreign_unit(&self) -> Option<&str> {
         let service = self.service.as_ref().filter(|s| !s.managed)?;
         service.unit().map(|unit| unit.name.as_str())
     }
 
-    /// Whether it answered, and its host shows that replctl did not make it: setup leaves it alone.
+    /// Whether it answered, and its host shows that replctl did not make it. Setup leaves it alone.
     pub fn runs_foreign(&self) -> bool {
         let seen = |s: &service::Service| !matches!(s.starter, service::Starter::Unknown(_));
         self.server().is_some() && self.service.as_ref().is_some_and(|s| !s.managed && seen(s))

@@ -1,6 +1,6 @@
-//! The nodes of a topology, with an index of their names, addresses and links. The index is made
-//! when something is looked up, and dropped when a node may have changed: whoever asks "which node
-//! is this address" pays for one look-up, not for all nodes. Pure.
+//! The nodes of a topology, with an index of their names, addresses and links. The index is made at
+//! the first look-up, and dropped when a node may have changed. So the question "which node has
+//! this address" costs one look-up, not a look at all nodes. Pure.
 
 use super::Node;
 use super::index::Index;
@@ -23,7 +23,8 @@ impl Nodes {
         self.index.get_or_init(|| Index::of(&self.list))
     }
 
-    /// The place of a node that is borrowed from here; `None` for any other, be it equal.
+    /// The place of a node that is borrowed from this list; `None` for any other node, even an
+    /// equal one.
     pub(super) fn place(&self, node: &Node) -> Option<usize> {
         self.list.element_offset(node)
     }
@@ -133,7 +134,7 @@ impl IntoIterator for Nodes {
 }
 
 impl Clone for Nodes {
-    /// Who copies nodes changes them.
+    /// A copy is made to be changed, so it gets no index.
     fn clone(&self) -> Self {
         self.list.clone().into()
     }

@@ -1,9 +1,9 @@
-//! Two nodes never have one address: what they are reached at, by the inventory and by what they
-//! announce, is compared across the nodes. Pure.
+//! Checks that no two nodes share an address: compares the addresses of all nodes, by the inventory
+//! and by their announcements. Pure.
 //!
-//! Where two have one address, whoever is sent to the one may come to the other: a primary may be
-//! told to follow itself. So nothing is changed until that is put right. What an address means is
-//! compared in all its spellings, and by who answers there, where that was asked.
+//! If two nodes share an address, a client for one may reach the other, and a primary may be made
+//! to follow itself. So changes are refused until that is corrected. Addresses are compared in all
+//! spellings, and by the server that answers there, where that was asked.
 
 use super::candidate::same_process;
 use super::{Address, Node, NodeName, Topology};
@@ -15,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Clash<'a> {
     /// The node whose claim to the address is in doubt.
     pub node: &'a Node,
-    /// On what its claim rests.
+    /// The basis of its claim.
     pub claim: Claim,
     /// The address, as that node has it.
     pub address: Address,
-    /// Who else has it.
+    /// The other owner.
     pub with: With<'a>,
 }
 
-/// On what a claim to an address rests: the further down, the sooner it is the one that is wrong.
+/// The basis of a claim to an address. Later ones are more likely to be the wrong one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Claim {
     /// `address` and `port` in the inventory.
@@ -39,7 +39,7 @@ pub enum Claim {
 /// Who else has the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum With<'a> {
-    /// A node, and on what its claim rests.
+    /// A node, and the basis of its claim.
     Node(&'a Node, Claim),
     /// A node: its process answers there.
     Process(&'a Node),
@@ -47,7 +47,7 @@ pub enum With<'a> {
     Stranger,
 }
 
-/// All of them. Two names of one process are told elsewhere, see [`same_server`].
+/// All clashes. Two names of one process are reported elsewhere, see [`same_server`].
 pub fn clashes(topology: &Topology) -> Vec<Clash<'_>> {
     let nodes = &topology.nodes;
     let mut found: Vec<Clash<'_>> = Vec::new();
@@ -107,8 +107,8 @@ pub fn same_server(topology: &Topology) -> Vec<(&Node, &Node)> {
     found
 }
 
-/// Which node has which address, in all spellings: for those who look up many. Where several have
-/// one, the one whose claim is the best.
+/// The node for each address, in all spellings, for callers with many look-ups. If several nodes
+/// share one, it belongs to the node with the best claim.
 pub struct Places<'a>(BTreeMap<Place, &'a Node>);
 
 impl<'a> Places<'a> {
@@ -127,7 +127,7 @@ impl<'a> Places<'a> {
         )
     }
 
-    /// The node at that address, if that is written somewhere or was looked up.
+    /// The node at that address, if the address is written somewhere or was resolved.
     pub fn at(&self, address: &Address) -> Option<&'a Node> {
         let place = (spelled(&address.host), address.port);
         self.0.get(&place).copied()
@@ -149,7 +149,7 @@ fn held(topology: &Topology) -> Vec<Held<'_>> {
         .collect()
 }
 
-/// Another server answers where it is announced.
+/// The clash with another server that answers at its announced address.
 fn met_there<'a>(node: &'a Node, topology: &'a Topology) -> Option<Clash<'a>> {
     let own = node.server()?;
     let stranger = |run: &String| *run != own.run_id && !run.is_empty();
@@ -184,7 +184,7 @@ struct Held<'a> {
     address: Address,
 }
 
-/// Who has which place. Made once for all nodes: pairs are not compared.
+/// The owners of each place, made once for all nodes: pairs are not compared.
 fn index<'a, 'n>(held: &'a [Held<'n>]) -> BTreeMap<Place, Vec<&'a Held<'n>>> {
     let mut index: BTreeMap<Place, Vec<&Held<'_>>> = BTreeMap::new();
     for one in held {
@@ -201,7 +201,8 @@ fn index<'a, 'n>(held: &'a [Held<'n>]) -> BTreeMap<Place, Vec<&'a Held<'n>>> {
 /// The addresses that a node has, each once, with the claim that is the least likely to be wrong.
 fn claims(node: &Node) -> Vec<(Claim, Address)> {
     let own = node.own_announcement();
-    // Seen through its host, its loopback is its host's, and means nothing beside that of another.
+    // For a node that is seen through its host, a loopback address belongs to that host. It cannot
+    // be compared with another node's.
     let local = node.sight.through.is_some() && is_loopback(&node.address.host);
     let other_port = node.other_port().map(|port| {
         let host = node.address.host.clone();
@@ -238,7 +239,7 @@ fn ips<'a>(node: &'a Node, host: &str) -> impl Iterator<Item = &'a str> + use<'a
         .iter()
         .chain(known(&node.reached, node.announced.host == host))
         .chain(elsewhere.into_iter().flatten())
-        // Other names of the same host stand there too, and one name may be that of several.
+        // The list also has other names of the same host, and one name may belong to several hosts.
         .filter(|text| text.parse::<IpAddr>().is_ok())
         .map(String::as_str)
 }

@@ -14,6 +14,6 @@ pub enum PersistedRole {
     ReplicaOf(Address),
     /// It could not be seen; the reason.
     Unknown(String),
-    /// It could not be seen, and an earlier operation could not write the role.
+    /// It could not be read, and an earlier operation could not write the role.
     Unwritten,
 }

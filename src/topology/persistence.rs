@@ -1,4 +1,4 @@
-//! Whether a server can write to its disk, and what it does about it where it cannot. Pure.
+//! Whether a server can write to its disk, and whether it refuses writes if not. Pure.
 
 use super::Server;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,9 @@ pub struct Loading {
     pub percent: Option<u8>,
 }
 
-/// Why a primary with this disk refuses every write (`MISCONF`); nothing where it takes them. The
-/// rule is the server's own (`writeCommandsDeniedByDiskError`): any failed append counts, a failed
-/// dump only where dumps are scheduled and `stop-writes-on-bgsave-error` is on, which is the
+/// Why a primary with this disk refuses every write (`MISCONF`); nothing if it takes them. This is
+/// the server's own rule (`writeCommandsDeniedByDiskError`). Any failed append counts. A failed
+/// dump counts only if dumps are scheduled and `stop-writes-on-bgsave-error` is on, which is the
 /// default.
 pub fn refuses_writes(server: &Server) -> Option<&'static str> {
     let set = |key: &str| server.config.get(key).map(String::as_str);

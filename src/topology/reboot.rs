@@ -1,4 +1,4 @@
-//! What becomes of a deployment when all its hosts start again: which servers start, and with which
+//! The state of a deployment after a restart of all its hosts: which servers start, and with which
 //! roles. Pure.
 
 use super::{Node, PersistedRole, Topology};
@@ -18,7 +18,8 @@ pub enum Reboot<'a> {
     NoPrimary(Vec<&'a Node>),
     /// Another node is the primary.
     Another(&'a Node),
-    /// There is one primary, and this node follows one that is not started, or that is no node.
+    /// There is one primary. This node follows a node that is not started, or an address that is no
+    /// node.
     Astray(&'a Node),
     /// The primary is started; these are not.
     Missing(Vec<&'a Node>),
@@ -71,7 +72,8 @@ pub fn reboot(topology: &Topology) -> Reboot<'_> {
     if let Some(node) = all.iter().find(open) {
         return Reboot::Unknown(node);
     }
-    // A replica of the present primary that its own start makes follow another is told of itself.
+    // A replica of the present primary that would follow another one after its start is a finding
+    // of its own.
     let Some(primary) = primaries.first() else {
         return Reboot::NoPrimary(circle(&started, topology));
     };
@@ -92,8 +94,8 @@ pub fn reboot(topology: &Topology) -> Reboot<'_> {
     }
 }
 
-/// The upstream of a node after its start: outer `None` where that is not known, inner `None` for
-/// nobody of the deployment.
+/// The upstream of a node after its start. Outer `None`: unknown; inner `None`: no node of the
+/// deployment.
 #[allow(clippy::option_option)]
 fn upstream<'a>(node: &Node, topology: &'a Topology) -> Option<Option<&'a Node>> {
     match node.persisted.as_ref()? {
@@ -109,7 +111,7 @@ fn upstreams(topology: &Topology) -> Vec<Option<usize>> {
     topology.nodes.iter().map(above).collect()
 }
 
-/// Whether the way up from each node comes to `primary`. Each is passed once.
+/// For each node: whether its chain of upstreams leads to `primary`. Each node is passed once.
 fn leading_to(primary: &Node, topology: &Topology) -> Vec<bool> {
     let above = upstreams(topology);
     let goal = topology.nodes.place(primary);
@@ -121,7 +123,7 @@ fn leading_to(primary: &Node, topology: &Topology) -> Vec<bool> {
             if let Some(known) = leading[at] {
                 break known;
             }
-            // Whoever is met again leads round in a circle.
+            // A node that is met again is in a circle.
             leading[at] = Some(false);
             way.push(at);
             match above[at] {
@@ -143,7 +145,7 @@ fn leading_to(primary: &Node, topology: &Topology) -> Vec<bool> {
 /// Those that are started and follow each other in a circle.
 fn circle<'a>(started: &[&'a Node], topology: &'a Topology) -> Vec<&'a Node> {
     let above = upstreams(topology);
-    // On which way each was passed first: the same way again is a circle.
+    // The walk on which each node was passed first. A second pass on the same walk is a circle.
     let mut passed: Vec<Option<usize>> = vec![None; above.len()];
     let mut circling = vec![false; above.len()];
     for start in 0..above.len() {

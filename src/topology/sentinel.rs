@@ -1,8 +1,8 @@
-//! What Sentinels say of a deployment: who they take for the primary, what they know of its
-//! replicas and of each other. Pure.
+//! What Sentinels report about a deployment: their primary, its replicas, and the other Sentinels.
+//! Pure.
 //!
-//! Everything here comes from servers that may be anything: it is parsed strictly, and what does
-//! not fit is dropped.
+//! All this comes from servers that may be anything. It is parsed strictly, and invalid parts are
+//! dropped.
 
 mod watch;
 
@@ -11,18 +11,18 @@ pub use watch::{View, ViewState, Watch};
 use super::{Address, Node, Topology};
 use serde::{Deserialize, Serialize};
 
-/// The longest message a Sentinel says hello with, bytes: a host name has at most 253 of them, and
-/// so has a sensible name.
+/// The longest hello message of a Sentinel, bytes: a host name has at most 253, and a sensible name
+/// too.
 const LONGEST_HELLO: usize = 1024;
 
-/// Why one is not asked.
+/// Why a Sentinel is not asked.
 pub const NOT_ASKED: &str = "not asked: the inventory names no Sentinel at this address and port, and asking would give it the Sentinels' password";
 
 /// How many Sentinels watch the deployment, as its own servers count them; `None` where none does
 /// (or none of the servers can say).
 ///
-/// Whoever changes roles while they watch has to go through them: what is done beside them is
-/// undone within a minute.
+/// An operation that changes roles while they watch must go through them. They undo any other
+/// change within a minute.
 pub fn watched(topology: &Topology) -> Option<u64> {
     let counts = topology
         .nodes
@@ -41,7 +41,7 @@ pub struct Hello {
     pub run_id: String,
     /// What it calls the deployment.
     pub name: String,
-    /// Whom it takes for the primary.
+    /// Its primary.
     pub primary: Address,
     /// The number of the last failover it knows of.
     pub config_epoch: u64,
@@ -122,15 +122,15 @@ pub struct Sees {
     pub failover_timeout_ms: u64,
     /// How many replicas are repointed at once.
     pub parallel_syncs: u64,
-    /// The replicas it knows, those that are long gone too.
+    /// The replicas it knows, also removed ones.
     pub replicas: Vec<KnownReplica>,
-    /// The other Sentinels it knows, those that are long gone too.
+    /// The other Sentinels it knows, also removed ones.
     pub peers: Vec<Peer>,
     /// Its answer to `SENTINEL CKQUORUM`: nothing where a failover can be agreed on and authorized,
     /// else its own words.
     pub no_quorum: Option<String>,
-    /// It is in TILT mode: it was frozen, or its clock has jumped, and for 30 s it does nothing; a
-    /// failover that is asked for waits.
+    /// It is in TILT mode: it was frozen, or its clock jumped. It does nothing for 30 s, and a
+    /// requested failover waits.
     #[serde(default)]
     pub tilt: bool,
     /// How often it reads `INFO` of the nodes, ms (`SENTINEL DEBUG`); `None`: it does not say.
@@ -142,7 +142,7 @@ pub struct Sees {
     /// How many deployments its process watches, this one among them.
     #[serde(default)]
     pub watches: Option<u64>,
-    /// What a promotion of this machine has noted of its `INFO` period, ms, and did not put back.
+    /// The `INFO` period that a promotion on this machine noted and did not restore, ms.
     #[serde(skip)]
     pub noted_period_ms: Option<u64>,
 }
@@ -158,8 +158,8 @@ pub enum NoDebug {
 }
 
 /// How often Sentinels read `INFO` of the nodes while a promotion waits for them, ms. Measured:
-/// they see a new priority after 0.1 to 0.5 s. With 100 a replica that stalls for 450 ms is not
-/// chosen any more (`NOGOODSLAVE`: `INFO` must be younger than three periods).
+/// they see a new priority after 0.1 to 0.5 s. With 100, a replica that stalls for 450 ms could not
+/// be chosen (`NOGOODSLAVE`: `INFO` must be younger than three periods).
 pub const FAST_INFO_MS: u64 = 500;
 /// How often they do by default, ms.
 pub const DEFAULT_INFO_MS: u64 = 10_000;
@@ -214,12 +214,12 @@ impl Peer {
 }
 
 impl Sees {
-    /// Whether it says that.
+    /// Whether it reports this flag.
     pub fn says(&self, flag: &str) -> bool {
         self.flags.iter().any(|f| f == flag)
     }
 
-    /// Whether it sees the primary well and is doing nothing about it.
+    /// Whether it sees the primary as healthy, with no failover under way.
     pub fn is_quiet(&self) -> bool {
         self.flags == ["master"]
     }
@@ -229,7 +229,7 @@ impl Sees {
         !self.tilt && self.no_quorum.is_none()
     }
 
-    /// What it says of the primary besides that it is one.
+    /// Its other flags of the primary.
     pub fn worries(&self) -> String {
         let other: Vec<&str> = self
             .flags
@@ -240,13 +240,13 @@ impl Sees {
         other.join(", ")
     }
 
-    /// Whether it hears from the primary, and that is this process, where that is asked for: after
-    /// a failover it takes some seconds to know.
+    /// Whether it hears from the primary. With `run_id`: whether that is this process, which takes
+    /// some seconds after a failover.
     pub fn hears(&self, run_id: Option<&str>) -> bool {
         self.is_quiet() && (run_id.is_none() || self.primary_run_id.as_deref() == run_id)
     }
 
-    /// What it still lacks: the primary, so many of its replicas, so many other Sentinels, or a
+    /// What it still lacks: the primary, this number of its replicas or of other Sentinels, or a
     /// failover that could be agreed on. `None`: nothing.
     pub fn not_together(&self, run_id: Option<&str>, replicas: u64, others: u64) -> Option<String> {
         let near = |flags: &[String]| !gone(flags);
@@ -270,8 +270,8 @@ impl Sees {
         self.no_quorum.clone().or_else(|| self.tilt.then(tilt))
     }
 
-    /// What it still lacks after it has forgotten all: the primary, one of these replicas or
-    /// Sentinels, or it knows still, or again, what is `gone`.
+    /// What it still lacks after a reset: the primary, or one of these replicas or Sentinels. Or it
+    /// still or again knows what is `gone`.
     pub fn not_relearned(
         &self,
         run_id: &str,
@@ -297,7 +297,7 @@ impl Sees {
         self.unable()
     }
 
-    /// Why it does not hear from the primary, as far as it can be told.
+    /// Why it does not hear from the primary, as far as replctl knows.
     pub fn why_deaf(&self) -> String {
         let primary = self.primary.as_ref();
         let at = primary.map_or_else(|| "nobody".to_owned(), ToString::to_string);

@@ -1,8 +1,8 @@
-//! A server as it is really run: its process, what starts it, the files that its next start reads.
-//! Pure: data, and what follows from them.
+//! How a server is really run: its process, what starts it, and the files that its next start
+//! reads. Pure: data, and conclusions from it.
 //!
-//! All of it was said by hosts and servers. It decides what is told and planned, never which file
-//! is opened with more rights than its owner has.
+//! All of it comes from hosts and servers. It decides only what is reported and planned, never
+//! which file is opened with more rights than its owner has.
 
 pub mod answer;
 pub mod chain;
@@ -29,10 +29,10 @@ pub struct Service {
     pub file: Option<String>,
     /// The file that CONFIG REWRITE writes: the one that the running server names.
     pub written: Option<String>,
-    /// What it is started with besides the file.
+    /// Its start arguments besides the file.
     pub arguments: Arguments,
-    /// The roles in the file, in what it includes and in the arguments; the reason where they are
-    /// not known.
+    /// The roles in the file, in its includes and in the arguments; or the reason why they are
+    /// unknown.
     pub settings: Result<Chain, String>,
     /// Whether the server's user may replace the file.
     pub writable: Writable,
@@ -94,7 +94,7 @@ pub struct Unit {
 pub enum Arguments {
     /// These.
     Shown(Vec<String>),
-    /// More than the file, which the process does not show any more; their length in bytes.
+    /// More than the file. The process does not show them any more; their length in bytes.
     Hidden(u64),
     /// Not known: the reason.
     Unknown(String),
@@ -112,7 +112,7 @@ pub enum Writable {
 }
 
 impl Service {
-    /// Nothing but what the server says of itself: no host could be looked at.
+    /// Only the server's own report: its host could not be read.
     pub fn unseen(written: Option<String>, why: impl Into<String>) -> Self {
         let why = why.into();
         Self {
@@ -143,8 +143,7 @@ impl Service {
         }
     }
 
-    /// The role in its file and what that includes, whatever else it is started with; `None`: not
-    /// known.
+    /// The role in its file and the file's includes, whatever its start arguments; `None`: unknown.
     pub fn role_in_file(&self) -> Option<PersistedRole> {
         let chain = self.settings.as_ref().ok()?;
         self.file.as_ref()?;
@@ -171,8 +170,8 @@ impl Service {
         }
     }
 
-    /// Whether the role it has now can only come from arguments that are hidden: its file gives
-    /// another one.
+    /// Whether its present role can only come from hidden arguments, because its file gives another
+    /// one.
     pub fn hides_role(&self, now: Option<&Address>) -> bool {
         let Arguments::Hidden(bytes) = self.arguments else {
             return false;

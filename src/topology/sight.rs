@@ -1,4 +1,4 @@
-//! How a node was looked at, and who was met at the addresses it is announced at. Pure.
+//! How replctl reached a node, and which servers answer at its announced addresses. Pure.
 
 use super::Address;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ pub struct Sight {
     /// It was seen through its host over SSH, not from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Tunnel>,
-    /// The announced addresses that are not `address`, and what was learned of them.
+    /// The announced addresses that differ from `address`, and what is known about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<Elsewhere>,
 }

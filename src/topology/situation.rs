@@ -1,5 +1,5 @@
-//! What is wrong with the primaries of a deployment as a whole: none, several, a circle, or one
-//! that came back with nothing and is about to pass that on. Pure.
+//! The state of a deployment's primaries as a whole: none, several, a circle, or a primary that
+//! came back empty and is about to pass that on. Pure.
 
 use super::candidate::{best_primary, best_replica, primaries};
 use super::lineage::{Lineage, lineage, position};
@@ -10,12 +10,11 @@ use std::cmp::Reverse;
 /// What it is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Situation<'a> {
-    /// One primary, and nothing that stands against it.
+    /// One primary, and no problem with it.
     Sound(&'a Node),
     /// Several nodes take writes.
     Several(Vec<&'a Node>),
-    /// The only primary holds little or nothing, and nodes that would have to take that over hold
-    /// much.
+    /// The only primary holds little or nothing. The nodes that would copy that hold much.
     Emptied {
         /// The primary.
         primary: &'a Node,
@@ -24,13 +23,13 @@ pub enum Situation<'a> {
     },
     /// Nodes answer, and none of them is a primary.
     Headless,
-    /// The same, because these follow each other.
+    /// No primary, because these nodes follow each other.
     Circle(Vec<&'a Node>),
-    /// Nobody answers.
+    /// No node answers.
     Silent,
 }
 
-/// What it is. Nodes that stand alone on purpose are left out before.
+/// The situation. Detached nodes are left out before.
 pub fn situation(topology: &Topology) -> Situation<'_> {
     match primaries(topology)[..] {
         [primary] => match full(primary, topology) {
@@ -49,8 +48,8 @@ pub fn situation(topology: &Topology) -> Situation<'_> {
     }
 }
 
-/// The replicas of `primary` that hold keys which it never had: its history is no continuation of
-/// theirs, and it holds less than half as much.
+/// The replicas of `primary` that hold keys it never had: its history does not continue theirs, and
+/// it holds less than half as much.
 fn full<'a>(primary: &Node, topology: &'a Topology) -> Vec<&'a Node> {
     let Some(top) = primary.server().filter(|s| s.loading.is_none()) else {
         return Vec::new();
@@ -73,8 +72,8 @@ fn full<'a>(primary: &Node, topology: &'a Topology) -> Vec<&'a Node> {
 }
 
 impl<'a> Situation<'a> {
-    /// The node to make, or to leave, the primary, where nobody says otherwise. `noted`: the one of
-    /// which it is known from elsewhere that it was the last to be made the primary.
+    /// The node that should be or stay the primary, unless the operator chooses another. `noted`:
+    /// the node that was promoted last, by other records.
     pub fn proposed(&self, topology: &'a Topology, noted: Option<&NodeName>) -> Option<&'a Node> {
         let best = || best_replica(topology).or_else(|| most(topology));
         match self {
@@ -92,7 +91,7 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// The nodes one may choose from.
+    /// The nodes that the operator may choose.
     pub fn choice(&self, topology: &'a Topology) -> Vec<&'a Node> {
         match self {
             Self::Sound(primary) => vec![primary],
@@ -108,10 +107,10 @@ impl<'a> Situation<'a> {
     }
 }
 
-/// The member of a circle that led it and forgot that: killed before its new role was in its file,
-/// it came back as a replica, and has on its disk what it had acknowledged meanwhile. Its history
-/// is one of its own since; it holds more keys than the best of the others, or as many and is
-/// noted.
+/// The member of a circle that was its primary and forgot it. The node was killed before its new
+/// role was in its file, so it came back as a replica. Its disk has the writes that it acknowledged
+/// meanwhile. Its history is its own since then. It holds more keys than the best other node, or as
+/// many and is `noted`.
 pub fn forgetful<'a>(
     ring: &[&'a Node],
     noted: Option<&NodeName>,
@@ -132,8 +131,8 @@ pub fn forgetful<'a>(
 }
 
 /// Whether a node was the primary and forgot it: it is in a circle, shares no history with the
-/// others there, and holds no fewer keys than any of them. To be asked only of one that is known to
-/// have been told to become primary.
+/// others there, and holds no fewer keys than any of them. Callers must know that it was promoted
+/// once.
 pub fn forgot(node: &Node, topology: &Topology) -> bool {
     let Some(server) = node.server().filter(|s| s.loading.is_none()) else {
         return false;
@@ -148,7 +147,7 @@ pub fn forgot(node: &Node, topology: &Topology) -> bool {
     others.peek().is_some() && others.all(less)
 }
 
-/// The best, unless it holds nothing and another holds keys that it never had.
+/// The best node, unless it holds nothing and another node holds keys that it never had.
 fn with_keys<'a>(best: &'a Node, primaries: &[&'a Node]) -> &'a Node {
     let keys = |node: &Node| node.server().map_or(0, Server::key_count);
     let lost = |node: &&&Node| {
@@ -166,8 +165,8 @@ fn with_keys<'a>(best: &'a Node, primaries: &[&'a Node]) -> &'a Node {
     fuller.map_or(best, |(_, n)| *n)
 }
 
-/// One that is not in the middle of getting other data comes first, then one with more keys, then
-/// one that was further.
+/// A node without a resync under way comes first, then the node with more keys, then the one with
+/// the higher offset.
 fn fullest<'a>(full: &[&'a Node]) -> Option<&'a Node> {
     let order = full.iter().enumerate();
     let rank = |(n, node): &(usize, &&Node)| {
@@ -180,7 +179,7 @@ fn fullest<'a>(full: &[&'a Node]) -> Option<&'a Node> {
     order.max_by_key(rank).map(|(_, node)| *node)
 }
 
-/// Where none is fit by all that is known, the one with most keys.
+/// The node with most keys, for the case that no node is a good candidate.
 fn most(topology: &Topology) -> Option<&Node> {
     let keys = |node: &Node| node.server().map(Server::key_count);
     let up = topology.nodes.iter().enumerate();
@@ -199,7 +198,7 @@ mod tests {
         nodes.iter().map(|n| n.name.0.clone()).collect()
     }
 
-    /// `master` was started anew with nothing; the others have not linked to it yet.
+    /// `master` was restarted empty; the others have not linked to it yet.
     fn emptied() -> Topology {
         let mut topology = healthy();
         let master = topology.nodes[0].up();
@@ -222,7 +221,7 @@ mod tests {
         assert_eq!(names(&full), ["slave1", "slave2"]);
         let chosen = situation(&topology).proposed(&topology, None).unwrap();
         assert_eq!(chosen.name.0, "slave1");
-        // One that has begun to take the nothing over is not chosen while another is there.
+        // A node that has begun to copy the empty data set is not chosen while there is another.
         let mut topology = emptied();
         topology.nodes[1].link().sync = Some(super::super::SyncProgress {
             read: None,
@@ -236,11 +235,11 @@ mod tests {
     #[test]
     fn an_ordinary_resync_is_none_of_these() {
         assert!(matches!(situation(&healthy()), Situation::Sound(_)));
-        // It was started anew and has its data from its disk: its history is new, its keys are not.
+        // It was restarted and has loaded its data from disk: its history is new, its keys are not.
         let mut topology = emptied();
         topology.nodes[0].up().keys.insert(0, 2001);
         assert!(matches!(situation(&topology), Situation::Sound(_)));
-        // It was emptied by a command: that is its history, and theirs.
+        // A command emptied it. That is part of its history, and of theirs.
         let mut topology = healthy();
         topology.nodes[0].up().keys.clear();
         assert!(matches!(situation(&topology), Situation::Sound(_)));
@@ -271,7 +270,7 @@ mod tests {
         assert_eq!(situation(&topology), Situation::Silent);
     }
 
-    /// `slave1` and `slave2` follow each other, and `slave1` was started anew.
+    /// `slave1` and `slave2` follow each other, and `slave1` was restarted.
     fn circle(keys: u64) -> Topology {
         let mut topology = healthy();
         topology.nodes.remove(0);
@@ -304,7 +303,7 @@ mod tests {
             let topology = circle(keys);
             assert_eq!(forgot(&topology.nodes[0], &topology), wanted, "{keys}");
         }
-        // Those that are in a circle by the slip of a hand share a history.
+        // Nodes in a circle because of a typing mistake share a history.
         let mut topology = circle(100);
         let shared = topology.nodes[1].up().replication.replid.clone();
         topology.nodes[0].up().replication.replid = shared;

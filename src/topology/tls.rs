@@ -1,5 +1,5 @@
-//! How servers take part in TLS: on which ports they listen with it and without, how they
-//! replicate, and whether one could follow another. Pure.
+//! The TLS state of servers: their ports with and without TLS, how they replicate, and whether one
+//! could follow another. Pure.
 
 use super::{Address, Node, Server};
 use serde::{Deserialize, Serialize};
@@ -38,13 +38,13 @@ impl Server {
 }
 
 impl Node {
-    /// Where `follower` replicates from it: as `announce` says, else at the port that fits how that
-    /// one replicates.
+    /// The address from which `follower` replicates: `announce`, or else the port for the
+    /// follower's kind of replication.
     pub fn source_for(&self, follower: Option<&Server>) -> Address {
         self.source_over(follower.or(self.server()).and_then(Server::over_tls))
     }
 
-    /// The same for whoever replicates over TLS, or without.
+    /// The same for a follower with or without TLS.
     fn source_over(&self, over: Option<bool>) -> Address {
         let port = self.ports().map_or(0, |ports| match over {
             Some(true) => ports.tls,
@@ -57,17 +57,16 @@ impl Node {
         Address::new(self.address.host.clone(), port)
     }
 
-    /// Its ports, where they are those it is reached at: behind an address translation they say
-    /// nothing.
+    /// Its ports, if clients reach it at those. Behind an address translation they say nothing.
     fn ports(&self) -> Option<Ports> {
         let ports = self.server()?.ports()?;
         let known = [self.address.port, self.announced.port];
         (known.contains(&ports.plain) || known.contains(&ports.tls)).then_some(ports)
     }
 
-    /// The port it listens on beside that of its address, with TLS where that has none or the other
-    /// way round. Only where the port of its address is one of its own: behind a port forward the
-    /// other one is not reached there.
+    /// The other port it listens on: with TLS if its address has the plain one, or the reverse.
+    /// Only if its address has one of its own ports. Behind a port forward the other port is not
+    /// reachable there.
     pub(super) fn other_port(&self) -> Option<u16> {
         let own = self.server()?.ports()?;
         let at = self.address.port;
@@ -79,7 +78,7 @@ impl Node {
         (other != 0).then_some(other)
     }
 
-    /// The ports it listens on, where they are those it is reached at; each is one, or none.
+    /// The ports it listens on, if clients reach it at those; each is one, or none.
     pub(super) fn listening(&self) -> [Option<u16>; 2] {
         let port = |port: u16| (port != 0).then_some(port);
         self.ports()
@@ -99,12 +98,12 @@ pub fn could_not_follow(node: &Server, upstream: &Node) -> Option<String> {
     cannot_reach(node, upstream, &upstream.source_for(Some(node)))
 }
 
-/// The same for whoever replicates over TLS, or without: it depends on nothing else of a follower.
+/// The same for any follower with or without TLS: nothing else about the follower matters.
 pub fn none_could_follow(over: bool, upstream: &Node) -> Option<String> {
     unreachable_over(over, upstream, &upstream.source_over(Some(over)))
 }
 
-/// The same of the address that it has been told.
+/// The same, for the upstream address that it has.
 pub fn cannot_reach(node: &Server, upstream: &Node, at: &Address) -> Option<String> {
     unreachable_over(node.over_tls()?, upstream, at)
 }
@@ -192,7 +191,7 @@ pub mod tests {
             why.contains("10.0.0.1:6379 is where `master` speaks no TLS"),
             "{why}"
         );
-        // Translated: nobody can say.
+        // Behind an address translation, this is unknown.
         node.announced.port = 7001;
         node.address.port = 7002;
         assert_eq!(could_not_follow(node.server().unwrap(), &node), None);

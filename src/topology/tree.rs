@@ -9,8 +9,8 @@ use super::{Node, Topology};
 pub struct Place<'a> {
     /// The node.
     pub node: &'a Node,
-    /// For each level from the second on to its own: whether the branch there is the last of its
-    /// siblings. Empty at the top.
+    /// For each level from the second one down to its own: whether the branch there is the last of
+    /// its siblings. Empty at the top.
     pub last: Vec<bool>,
 }
 
@@ -68,8 +68,7 @@ pub fn tree(topology: &Topology) -> Vec<Place<'_>> {
     }
     for left in 0..nodes.len() {
         if !walk.placed[left] {
-            // It hangs under a loop: the loop's own members come on top, whatever hangs on them
-            // below.
+            // It is under a loop. The loop's own members come on top, then the nodes under them.
             walk.place(walk.first_of_loop(left, |member| index.circles(member)));
         }
     }
@@ -85,7 +84,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// The first member, in inventory order, of the loop that the way up from a node comes to.
+    /// The first member, in inventory order, of the loop at the end of a node's chain.
     fn first_of_loop(&self, below: usize, circles: impl Fn(usize) -> bool) -> usize {
         let above = |at: usize| self.parents[at].unwrap_or(at);
         let mut member = below;
@@ -101,7 +100,7 @@ impl Walk<'_> {
         first
     }
 
-    /// Depth first with a stack of its own: a chain may be as long as the inventory.
+    /// Depth first, with an explicit stack: a chain may be as long as the inventory.
     fn place(&mut self, top: usize) {
         if self.placed[top] {
             return;

@@ -1,9 +1,9 @@
-//! Whether a replica takes the full copy that a primary of another version sends: one table,
-//! measured between real servers. Pure.
+//! Whether a replica can load a full copy from a primary of another version: one table, measured
+//! between real servers. Pure.
 //!
 //! A partial resync works between all of them until the first command that the replica does not
-//! know; a full copy is what has to be asked for before. It must not be tried out: a replica that
-//! refuses the copy has dropped its data by then, and asks for the next one at once.
+//! know. So only the full copy must be checked before. It must not be tried: a replica that refuses
+//! the copy has dropped its data by then, and asks for the next one at once.
 
 mod phrases;
 mod table;
@@ -30,13 +30,12 @@ pub enum FullCopy {
 pub enum Why {
     /// The replica does not know the format.
     Format,
-    /// The primary holds so many keys with fields that have a time to live of their own, and cannot
-    /// write them for that replica.
+    /// The primary holds this number of keys with fields that have their own time to live. It
+    /// cannot write them for that replica.
     FieldTtl(u64),
 }
 
-/// What in the data makes a copy impossible between two servers that otherwise understand each
-/// other.
+/// The data that makes a copy impossible between two servers that otherwise understand each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Data {
     /// A hash field with a time to live of its own.
@@ -52,7 +51,7 @@ pub enum Data {
 /// A line of versions whose programs understand each other.
 type Series = (Product, u16, u16);
 
-/// Whether `below` takes what `above` sends, with what both say of themselves now.
+/// Whether `below` can load a copy from `above`, by their present reports.
 pub fn full_copy(above: &Server, below: &Server) -> FullCopy {
     let relaxed = below.config.get("rdb-version-check");
     let relaxed = relaxed.is_some_and(|value| value == "relaxed");
@@ -69,7 +68,7 @@ pub fn full_copy(above: &Server, below: &Server) -> FullCopy {
     }
 }
 
-/// The same between two programs, of which one does not run yet. `relaxed`: the replica has
+/// The same between two programs, one of which may not run yet. `relaxed`: the replica has
 /// `rdb-version-check relaxed`.
 pub fn between(above: (Product, Version), below: (Product, Version), relaxed: bool) -> FullCopy {
     let (above, below) = (series(above), series(below));
@@ -89,9 +88,9 @@ fn series((product, version): (Product, Version)) -> Series {
     (product, version.major, version.minor)
 }
 
-/// What follows for a pair that was not measured.
+/// The conclusion for a pair that was not measured.
 fn inferred(above: Series, below: Series, relaxed: bool) -> FullCopy {
-    // From 9 on Valkey chooses the format by who asks.
+    // Valkey 9 and newer choose the format for the asking replica.
     let chooses = above.0 == Product::Valkey && above.1 >= 9;
     let (sent, known) = (format(above), newest_format(below));
     if let (Some(sent), Some(known)) = (sent, known)
@@ -101,7 +100,7 @@ fn inferred(above: Series, below: Series, relaxed: bool) -> FullCopy {
     {
         return FullCopy::Refused(Why::Format);
     }
-    // Each reads what those before it wrote, and Valkey began as Redis 7.2.
+    // Each version reads the format of older ones, and Valkey began as Redis 7.2.
     let older = above.0 == below.0 && above < below;
     let forked = above.0 == Product::Redis && below.0 == Product::Valkey;
     if older || (forked && (above.1, above.2) < (7, 4)) || table::enclosed(above, below) {
@@ -110,8 +109,8 @@ fn inferred(above: Series, below: Series, relaxed: bool) -> FullCopy {
     FullCopy::NotKnown
 }
 
-/// The number of the format that it writes, where that is known. Of those in the table it was
-/// measured, of the others their sources have it.
+/// The number of the format that it writes, if known: measured for those in the table, from the
+/// sources for the others.
 fn format((product, major, minor): Series) -> Option<u8> {
     match (product, major, minor) {
         (Product::Redis, 4, _) => Some(8),
@@ -125,9 +124,9 @@ fn format((product, major, minor): Series) -> Option<u8> {
     }
 }
 
-/// The number of the newest format of Redis that it reads: servers refuse any newer one (measured
-/// with all in the table). The formats of Redis and Valkey have gone apart after 11: Valkey counts
-/// on from 80, and refuses 12 to 79.
+/// The number of the newest Redis format that it reads. Servers refuse any newer one (measured with
+/// all in the table). The formats of Redis and Valkey differ after 11: Valkey counts on from 80,
+/// and refuses 12 to 79.
 fn newest_format(series: Series) -> Option<u8> {
     match format(series) {
         Some(80..) => Some(11),

@@ -1,4 +1,4 @@
-//! What the executor asks of the world: each action of a plan, done there.
+//! The executor's interface to the world: it does each action of a plan.
 
 use super::act_host::{self, HostSteps};
 use super::backup::Backup;
@@ -17,7 +17,7 @@ use crate::topology::tls::could_not_follow;
 use crate::topology::{Address, Link, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
-    /// What is heard goes to the journal and to the terminal: no secret may be in it.
+    /// Replies go to the journal and to the terminal, so no secret may be in them.
     async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         let told = matches!(
             action,
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    /// What is done about an old primary and what only it has.
+    /// The steps on an old primary and on the data that only it has.
     async fn rescue(&self, node: &NodeName, action: &RescueAction) -> Result<Seen, Failure> {
         match action {
             RescueAction::BackUp {
@@ -234,8 +234,7 @@ impl World {
         }
     }
 
-    /// Whether the operation that is run took a node for a replica, when it was planned or when it
-    /// was looked at last.
+    /// Whether the node was a replica for the running operation: in its plan, or at its last look.
     fn took_for_replica(&self, node: &NodeName) -> bool {
         let was = self.last_seen.node(node);
         self.running.planned_as_replica(node) || was.is_some_and(|n| n.upstream().is_some())
@@ -267,8 +266,8 @@ impl World {
         }
     }
 
-    /// The comparison after a demotion; beside it, in the same time, no other node may have become
-    /// a primary.
+    /// The comparison after a demotion. At the same time, it checks that no other node has become a
+    /// primary.
     async fn compare_offsets(
         &self,
         node: &NodeName,
@@ -332,8 +331,8 @@ impl World {
         match watched.await {
             Ok(seen) => Ok(seen),
             Err(mut failure) => {
-                // The server says why its link is down nowhere but in its log; the most frequent
-                // cause can be seen from here.
+                // Only the server's log says why its link is down. The most frequent cause can be
+                // seen from here.
                 if let Ok(looked) = observe::server(&mine, &self.logins.replicas).await {
                     if let Some(why) = refused_login(&looked) {
                         failure.why = format!(
@@ -353,7 +352,7 @@ impl World {
     }
 }
 
-/// What keeps a replica whose link is down from logging in at its primary, if it is that.
+/// Why a replica whose link is down cannot log in at its primary, if that is the cause.
 fn refused_login(server: &Server) -> Option<&'static str> {
     let down = r::upstream(server).is_some_and(|up| up.link == Link::Down);
     match server.replica_auth.filter(|_| down)? {

@@ -17,7 +17,7 @@ use crate::topology::NodeName;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a server gets to end by itself before it is killed: it may be writing its dump.
+/// How long a server may take to end by itself before it is killed: it may still write its dump.
 const STOP: Duration = Duration::from_secs(10);
 
 impl Shell for Host {
@@ -107,7 +107,7 @@ pub(super) struct HostSteps<'a> {
     pub hosts: &'a Hosts,
     /// The passwords that are written into files there.
     pub logins: &'a Logins,
-    /// Who is told how far an upload has come.
+    /// Gets the progress of uploads.
     pub transfers: &'a TransferProgress,
 }
 
@@ -117,8 +117,9 @@ impl HostSteps<'_> {
         let (spec, host) = self.hosts.node_on_host(node).await?;
         let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
         let turn = match (action, spec.ssh.port) {
-            // It takes minutes, and hosts behind one address have a port each: what is one host all
-            // the same has a lock of its own.
+            // A build takes minutes, and several hosts may share one address with different ports,
+            // so the port is part of the turn. If they are one host, a lock on that host keeps
+            // builds apart.
             (HostAction::BuildTarball { .. }, Some(port)) => {
                 self.hosts.turn(&format!("{place}:{port}"))
             }
@@ -130,7 +131,7 @@ impl HostSteps<'_> {
             None
         };
         let done = self.setup_step(host.as_ref(), node, action).await;
-        // What a command over SSH has done when its answer is lost is not known.
+        // If the answer of an SSH command is lost, its effect is not known.
         done.map(seen).map_err(Failure::unknown)
     }
 

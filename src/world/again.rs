@@ -1,5 +1,5 @@
-//! A world that is entered again with another inventory, by the same sessions with hosts: whoever
-//! looks for servers that no inventory names goes on from what was seen. It changes nothing.
+//! Enters a world again with another inventory and the same sessions with hosts. A search for
+//! servers that no inventory names goes on from what it has seen. It changes nothing.
 
 use super::entered::{World, WorldOptions};
 use super::hosts::{Hosts, short};
@@ -22,7 +22,7 @@ impl World {
     /// The world of another inventory that has the same passwords.
     ///
     /// # Errors
-    /// What it names for TLS cannot be read.
+    /// A TLS file that it names cannot be read.
     pub fn again(self, inventory: Inventory, options: WorldOptions) -> Result<Self> {
         let ssh = self.servers.routes.ssh.clone();
         Self::with(inventory, options, self.logins, ssh)
@@ -31,7 +31,7 @@ impl World {
     /// The world of another inventory, whose passwords are read.
     ///
     /// # Errors
-    /// One that cannot be had, or what it names for TLS cannot be read.
+    /// A password, or a TLS file that the inventory names, cannot be read.
     pub async fn with_passwords_of(
         self,
         inventory: Inventory,
@@ -42,7 +42,7 @@ impl World {
         Self::with(inventory, options, logins, ssh)
     }
 
-    /// Whether servers are logged in to with a password.
+    /// Whether replctl logs in to servers with a password.
     pub fn has_password(&self) -> bool {
         self.logins.own.is_some()
     }
@@ -66,7 +66,7 @@ impl Hosts {
             .await
     }
 
-    /// What `~/.ssh/config` has the host of a node stand for; `None` where there is no session with
+    /// The address that `~/.ssh/config` has for a node's host; `None` if there is no session with
     /// it.
     pub async fn connected_to(&self, node: &NodeName) -> Option<String> {
         let host = self.session_within(node, self.patience).await.ok()?;
@@ -74,7 +74,7 @@ impl Hosts {
     }
 }
 
-/// Whether that can be a host's name: it comes from there.
+/// Whether that can be a host's name. The host itself sent it, so it is not trusted.
 fn is_host_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     (1..=LONGEST).contains(&name.len()) && name.bytes().all(plain)

@@ -1,5 +1,5 @@
-//! A stream that gives up when the other side sends more than any answer can be long, so that
-//! nobody fills this machine's memory.
+//! A stream that gives up when the other side sends more than the longest possible answer. So no
+//! peer can fill this machine's memory.
 
 use std::io;
 use std::pin::Pin;

@@ -1,15 +1,14 @@
-//! How much longer things take on this machine while it has other work, ours for many hosts
-//! included: a time limit is for hosts that say nothing, and no host is to be given up because this
-//! machine did not get round to it.
+//! How much longer things take on this machine while it has other work, including our work for many
+//! hosts. A time limit is for silent hosts. No host may fail only because this machine was too busy
+//! for it.
 
 use std::time::Duration;
 
-/// The most by which a limit is stretched: a host that really says nothing is waited for as much
-/// longer.
+/// The largest factor for a limit. The wait for a really silent host grows by the same factor.
 const MOST: u32 = 3;
 
-/// That limit, as many times as there are tasks for each processor at the moment, or were in the
-/// last minute; itself where the processors are idle.
+/// The limit, multiplied by the number of tasks for each processor at the moment, or in the last
+/// minute. If the processors are idle: the limit itself.
 pub fn patience(limit: Duration) -> Duration {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -11,14 +11,14 @@ use futures::StreamExt;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a node that was silent when the plan was made is given to show that it is back. It is
-/// asked beside the others; a dead one costs this time once in all.
+/// How long a node that was silent at planning time has to show that it is back. All nodes are
+/// asked side by side, so dead nodes cost this time only once.
 const BACK: Duration = Duration::from_millis(250);
 
 /// Asks every node for its role.
 ///
 /// # Errors
-/// The roles that are others now. Nothing was changed then.
+/// The roles that differ now. In that case, nothing was changed.
 pub(super) async fn check_roles(connections: &Connections, roles: &[NodeRole]) -> Acted {
     let looks = roles.iter().cloned().map(|role| async move {
         let within = if role.was == Was::Silent { BACK } else { REPLY };
@@ -52,14 +52,14 @@ pub(super) async fn check_roles(connections: &Connections, roles: &[NodeRole]) -
     Ok(seen(format!("{answered} node{s} still")))
 }
 
-/// What is different, in a phrase. A node that does not answer any more has changed no role;
-/// whoever needs it finds that out.
+/// The difference, in a phrase. A node that does not answer any more has not changed its role; a
+/// step that needs the node finds that out.
 fn difference(role: &NodeRole, now: Option<&LiveRole>) -> Option<String> {
     let now = now?;
     let same = match (&role.was, now) {
         (Was::Primary, LiveRole::Primary { .. }) => true,
         (Was::ReplicaOf(was), LiveRole::Replica { upstream, .. }) => was == upstream,
-        // Back as a replica it stands in nobody's way.
+        // If it is back as a replica, it is no obstacle.
         (Was::Silent, now) => !matches!(now, LiveRole::Primary { .. }),
         (Was::Primary | Was::ReplicaOf(_), _) => false,
     };

@@ -1,10 +1,10 @@
-//! Claims a deployment on its servers: on each node one connection of its own whose name other
-//! operators see, and that ends with this process.
+//! Claims a deployment on its servers. The claim on a node is a connection of its own. Other
+//! operators see its name. It ends with this process.
 //!
 //! The names are set on all nodes before the names on all nodes are read. So of two operators with
-//! one node in common at least one sees the other. Without a common node nothing can be known. Each
-//! claim says something every second; one whose connection was lost claims again before anything
-//! else is sent.
+//! one node in common at least one sees the other. Without a common node, neither can know of the
+//! other. Each claim sends something every second. If its connection is lost, it claims again
+//! before anything else is sent.
 
 mod connection;
 
@@ -18,7 +18,7 @@ use super::transport::ServerRoutes;
 use crate::inventory::NodeSpec;
 use crate::topology::claims::{Claim, Holder, others, worker};
 use crate::topology::clients::{Client, LISTED, parse};
-use crate::topology::{NodeName, Trouble, TroubleKind};
+use crate::topology::{NodeName, Trouble};
 use connection::Connection;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -32,8 +32,8 @@ use tokio::time::{sleep, timeout};
 
 /// How long the first node is waited for.
 const FIRST: Duration = Duration::from_secs(3);
-/// How long further nodes are waited for at least, once one is claimed; and how many times as long
-/// as the slowest so far. The others claim when they answer.
+/// After the first claimed node, the wait for further nodes lasts at least this long, and this many
+/// times as long as the slowest so far. The others are claimed when they answer.
 const FURTHER: (Duration, u32) = (Duration::from_millis(100), 3);
 /// Between two attempts to claim a node anew.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -99,13 +99,13 @@ pub struct Shared {
 struct Inner {
     /// The nodes whose names are set, until all are listed.
     held: BTreeMap<NodeName, bool>,
-    /// The first reading is done, or under way: who comes later reads for itself.
+    /// The first reading is done or under way. A node that is claimed later makes its own reading.
     listed: bool,
     /// The nodes that could not be claimed at once.
     failed: usize,
     /// Nodes whose claim is being renewed.
     unsure: usize,
-    /// Whoever has taken over.
+    /// The operator who has taken over.
     lost: Option<String>,
 }
 
@@ -114,7 +114,7 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whoever has taken the deployment over.
+    /// The operator who has taken over the deployment.
     pub fn lost(&self) -> Option<String> {
         self.lock().lost.clone()
     }
@@ -138,8 +138,8 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// One attempt to claim every node that answers. The connections of holders for whose claim and
-    /// silence, seconds, `ended` says yes are ended first.
+    /// One attempt to claim every node that answers. `ended` gets the claim of a holder and its
+    /// silence, seconds. If it accepts, the holder's connections are ended first.
     pub async fn claim(
         &self,
         operation: &str,
@@ -196,8 +196,8 @@ impl Claims {
         claim.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The claims of others on these nodes. The value says whether all clients have to be listed,
-    /// because our own claim could not listen either.
+    /// The claims of others on these nodes. The value of a node says whether our own claim listens
+    /// there. If it does not, all clients are listed.
     async fn holders(&self, nodes: &BTreeMap<NodeName, bool>) -> Vec<Holder> {
         let looks = nodes.clone().into_iter().map(|(node, listens)| async move {
             let clients = match self.connections.get(&node).await {
@@ -306,12 +306,13 @@ impl Keeper {
                     }
                     self.renewed(&mut was_held);
                     connection.stay().await;
-                    // It has ended: by its server, or by somebody who takes over.
+                    // The connection has ended: its server, or an operator who takes over, has
+                    // closed it.
                     self.shared.lock().unsure += 1;
                     was_held = true;
                 }
-                // Asking again would not change it, and fill the server's log.
-                Err(trouble) if !was_held && !may_pass(trouble.kind) => return,
+                // Another try would not help, and would fill the server's log.
+                Err(trouble) if !was_held && !trouble.kind.may_pass() => return,
                 Err(_) => {
                     self.renewed(&mut was_held);
                     sleep(AGAIN).await;
@@ -328,8 +329,8 @@ impl Keeper {
         self.shared.told.notify_one();
     }
 
-    /// The name is set again: whoever has come meanwhile is seen now. One that only tried is gone a
-    /// moment later.
+    /// The name is set again, so now we see operators who came meanwhile. One that only tried is
+    /// gone a moment later.
     async fn look_again(&self, listens: bool) {
         let seen = self.others(listens).await;
         if seen.is_empty() {
@@ -357,23 +358,8 @@ impl Keeper {
     }
 }
 
-/// Whether a node that could not be claimed may be able to be later.
-fn may_pass(kind: TroubleKind) -> bool {
-    matches!(
-        kind,
-        TroubleKind::Refused
-            | TroubleKind::NoAnswer
-            | TroubleKind::Frozen
-            | TroubleKind::NoRoute
-            | TroubleKind::Ssh
-            | TroubleKind::TooManyClients
-            | TroubleKind::Busy
-            | TroubleKind::Other
-    )
-}
-
-/// The clients among which claims are: of many, only those that listen to channels, among which
-/// every claim is whose user may. `all`: whatever that costs the server.
+/// The clients that may be claims. If there are many, only those that listen to channels: every
+/// claim listens if its user may. `all`: all clients, whatever that costs the server.
 async fn listed(conn: &Conn, all: bool) -> Result<Vec<Client>, Trouble> {
     let mut kinds = vec!["pubsub"];
     if all || few_clients(conn).await {

@@ -43,8 +43,7 @@ async fn clients_of(connections: &Connections, node: &NodeName) -> Result<Census
     listed(&conn).await.map_err(|t| t.detail)
 }
 
-/// Counts a node's clients, and lists them where they are few. Not to know them keeps nothing
-/// from being done.
+/// Counts a node's clients, and lists them if they are few. A failure here stops nothing.
 pub(super) async fn count_clients(connections: &Connections, node: &NodeName) -> Seen {
     match few_clients_of(connections, node).await {
         Ok(census) => kept(census.in_words(), census),
@@ -85,7 +84,7 @@ pub(super) async fn kick_clients(
         if let Some(Value::ServerError(error)) = replies.first() {
             return Err(Failure::none(error.to_string()));
         }
-        // One that has left by itself meanwhile counts as none.
+        // A client that has left by itself meanwhile does not count.
         gone += replies.iter().filter(|r| **r == Value::Int(1)).count();
     }
     Ok(kept(
@@ -94,7 +93,7 @@ pub(super) async fn kick_clients(
     ))
 }
 
-/// For the proof and the journal, which need not have every host of thousands.
+/// For the proof and the journal, which do not need every host of thousands.
 fn kept(text: String, mut census: Census) -> Seen {
     census.groups.truncate(KEPT);
     Seen {
@@ -104,7 +103,7 @@ fn kept(text: String, mut census: Census) -> Seen {
     }
 }
 
-/// What does not answer has no clients to speak of.
+/// The result for a node that does not answer.
 fn left_out() -> Seen {
     seen("left out: it does not answer")
 }
@@ -138,7 +137,7 @@ async fn listed(conn: &Conn) -> Result<Census, Trouble> {
     Ok(census(&clients, &writes(conn, commands).await))
 }
 
-/// What the server says of these commands. Where it says nothing, nothing is known.
+/// Whether each of these commands writes, by the server. If it gives no answer, nothing is known.
 async fn writes(conn: &Conn, commands: BTreeSet<String>) -> BTreeMap<String, Writes> {
     if commands.is_empty() {
         return BTreeMap::new(); // without a name, it would tell of all there are

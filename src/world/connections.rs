@@ -29,17 +29,17 @@ pub struct Look {
     pub offset: u64,
 }
 
-/// What was seen since the writes of a primary were stopped. A round trip inside a fence is one in
-/// which writers wait: nobody is asked twice.
+/// What was seen since the writes of a primary were stopped. Writers wait during each round trip
+/// inside a fence, so no node is asked twice.
 #[derive(Debug, Clone, Default)]
 pub struct Stopped {
-    /// How long the command took that stopped them: a round trip.
+    /// How long the command that stopped them took: a round trip.
     pub round_trip: Duration,
     /// All nodes with an open connection were asked.
     pub looked: bool,
-    /// What those said that answered in time.
+    /// The answers that came in time.
     pub looks: BTreeMap<NodeName, Look>,
-    /// The nodes that were seen to be primaries while the old one was demoted; `None`: nobody was
+    /// The nodes that were seen to be primaries while the old one was demoted; `None`: no node was
     /// asked then.
     pub beside_demotion: Option<Vec<NodeName>>,
 }
@@ -113,19 +113,19 @@ impl Connections {
         loop {
             tokio::time::sleep(ALIVE).await;
             let kept: Vec<Arc<Conn>> = locked(&self.kept).values().cloned().collect();
-            // Who does not answer is found out by the next step that needs it.
+            // The next step that needs a node finds out if it does not answer.
             let ping = redis::cmd("PING");
             let pings = kept.iter().map(|conn| conn.call(&ping, ALIVE));
             join_all(pings).await;
         }
     }
 
-    /// Drops the connection to a node whose server has ended: whoever asks it next connects anew.
+    /// Drops the connection to a node whose server has ended. The next question opens a new one.
     pub fn forget_one(&self, node: &NodeName) {
         locked(&self.kept).remove(node);
     }
 
-    /// Drops all connections: who is asked next is connected to anew.
+    /// Drops all connections. The next question to a node opens a new one.
     pub fn forget(&self) {
         locked(&self.kept).clear();
     }
@@ -144,8 +144,8 @@ impl Connections {
             .collect()
     }
 
-    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections
-    /// are called there.
+    /// Opens connections to `nodes`, keeps the present state of the nodes, and returns the ids of
+    /// the connections there.
     pub async fn open_to(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
         let opened = self.several(nodes).await;
         join_all(opened.iter().map(|(node, conn)| async move {
@@ -160,7 +160,7 @@ impl Connections {
             .collect()
     }
 
-    /// Keeps what a node was before it was told to follow another.
+    /// Keeps a node's stream position before it follows another node.
     pub fn remember(&self, node: &NodeName, before: StreamPosition) {
         locked(&self.before).insert(node.clone(), before);
     }
@@ -170,13 +170,13 @@ impl Connections {
         locked(&self.demoted).insert(node.clone(), offset);
     }
 
-    /// Where it ended, if this run has demoted it.
+    /// The offset at which it ended, if this run has demoted it.
     pub fn demoted(&self, node: &NodeName) -> Option<u64> {
         locked(&self.demoted).get(node).copied()
     }
 
-    /// Keeps what is seen from the moment on in which writes were stopped; `None`: they go on, or
-    /// roles change, and nothing of it counts any more.
+    /// Keeps what is seen from the moment when writes were stopped. `None`: writes go on, or roles
+    /// change, so nothing of it counts any more.
     pub fn keep_stopped(&self, stopped: Option<Stopped>) {
         *locked(&self.stopped) = stopped;
     }
@@ -196,7 +196,7 @@ impl Connections {
         locked(&self.keys).get(node).copied()
     }
 
-    /// What it was.
+    /// Its stream position before.
     pub fn before(&self, node: &NodeName) -> Option<StreamPosition> {
         locked(&self.before).get(node).cloned()
     }

@@ -33,8 +33,8 @@ use crate::topology::{NodeName, Topology, TroubleKind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How long the whole way to a host may take when only its file is to be read or its reach to be
-/// known, and nobody is asked anything.
+/// How long the whole way to a host may take if replctl only reads its file or tests whether it is
+/// reachable, and does not ask the operator.
 const HOST_LOOK: Duration = Duration::from_secs(6);
 /// The same, where the operator may be asked for a passphrase.
 const ASKED_LOOK: Duration = Duration::from_mins(5);
@@ -45,7 +45,7 @@ pub struct World {
     pub inventory: Arc<Inventory>,
     /// Journals, notes and the lock.
     pub store: Store,
-    /// Whom it logs in as.
+    /// The logins of replctl.
     pub logins: Arc<Logins>,
     /// The servers, each asked over new connections.
     pub servers: Arc<Servers>,
@@ -59,7 +59,7 @@ pub struct World {
     pub last_seen: Arc<LastSeen>,
     /// The claims on servers.
     pub claims: Claims,
-    /// Those who lift fences that do not end by themselves.
+    /// The guards, which lift fences that do not end by themselves.
     pub guards: FenceGuards,
     /// The passwords of servers.
     pub passwords: PasswordChange,
@@ -71,7 +71,7 @@ pub struct World {
     pub running: Arc<Running>,
     /// Where the progress of transfers goes.
     pub transfers: TransferProgress,
-    /// What must not be repeated of what servers and hosts say.
+    /// The secrets that must not be repeated from the replies of servers and hosts.
     pub(super) secrets: Arc<Secrets>,
 }
 
@@ -84,11 +84,11 @@ pub struct WorldOptions {
     pub ask: bool,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
-    /// Nothing is changed, on this machine neither.
+    /// Nothing is changed, not even on this machine.
     pub looks: bool,
 }
 
-/// Logs in at one of the servers of the inventory, be it a Sentinel.
+/// Logs in at one of the inventory's servers, which may be a Sentinel.
 fn opener(routes: &Arc<ServerRoutes>, logins: &Arc<Logins>) -> Open {
     let (routes, logins) = (routes.clone(), logins.clone());
     Box::new(move |node: NodeName| {
@@ -284,7 +284,7 @@ impl World {
         Observed::new(topology, &noted)
     }
 
-    /// What the nodes that were seen last are now.
+    /// The present state of the nodes that were seen last.
     pub async fn glance(&self) -> Option<Snapshot> {
         let last = self.last_seen.get()?;
         Some(glance(last, &self.connections, &self.logins.replicas).await)

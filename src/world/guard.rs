@@ -1,9 +1,9 @@
 //! A process of its own that lifts a fence which does not end by itself (servers before 6.2), where
 //! replctl dies or freezes inside it.
 //!
-//! It is connected before the fence, and told when that stands and when it is gone; where the pipe
-//! ends in between, or nothing is said for too long, it puts back what was set before. It knows the
-//! inventory's own secrets; those that were typed are not passed on.
+//! It is connected before the fence. It gets a message when the fence stands and when the fence is
+//! gone. If the pipe ends in between, or is silent for too long, the guard puts back the earlier
+//! settings. It knows the inventory's own secrets; typed secrets are not passed on.
 
 use super::connections::Connections;
 use crate::actions::Action;
@@ -26,7 +26,7 @@ const READY: Duration = Duration::from_secs(8);
 const LIFTING: Duration = Duration::from_mins(1);
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(500);
-/// What it is told: the fence stands, and lasts.
+/// A message to the guard: the fence stands, and lasts.
 const STANDS: u8 = b'f';
 /// The fence is gone.
 const GONE: u8 = b'g';
@@ -44,14 +44,14 @@ pub struct ReplicasRequired {
 
 /// The guard of one node's fence.
 pub struct Guard {
-    // It goes on where this process ends.
+    // It goes on after this process ends.
     child: Child,
     tell: ChildStdin,
 }
 
 impl Guard {
     async fn tell(&mut self, what: u8) {
-        // Where it has died, the fence is lifted by whoever raised it, as ever.
+        // If the guard has died, the process that raised the fence still lifts it.
         let _ = self.tell.write_all(&[what]).await;
         let _ = self.tell.flush().await;
     }
@@ -79,8 +79,8 @@ impl FenceGuards {
         }
     }
 
-    /// Starts a guard for each fence of a plan that does not end by itself. Those that cannot be
-    /// had are told.
+    /// Starts a guard for each fence of a plan that does not end by itself. Returns a message for
+    /// each that cannot be started.
     pub async fn start_for(&self, plan: &Plan) -> Vec<String> {
         let mut missing = Vec::new();
         for step in plan.steps() {
@@ -147,7 +147,7 @@ impl FenceGuards {
     }
 }
 
-/// Is the guard: waits for what it is told, and lifts the fence where nothing more comes.
+/// Runs as the guard: waits for messages, and lifts the fence if no more come.
 ///
 /// # Errors
 /// The fence could not be lifted.
@@ -188,7 +188,7 @@ pub async fn stand_guard(
     Ok(())
 }
 
-/// Puts back what was set before the fence, over a new connection where the old one has gone.
+/// Puts back the settings from before the fence, over a new connection if the old one is gone.
 async fn lift(
     connections: &Connections,
     node: &NodeName,

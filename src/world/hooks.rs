@@ -29,7 +29,7 @@ pub struct Hooks {
     pub(super) inventory: Arc<Inventory>,
     /// Their output and their end go into its journals.
     pub(super) store: Store,
-    /// What their output must not repeat.
+    /// The secrets that their output must not repeat.
     pub(super) secrets: Arc<Secrets>,
     /// Kept open while one runs.
     pub(super) connections: Arc<Connections>,
@@ -45,7 +45,7 @@ impl Hooks {
     /// How it failed, with its last lines, escaped.
     pub async fn run(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
         let Some(command) = self.inventory.hooks.get(hook.point) else {
-            // The operator took it out between two runs of this operation.
+            // The operator removed the hook between two runs of this operation.
             return Ok(Seen {
                 text: "the inventory no longer has it".to_owned(),
                 ..Seen::default()
@@ -79,8 +79,7 @@ impl Hooks {
         }
     }
 
-    /// Its line in the journal. Where that cannot be written the run itself notices at its own next
-    /// line.
+    /// Writes its line in the journal. If that fails, the run itself notices at its own next line.
     fn note(&self, hook: &Hook, id: &str, ran: &Ran) {
         let (exit, signal) = match ran.end {
             End::Exited(code) => (Some(code), None),
@@ -114,8 +113,7 @@ fn wrong(ran: &Ran, within_ms: u64) -> Option<String> {
     }
 }
 
-/// The command with what it is told in its environment; the variables that hold passwords are not
-/// passed on.
+/// The command with its facts in the environment. Variables that hold passwords are not passed on.
 fn prepared(command: &HookCommand, inventory: &Inventory, facts: &HookFacts<'_>) -> Command {
     let folder = inventory.path.parent().unwrap_or(Path::new("/"));
     let mut prepared = match command {
@@ -141,15 +139,16 @@ fn prepared(command: &HookCommand, inventory: &Inventory, facts: &HookFacts<'_>)
     for (name, value) in facts.variables() {
         match value {
             Some(value) => prepared.env(name, value),
-            // Not to be told of another operation, should this one be run by a hook itself.
+            // If a hook itself runs this operation, the variables of that other operation must not
+            // be passed on.
             None => prepared.env_remove(name),
         };
     }
     prepared
 }
 
-/// A program with a `/` in its name is meant from the inventory's folder, as all files there; any
-/// other is looked for in `PATH`.
+/// A program name with a `/` begins at the inventory's folder, like all files there. Any other is
+/// searched in `PATH`.
 fn place(program: &str, folder: &Path) -> PathBuf {
     if let Some(rest) = program.strip_prefix("~/")
         && let Ok(home) = etcetera::home_dir()

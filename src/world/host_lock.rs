@@ -1,6 +1,6 @@
-//! The lock that one operation holds on the hosts it works on: where no server is yet, no claim can
-//! be seen. It stands on the host for all its ports, because they share the server's program, the
-//! user, and `/etc/hosts`; and it ends with the SSH session that holds it.
+//! The lock that one operation holds on its hosts: a host without a server can show no claim. One
+//! lock stands for all ports of the host, because they share the server's program, the user, and
+//! `/etc/hosts`. It ends with the SSH session that holds it.
 
 use super::busy::patience;
 use super::host::named;
@@ -42,9 +42,9 @@ impl Drop for Locks {
 pub struct Locked {
     /// What is held.
     pub locks: Locks,
-    /// Others that hold hosts: then nothing is to be done.
+    /// Others that hold hosts: then the operation must do nothing.
     pub holders: Vec<Holder>,
-    /// Hosts that cannot be held, and why: another operator would not be seen there.
+    /// Hosts that cannot be held, and why: we would not see another operator there.
     pub open: Vec<(NodeName, String)>,
 }
 
@@ -55,8 +55,8 @@ enum LockAnswer {
     Open(String),
 }
 
-/// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done
-/// there either. A holder for whose claim and silence, seconds, `ended` says yes is ended.
+/// Holds the hosts of these nodes. An unreachable host is left out: no step can work there either.
+/// `ended` gets the claim of a holder and its silence, seconds. If it accepts, the holder is ended.
 pub async fn lock_hosts(
     hosts: &Hosts,
     nodes: &[NodeName],
@@ -220,7 +220,7 @@ mod tests {
             (claim.operation.as_str(), claim.token.as_str()),
             ("setup", "7")
         );
-        // A holder whose name cannot be read counts, too; what is no answer holds nothing.
+        // A holder with an unreadable name counts, too. A line that is no answer holds nothing.
         assert!(matches!(read("taken 0 replctl:"), LockAnswer::Taken(..)));
         assert!(
             matches!(read("none there is no place"), LockAnswer::Open(why) if why == "there is no place")

@@ -81,8 +81,8 @@ impl Hosts {
         session.unwrap_or_else(|_| Err(SshError::new(SshErrorKind::NoAnswer, SILENT)))
     }
 
-    /// The sessions with all hosts, as far as each can be had within that time. All are logged in
-    /// to beside each other, which alone takes its time where there are many.
+    /// The sessions with all hosts, as far as each can be had within that time. The logins run side
+    /// by side, and still take time if there are many.
     pub(super) async fn sessions_within(&self, time: Duration) -> Sessions {
         let looks = self.inventory.nodes.iter().map(|spec| async move {
             let session = self.session_within(&spec.name, time).await;

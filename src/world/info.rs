@@ -51,8 +51,8 @@ impl std::error::Error for ParseTrouble {}
 
 /// Reads INFO (the default sections, everything, or replication alone).
 ///
-/// What the text does not tell is `None`, empty, zero, or version 0.0.0. What CONFIG tells is left
-/// empty here.
+/// A fact that the text does not have is `None`, empty, zero, or version 0.0.0. Facts from CONFIG
+/// stay empty here.
 ///
 /// # Errors
 /// [`ParseTrouble`] where the text is not that of a data server.
@@ -253,7 +253,7 @@ impl<'a> Fields<'a> {
     }
 
     fn upstream(&self) -> Upstream {
-        // 6.x accepts ports no socket has; such an address is no node's, whatever its port reads.
+        // 6.x accepts port numbers that no socket has. Such an address belongs to no node.
         let port = self
             .count("master_port")
             .and_then(|port| port.try_into().ok())
@@ -275,7 +275,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A total of 0 or -1 is one the primary has not told (diskless transfer, or still waiting).
+    /// A total of 0 or -1 means that the primary has not sent the total (diskless transfer, or
+    /// still waiting).
     fn sync(&self) -> Option<SyncProgress> {
         (self.flag("master_sync_in_progress") == Some(true)).then(|| SyncProgress {
             read: self.count("master_sync_read_bytes"),

@@ -37,7 +37,8 @@ pub async fn chase(primary: &Conn, replica: &Conn) -> Result<Lag, Trouble> {
     match timeout(LONGEST, arrived).await {
         Ok(seconds) => {
             let seconds = seconds?;
-            // It had everything at the first look: the round trips are ours, not its lag.
+            // The replica had everything at the first look: the round trips are our time, not its
+            // lag.
             Ok(Lag {
                 seconds: if first { 0.0 } else { seconds },
                 at_least: false,

@@ -1,4 +1,4 @@
-//! What a look at the deployment has seen last, for steps and reports that need not look again.
+//! The result of the last look at the deployment, for steps and reports that do not look again.
 
 use super::observe;
 use crate::engine::execute::Failure;
@@ -17,34 +17,34 @@ impl LastSeen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this was seen last.
+    /// Keeps this as the last look.
     pub(super) fn keep(&self, observed: &Observed) {
         *self.lock() = Some(observed.clone());
     }
 
-    /// It, as it was seen.
+    /// The last look.
     pub fn get(&self) -> Option<Observed> {
         self.lock().clone()
     }
 
-    /// It, for the journal.
+    /// The last look, for the journal.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.lock().as_ref().map(|seen| Snapshot::of(seen.all()))
     }
 
-    /// A host name by which somebody calls one of its nodes.
+    /// Adds another host name of one of its nodes.
     pub(super) fn also_called(&self, host: &str, ips: &[String]) {
         if let Some(seen) = self.lock().as_mut() {
             observe::also_called(seen.all_mut(), host, ips);
         }
     }
 
-    /// A node of it, with all its names.
+    /// A node of the last look, with all its names.
     pub(super) fn node(&self, name: &NodeName) -> Option<Node> {
         self.lock().as_ref()?.all().get(name).cloned()
     }
 
-    /// A node of it; one that is not in it as the inventory has it.
+    /// A node of the last look; else the node as the inventory has it.
     pub(super) async fn node_or_unseen(
         &self,
         name: &NodeName,

@@ -10,7 +10,7 @@ const BESIDE: u64 = 32;
 /// and what wakes that session up.
 const EACH: u64 = 4;
 
-/// The same for who only looks: no claim, and a session without anything to wake up.
+/// The same for a command that only looks: no claim, and a session without anything to wake up.
 const LOOKED_AT: u64 = 2;
 
 /// Raises the limit as far as that is allowed and needed.

@@ -18,10 +18,10 @@ use tokio::time::timeout;
 
 /// How long reading the logs of one pair may take.
 const LOOK: Duration = Duration::from_secs(5);
-/// So many links are looked into; the causes of more are alike.
+/// So many links are examined. Further links have similar causes.
 const MOST: usize = 8;
-/// The end of a file, or of what a process told the journal, after the host's clock. A log that is
-/// no ordinary file is not opened.
+/// Prints the host's clock, then the end of a file or of a process's messages in the journal. A log
+/// that is no ordinary file is not opened.
 const END: &str = r#"LC_ALL=C date '+%d %b %Y %H:%M:%S'; if [ -n "$f" ]; then [ -f "$f" ] && timeout 3 tail -c 65536 "$f"; elif [ -n "$p" ]; then timeout 3 journalctl -q -o cat -n 400 "_PID=$p"; fi; true"#;
 
 /// What the logs of both say, as sentences; none where nothing recent stands there, or they
@@ -80,8 +80,8 @@ async fn log_of(
     reason(log, now, side)
 }
 
-/// The file it logs to, or nothing and its process, which the journal knows. One that does not
-/// answer is taken for one that `setup` made.
+/// The file it logs to; or no file, and its process for a search in the journal. A server that does
+/// not answer counts as one that `setup` made.
 async fn place((hosts, connections): (&Hosts, &Connections), spec: &NodeSpec) -> (String, u64) {
     let made = || Paths::new(&hosts.inventory.server.directory, spec.address.port).log();
     let Ok(conn) = connections.get(&spec.name).await else {

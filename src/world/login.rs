@@ -1,5 +1,5 @@
-//! Who replctl is to servers, and what replicas are to log in with at their primary. Secrets are
-//! not printed by anything here.
+//! The logins of replctl at servers, and of replicas at their primary. Nothing here prints a
+//! secret.
 
 use super::secret;
 use crate::error::Result;
@@ -29,11 +29,11 @@ pub enum Replicas {
 /// All logins of a deployment.
 #[derive(Debug, Clone)]
 pub struct Logins {
-    /// Whom replctl logs in as; `None`: it does not.
+    /// The user that replctl logs in as; `None`: it does not log in.
     pub own: Option<ServerLogin>,
     /// What replicas are to log in with.
     pub replicas: Replicas,
-    /// Whom replctl logs in as at Sentinels.
+    /// The user that replctl logs in as at Sentinels.
     pub sentinels: Option<ServerLogin>,
 }
 
@@ -57,7 +57,7 @@ impl Logins {
     /// Reads the secrets from where the inventory says they are. `ask`: the operator may be asked.
     ///
     /// # Errors
-    /// One that cannot be had.
+    /// A secret that cannot be read.
     pub async fn read(inventory: &Inventory, ask: bool) -> Result<Self> {
         let base = inventory.path.parent().unwrap_or(Path::new("."));
         let accounts = &inventory.accounts;
@@ -110,8 +110,7 @@ impl Logins {
 }
 
 impl Replicas {
-    /// What a node that has `user` and `secret` would come to at its primary; `None` where that is
-    /// not known.
+    /// Whether a primary would let in a node with `user` and `secret`; `None` if that is not known.
     pub fn judge(&self, user: &str, secret: &[u8]) -> Option<ReplicaAuth> {
         let Self::With(wanted) = self else {
             return None;

@@ -21,17 +21,17 @@ use std::sync::Arc;
 /// How far before the fork the database is looked for, bytes.
 const BEFORE: u64 = 1 << 20;
 
-/// Why what only an old primary has is not there.
+/// Why the writes that only an old primary has could not be read.
 #[derive(Debug)]
 pub enum Unread {
-    /// Nobody can know it.
+    /// It cannot be known.
     Unknown(crate::error::Error),
-    /// It could be read, and reading it failed.
+    /// It is readable, and reading it failed.
     Failed(crate::error::Error),
 }
 
-/// What stands against replaying what was found. It computes in a thread of its own: whoever holds
-/// a fence meanwhile goes on.
+/// Judges which of the found writes can be replayed. It computes in a thread of its own, so that a
+/// task that holds a fence goes on meanwhile.
 ///
 /// # Errors
 /// What was read cannot be read again.
@@ -70,7 +70,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Reads what `old` has and `new` has not. `None`: nothing.
+    /// Reads the writes that `old` has and `new` lacks. `None`: there are none.
     ///
     /// # Errors
     /// It cannot be known, and why.
@@ -84,7 +84,7 @@ impl Streams {
         found.map_err(|(Unread::Unknown(error) | Unread::Failed(error))| error)
     }
 
-    /// The same, where it matters why it is not known.
+    /// The same, for callers that need to know why it is not known.
     pub(super) async fn looked_for(
         &self,
         old: &Node,
@@ -134,8 +134,7 @@ impl Streams {
         tail.is_ok_and(|tail| tail.commands == 0)
     }
 
-    /// What a new primary wrote from offset `from` on. `only`: the database, where there is but
-    /// one.
+    /// What a new primary wrote from offset `from` on. `only`: the database, if there is only one.
     pub(super) async fn since(
         &self,
         new: &NodeName,
@@ -151,8 +150,8 @@ impl Streams {
         Ok(StreamPiece { tail, end })
     }
 
-    /// A piece of a stream, and the database at its beginning, where what was said before tells it:
-    /// as far back as the server surely still can send.
+    /// A piece of a stream, and the database at its beginning, if the stream before the piece shows
+    /// it. It looks as far back as the server can surely still send.
     async fn piece(
         &self,
         node: &NodeName,
@@ -161,7 +160,7 @@ impl Streams {
         (from, to): (u64, u64),
     ) -> Result<(Spool, Option<u32>)> {
         let begin = now.backlog.map_or(from, |b| b.first);
-        // Nearer to the backlog's edge than this, a busy server may have dropped it a moment later.
+        // Nearer to the edge of the backlog, a busy server may drop the bytes a moment later.
         let earliest = (begin.max(from.saturating_sub(BEFORE)).max(1)..=from)
             .step_by(1024)
             .find(|at| can_send(now, *at, grown))
@@ -177,7 +176,7 @@ impl Streams {
         Ok((spool, database_before(&before)))
     }
 
-    /// Reads on to where the stream of a primary is now; gives what came.
+    /// Reads on to the present end of a primary's stream. Returns the new piece.
     pub(super) async fn hear_more(
         &self,
         new: &NodeName,
@@ -273,8 +272,8 @@ impl Streams {
     }
 }
 
-/// The one database in which the two hold keys, if it is one: then the commands are taken to be
-/// about it.
+/// The database in which the two hold keys, if there is only one. The commands are then assumed to
+/// use it.
 fn only_database(a: &Server, b: &Server) -> Option<u32> {
     let mut all = a.keys.keys().chain(b.keys.keys());
     let first = *all.next()?;
@@ -298,7 +297,7 @@ fn unreadable(node: &NodeName, why: &str) -> crate::error::Error {
 
 fn unknown(old: &Node, new: &Node, was: &Server, is: &Server) -> crate::error::Error {
     let what = format!(
-        "what only `{}` has, and `{}` has not, cannot be known",
+        "what `{}` has and `{}` lacks cannot be known",
         old.name, new.name
     );
     Problem::new(what)
@@ -313,7 +312,7 @@ fn too_late(node: &NodeName, now: &Replication, from: u64, to: u64) -> crate::er
         |b| format!("its backlog begins at offset {}", b.first),
     );
     Problem::new(format!(
-        "`{node}` has {} bytes of its own, and no longer all of them to show",
+        "`{node}` has {} bytes of its own, and can no longer send all of them",
         (to + 1).saturating_sub(from)
     ))
     .cause(format!(

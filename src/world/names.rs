@@ -1,5 +1,5 @@
-//! What names stand for on hosts: a replica looks its primary up there, and the operator's machine
-//! may know other names. It changes nothing.
+//! How hosts resolve names. A replica resolves its primary's name on its host, and the operator's
+//! machine may know other names. It changes nothing.
 
 use super::hosts::{Hosts, short};
 use super::observe::also_called;
@@ -15,8 +15,8 @@ use std::net::IpAddr;
 /// More names than this are not asked of one host, and no more addresses of one name are read.
 const MOST: usize = 16;
 
-/// What hosts take names for. A host that cannot be asked, or has no way to look names up, is
-/// left out.
+/// Asks hosts how they resolve names. A host that cannot be asked, or has no way to look names up,
+/// is left out.
 pub async fn ask_hosts(hosts: &Hosts, questions: BTreeMap<NodeName, BTreeSet<String>>) -> There {
     let asked = questions.into_iter().map(|(node, names)| async move {
         let look = tokio::time::timeout(hosts.patience, ask_host(hosts, &node, &names));
@@ -52,9 +52,9 @@ async fn ask_host(
     read(&names, &String::from_utf8_lossy(&output.stdout))
 }
 
-/// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take
-/// its name for; and of those that say nothing: a server that looks a name up serves nobody
-/// meanwhile.
+/// Asks the hosts of replicas how they resolve the upstream's name, if the upstream was not found
+/// or is not reached. It also asks the hosts of silent nodes: while a server resolves a name, it
+/// answers no client.
 pub(super) async fn look_names_up(hosts: &Hosts, topology: &mut Topology) {
     let puzzling = |node: &Node| {
         let linked = node.upstream().is_some_and(|up| up.link == Link::Up);
@@ -79,7 +79,7 @@ pub(super) async fn look_names_up(hosts: &Hosts, topology: &mut Topology) {
     }
 }
 
-/// Whom it follows, or would by its file where it accepts connections and says nothing.
+/// The address that it follows. If it accepts connections and is silent: the address in its file.
 fn follows(node: &Node) -> Option<&Address> {
     match (&node.state, &node.persisted) {
         (State::Up(_), _) => node.upstream().map(|up| &up.address),
@@ -90,7 +90,7 @@ fn follows(node: &Node) -> Option<&Address> {
     }
 }
 
-/// Whether that is a name and may be put to a host: some of them come from servers.
+/// Whether that is a name that may be sent to a host. Some names come from servers.
 fn is_name(host: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     !is_literal(host)

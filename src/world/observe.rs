@@ -90,7 +90,7 @@ pub async fn connect(
 /// not tell stays unknown.
 ///
 /// # Errors
-/// The one reason for not having its INFO.
+/// The one reason why there is no INFO.
 pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble> {
     let mut questions = redis::pipe();
     questions
@@ -257,8 +257,8 @@ async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
     node
 }
 
-/// What is known of a node before it is looked at. A name that does not resolve here may do so
-/// elsewhere: it adds nothing.
+/// What is known of a node before any look. A name that does not resolve here may resolve
+/// elsewhere; it adds nothing.
 pub async fn unseen(spec: &NodeSpec) -> Node {
     let announced = spec.announced().clone();
     let resolved = ips(&spec.address.host).await;
@@ -293,7 +293,7 @@ pub(super) async fn ips(host: &str) -> Vec<String> {
     found.into_iter().map(|ip| ip.to_string()).collect()
 }
 
-/// Where replctl keeps the hosts' own name tables, a node's name stands for it on every host.
+/// If replctl keeps the hosts' own name tables, every host knows a node by its name.
 fn add_host_names(topology: &mut Topology, inventory: &Inventory) {
     if inventory.server.hostnames {
         for node in &mut topology.nodes {
@@ -305,8 +305,8 @@ fn add_host_names(topology: &mut Topology, inventory: &Inventory) {
     }
 }
 
-/// A replica may know its upstream by a name that the inventory does not have: if it stands for a
-/// node's IP address here, it is that node.
+/// A replica may know its upstream by a name that the inventory does not have. If that name
+/// resolves to a node's IP address here, it means that node.
 async fn add_other_names(topology: &mut Topology) {
     let strange: BTreeSet<String> = topology
         .nodes
@@ -337,7 +337,7 @@ pub(super) fn also_called(topology: &mut Topology, host: &str, ips: &[String]) {
 }
 
 /// The primary must be read before its replicas, or every byte that came in between counts as
-/// missing; side by side, nobody is first. So replicas that seem to be behind are read once more.
+/// missing. Side by side, no node is first. So replicas that seem to be behind are read once more.
 async fn look_again(
     topology: &mut Topology,
     inventory: &Inventory,
@@ -356,8 +356,8 @@ async fn look_again(
         let conn = connect(reach, spec, login).await.ok()?;
         Some((spec.name.clone(), replication(&conn, REPLY).await.ok()?))
     });
-    // In a list first: of closures over borrowed nodes the compiler cannot see that they may go to
-    // another thread.
+    // In a list first: the compiler cannot see that closures over borrowed nodes may go to another
+    // thread.
     let looks: Vec<_> = looks.collect();
     let again = turns::all(looks, concurrency * SERVERS, turns::LOOK).await;
     let again: BTreeMap<NodeName, _> = again.into_iter().flatten().collect();

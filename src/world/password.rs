@@ -1,5 +1,5 @@
-//! Does the steps of a change of passwords: the running server, then its file, and both are read
-//! again. No error and no word that is seen repeats a password.
+//! Does the steps of a change of passwords: the running server, then its file. Then it reads both
+//! again. No error and no result repeats a password.
 
 mod entrances;
 mod files_read;
@@ -30,7 +30,7 @@ use std::time::Duration;
 
 /// How long a server may take to write its file.
 const REWRITE: Duration = Duration::from_secs(10);
-/// What `ACL SETUSER default <…` says of a password that is not there: the end that was wanted.
+/// The answer of `ACL SETUSER default <…` for a password that is not there: the goal is reached.
 const NOT_THERE: &str = "does not exist";
 
 /// The passwords of servers: looked at, changed and proved.
@@ -38,7 +38,7 @@ pub struct PasswordChange {
     pub(super) servers: Arc<Servers>,
     pub(super) connections: Arc<Connections>,
     pub(super) hosts: Arc<Hosts>,
-    /// The Sentinels that are told the servers' new one.
+    /// The Sentinels that get the servers' new password.
     pub(super) sentinels: Arc<SentinelConnections>,
     pub(super) files_read: FilesRead,
 }
@@ -100,7 +100,7 @@ impl PasswordChange {
         let Some(spec) = self.hosts.inventory.get(node) else {
             return Err(Failure::none("it is not in the inventory"));
         };
-        // Nothing is set that could not be written into the file.
+        // If the file could not be written, nothing is set.
         let before = self.before_rewrite(spec).await.map_err(|why| {
             Failure::none(format!(
                 "its file cannot be looked at, so nothing was set: {why}"
@@ -122,7 +122,7 @@ impl PasswordChange {
         self.kept_in_file(spec, &conn, (action, &before)).await
     }
 
-    /// What the file of a node is before its server writes it.
+    /// The state of a node's file before its server writes it.
     async fn before_rewrite(&self, spec: &NodeSpec) -> Result<role::Before, String> {
         let path = Paths::of(&self.hosts.inventory, spec).config();
         let host = self
@@ -133,7 +133,7 @@ impl PasswordChange {
         role::before(host.as_ref(), &path, spec.address.port).await
     }
 
-    /// `CONFIG REWRITE`, and what its file says then. The file is as narrow afterwards as it was
+    /// `CONFIG REWRITE`, and the content of its file then. The file's permissions stay as narrow as
     /// before.
     async fn kept_in_file(
         &self,
@@ -169,8 +169,8 @@ impl PasswordChange {
         })
     }
 
-    /// What is sent. Between two commands of one exchange the login of a replica is never one that
-    /// a primary refuses which takes both the one before and the one after.
+    /// The commands to send. If a primary takes both the old and the new login of a replica, it
+    /// also takes the login that the replica has between two commands of one exchange.
     fn commands(&self, node: &NodeName, action: &PasswordAction) -> Result<Pipeline, Failure> {
         let mut all = redis::pipe();
         let mut set = |name: &str, value: &str| {
@@ -190,7 +190,7 @@ impl PasswordChange {
             PasswordAction::Require { secret } => {
                 let password = self.secret(node, *secret)?;
                 set("requirepass", password.expose_secret());
-                // Where that is no change, a server leaves other passwords of its default user as
+                // If this changes nothing, a server leaves other passwords of its default user as
                 // they are.
                 let rule = if *secret == Secret::None {
                     SecretString::from("nopass")
@@ -229,10 +229,10 @@ impl PasswordChange {
         (name, at): (&str, &Address),
         secret: Secret,
     ) -> Acted {
-        // The plan may be an earlier run's, and whoever answers there now may be another.
+        // The plan may come from an earlier run, and another process may answer there now.
         if !self.sentinels.is_confirmed(at).await {
             return Err(Failure::none(format!(
-                "{at} is not known to be a Sentinel of this deployment, so it was not told the password"
+                "{at} is not known to be a Sentinel of this deployment, so it did not get the password"
             )));
         }
         let password = self.secret(node, secret)?;
@@ -265,7 +265,7 @@ async fn send(conn: &Conn, commands: &Pipeline) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether these passwords are what the step was to make of them; the error says what they are.
+/// Whether these passwords are the goal of the step; the error says what they are.
 fn holds(kept: &Kept, action: &PasswordAction) -> Result<(), &'static str> {
     let is = |secret: Secret| match secret {
         Secret::None => Is::Nothing,

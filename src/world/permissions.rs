@@ -31,13 +31,13 @@ enum Verdict {
     Open,
 }
 
-/// Whether everything that a plan needs is allowed on its nodes, and its replicas will be let
-/// in. Nodes that do not answer are passed over.
+/// Whether the nodes of a plan allow everything that it needs, and will let its replicas in. Nodes
+/// that do not answer are left out.
 ///
 /// # Errors
 /// All that is missing.
 pub async fn permitted(servers: &Servers, plan: &mut Plan) -> Result<(), Vec<Refusal>> {
-    // It meets servers that are not there yet, and writes their logins itself.
+    // Setup works with servers that do not exist yet, and writes their logins itself.
     if matches!(plan.operation, Operation::Setup(_)) {
         return Ok(());
     }
@@ -89,7 +89,7 @@ async fn probe(servers: &Servers, spec: &NodeSpec, user: &str, needs: &[Need]) -
     let open: Vec<usize> = (0..needs.len())
         .filter(|n| verdicts[*n] == Verdict::Open)
         .collect();
-    // Another user would have to be allowed transactions, and is seldom.
+    // Another user would need the right to run transactions, and seldom has it.
     if !open.is_empty()
         && user == servers.user()
         && let Ok(conn) = servers.connect(spec).await
@@ -185,7 +185,7 @@ fn second(reply: Value) -> Option<String> {
     text
 }
 
-/// `ACL DRYRUN`, from 7.0 on: it says what a command would come to for a user, and notes nothing.
+/// `ACL DRYRUN`, from 7.0 on: it says whether a user may run a command, and logs nothing.
 async fn dry_run(conn: &Conn, user: &str, needs: &[Need]) -> Result<Vec<Verdict>, Trouble> {
     let mut questions = redis::pipe();
     for need in needs {
@@ -259,7 +259,7 @@ fn ends_a_transaction(need: &Need) -> bool {
 fn of_lone(reply: &Value) -> Verdict {
     if let Value::ServerError(error) = reply {
         let verdict = of_queue(reply);
-        // 6.0 says it as the reason for a transaction that was discarded.
+        // 6.0 gives it as the reason for a discarded transaction.
         let forbidden =
             error.code() == "NOPERM" || error.details().is_some_and(|d| d.contains("NOPERM"));
         return match (forbidden, verdict) {

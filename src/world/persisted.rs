@@ -1,8 +1,8 @@
 //! What a node's configuration file says of its role, read over SSH; and a role written into it by
 //! the server, with the file kept as it was.
 //!
-//! The path that a running server tells may be a lie: whatever is done there is done as that
-//! server's own user.
+//! The path that a running server reports may be a lie. So every access to it runs as that server's
+//! own user.
 
 use super::connections::Connections;
 use super::host::role;
@@ -27,8 +27,8 @@ use std::fmt::Write as _;
 /// With less room than this a disk is full, kB: the new file and its directory's block.
 const FULL_KB: u64 = 64;
 
-/// `CONFIG REWRITE`; then the file is as narrow as it was and a link where it was one, and the role
-/// is read back from it.
+/// `CONFIG REWRITE`. Then the file's permissions are as narrow as before, a link is a link again,
+/// and the role is read back from the file.
 pub async fn persist(hosts: &Hosts, connections: &Connections, node: &NodeName) -> Acted {
     let conn = connections.get(node).await?;
     let server = whole(&conn).await?;
@@ -74,8 +74,8 @@ async fn whole(conn: &Conn) -> Result<Server, Failure> {
     info::parse(&String::from_utf8_lossy(&text)).map_err(|e| Failure::none(e.to_string()))
 }
 
-/// Says in the plan what, by what was seen last, becomes of the files that it has servers write,
-/// where they do not stay as they are.
+/// Warns in the plan of files that servers will write and that will not stay as they are, by the
+/// last look.
 pub async fn warn_of_files(hosts: &Hosts, seen: &Topology, plan: &mut Plan) {
     let mut nodes: Vec<NodeName> = plan
         .steps()
@@ -129,20 +129,20 @@ fn has_secret(server: &Server) -> bool {
         )
 }
 
-/// What is said of a role that was written where nobody could look.
+/// The words for a written role that could not be read back.
 fn unseen(path: &str, why: &str, secret: bool) -> String {
     let mut said = format!("written to {path}; not read back: {why}");
     if secret {
         let _ = write!(
             said,
-            "; who may read the file now is not known: CONFIG REWRITE makes it anew, on most servers for everybody to read, and passwords stand in it. On its host: ls -l {path}; chmod o= {path}"
+            "; it is not known who may read the file now: CONFIG REWRITE makes it anew, and on most servers everybody may then read it and the passwords in it. On its host: ls -l {path}; chmod o= {path}"
         );
     }
     said
 }
 
-/// What the next start reads, against the role that the server has. That a restart's role was not
-/// seen is no failure; that it is another one is.
+/// Compares the role that the next start reads with the server's role. If the next role was not
+/// seen, this is no failure; if it differs, this is one.
 fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
     let notes = after.notes;
     let with_notes = |text: String| {
@@ -221,7 +221,7 @@ async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<
     )))
 }
 
-/// Servers say `Invalid argument` and the like of a file they could not write for want of room.
+/// If a full disk stops a server from writing its file, it says `Invalid argument` and the like.
 async fn with_the_disks_reason(mut failure: Failure, host: &Host, path: &str) -> Failure {
     let Ok(file) = try_quote(path) else {
         return failure;

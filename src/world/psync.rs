@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// How long nothing may come while bytes are missing.
+/// The longest silence while bytes are missing.
 const STALL: Duration = Duration::from_secs(10);
-/// Least speed, bytes a second: so long a piece may take in all, however steadily it drips.
+/// Least speed, bytes a second. It limits the whole time for a piece, however steadily the bytes
+/// come.
 const LEAST: u64 = 64 << 10;
 /// Longest line before the stream.
 const MAX_LINE: usize = 1024;
 
 /// Gives `take` the bytes of the history `replid` from offset `from` to `to`, both included, as
-/// they come. The caller has seen that the backlog has them.
+/// they come. The caller has checked that the backlog has them.
 ///
 /// # Errors
-/// The one reason for not having them, or what `take` says of them.
+/// The one reason why they did not come, or the error of `take`.
 pub async fn read(
     mut stream: Box<dyn Stream>,
     replid: &str,

@@ -1,6 +1,6 @@
-//! What a server says before it is asked anything. One that refuses a client says why and hangs up;
-//! where our first words have arrived by then, the system resets the connection and what it said is
-//! lost. So it is listened to once more, in silence.
+//! What a server says before any command. A server that refuses a client says why and hangs up. If
+//! our first command has arrived by then, the system resets the connection, and the reason is lost.
+//! So we connect once more, and only listen.
 
 use super::bounded::Stream;
 use super::unreachable::from_reply;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-/// How long it is listened for: it speaks at once, or not at all.
+/// How long we listen: the server speaks at once, or not at all.
 const LISTEN: Duration = Duration::from_millis(500);
 /// Longest refusal that is read, bytes; protected mode's has about 1,300.
 const LONGEST: usize = 4096;
 
-/// Why a server refuses everybody from here, where it says so unasked.
+/// Why a server refuses every client from here, if it says so unasked.
 pub async fn unasked(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     let mut heard = Vec::new();
     let listening = async {

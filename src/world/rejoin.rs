@@ -1,5 +1,6 @@
-//! What only an old primary has, before it is planned to return; and the step in which it gives it
-//! up: over in one piece on the server, and put back at once where it had more than was known.
+//! What only an old primary has, for the plan of its return; and the step that gives this up. The
+//! server runs that step as a whole. If the server had more data than was known, the step is put
+//! back at once.
 
 use super::hosts::Hosts;
 use super::lost::{Streams, judged};
@@ -22,7 +23,7 @@ use std::path::Path;
 /// A keep-alive that a server sends its replicas every ten seconds, bytes. No write is as short.
 const PING: u64 = 14;
 
-/// What only `node` has, and `successor` has not.
+/// The data that `node` has and `successor` lacks.
 pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node) -> Own {
     let (Some(was), Some(is)) = (node.server(), successor.server()) else {
         return Own::Silent(disk(hosts, &node.name).await);
@@ -64,8 +65,8 @@ async fn disk(hosts: &Hosts, node: &NodeName) -> Result<Disk, String> {
     })
 }
 
-/// Makes `node` a replica, unless it has more than is covered. The server tells what it has and
-/// becomes a replica in one transaction, so that nothing can come between the two.
+/// Makes `node` a replica, unless it has more data than is covered. The server reports what it has
+/// and becomes a replica in one transaction, so that nothing can come in between.
 pub(super) async fn give_up(
     streams: &Streams,
     node: &NodeName,
@@ -99,7 +100,7 @@ pub(super) async fn give_up(
             "follows {address}; it ended at offset {last}"
         )));
     };
-    // Nothing of it is lost yet: the other's data come only after the two have spoken.
+    // No data is lost yet: the upstream's data come only after the handshake of the two.
     match ask(&conn, cmd("REPLICAOF").arg("NO").arg("ONE")).await {
         Ok(_) => Err(Failure::none(format!(
             "{why}; it was put back as it was; {}",
@@ -112,8 +113,8 @@ pub(super) async fn give_up(
     }
 }
 
-/// Sentinels greet each other through every server they watch: what has come since the plan may
-/// be no more than that, and is no data.
+/// Sentinels greet each other through every server that they watch. The bytes since the plan may be
+/// only such greetings, which are no data.
 async fn pass_over_greetings(
     streams: &Streams,
     node: &NodeName,
@@ -131,7 +132,7 @@ async fn pass_over_greetings(
     }
 }
 
-/// What to do where it is written to all the while.
+/// The hint for a node that clients still write to.
 fn writers(node: &NodeName, server: &Server) -> String {
     let scripts = if lacks_pause_write(server) {
         "; scripts write past the fence of servers before 6.2"
@@ -176,7 +177,7 @@ impl Limit {
         })
     }
 
-    /// What it has beyond that, in a phrase.
+    /// What the server has beyond this limit, in a phrase.
     fn broken_by(&self, server: &Server) -> Option<String> {
         let now = &server.replication;
         if self.replid.as_ref().is_some_and(|id| *id != now.replid) {
@@ -189,7 +190,7 @@ impl Limit {
         self.passed_by(position(now), server)
     }
 
-    /// The same by the offset at which it became a replica.
+    /// The same, by the offset at which the server became a replica.
     fn passed_by(&self, last: u64, before: &Server) -> Option<String> {
         let allowed = self.offset.unwrap_or(position(&before.replication));
         let more = last.saturating_sub(allowed);

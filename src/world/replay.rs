@@ -1,6 +1,6 @@
-//! Does again on the new primary what only an old one has: portion by portion, each one transaction
-//! that is done whole or not at all, says in itself what it replays, and comes to nothing where a
-//! client wrote one of its keys at the last moment.
+//! Replays on the new primary what only an old primary has, portion by portion. Each portion is one
+//! transaction: it is done as a whole or not at all, and it names what it replays. If a client
+//! writes one of its keys at the last moment, it is not done.
 
 use super::backup::lost_in_backup;
 use super::lost::{Streams, apart, judged};
@@ -53,13 +53,13 @@ struct Since {
 
 /// How a portion ended.
 enum Ended {
-    /// Done; what the server refused of it, and why the first.
+    /// Done. How many commands the server refused, and the reason for the first.
     Done(usize, Option<String>),
     /// A client wrote one of its keys: nothing of it was done.
     Touched,
 }
 
-/// Does again what `node` has not, and reads it from there.
+/// Replays the commands that `node` lacks, and reads them from `source`.
 pub(super) async fn replay(
     streams: &Streams,
     node: &NodeName,
@@ -91,8 +91,7 @@ pub(super) async fn replay(
     } else {
         in_groups(&lost)
     };
-    // What it is told may change the database and watch keys: a connection that nothing else
-    // uses.
+    // The commands may change the database and watch keys, so nothing else uses this connection.
     let conn = streams.connections.fresh(node).await?;
     let mut sum = Sum::default();
     let mut parts: VecDeque<(Part, u32)> = parts.into_iter().map(|part| (part, 0)).collect();
@@ -126,7 +125,7 @@ fn failed(error: &crate::error::Error) -> Failure {
     Failure::none(super::rejoin::sentence(error))
 }
 
-/// What `of` had and `node` has not, read from there. `None`: nothing.
+/// The writes that `of` had and `node` lacks, read from `source`. `None`: there are none.
 async fn lost_writes(
     streams: &Streams,
     node: &NodeName,
@@ -147,8 +146,8 @@ async fn lost_writes(
     found.map_err(|e| failed(&e))
 }
 
-/// Watches the keys of a portion, and takes out of it what clients have written by then; gives
-/// how many commands that are.
+/// Watches the keys of a portion, and removes the units whose keys clients have written by then.
+/// Returns how many commands that are.
 async fn still_safe(
     streams: &Streams,
     node: &NodeName,
@@ -217,7 +216,7 @@ impl Sum {
     }
 }
 
-/// From now on a write to one of its keys makes the transaction come to nothing.
+/// From now on, a write to one of its keys stops the transaction.
 async fn watch(conn: &Conn, lost: &[Unit], part: &Part) -> Result<(), Failure> {
     let mut pipe = redis::pipe();
     pipe.cmd("UNWATCH").cmd("SELECT").arg(part.db);
@@ -266,8 +265,8 @@ async fn transaction(
                 .filter(|v| matches!(v, Value::ServerError(_)));
             Ok(Ended::Done(errors.count(), first_error(&results)))
         }
-        // A command that is not even taken spoils the whole: the server says why there, and here
-        // only that.
+        // A command that is not even queued spoils the whole transaction. Its own reply has the
+        // reason; this reply only says that it failed.
         Some(Value::ServerError(error)) => {
             let why = first_error(&replies).unwrap_or_else(|| from_redis(&error.into()).detail);
             Err(Failure::none(format!(

@@ -1,7 +1,7 @@
 //! The actions of a plan on a server, over RESP: fences, waits, settings. Each sees its effect
-//! before it says it is done. Role changes are in `role_change`.
+//! before it reports success. Role changes are in `role_change`.
 //!
-//! Inside a fence the connections are open and logged in already, and replies are waited for at
+//! Inside a fence, the connections are open and logged in already, and the wait for a reply is at
 //! most [`FENCED`].
 
 use super::info;
@@ -107,50 +107,17 @@ pub async fn require_replicas(conn: &Conn, to_write: u64, max_lag: u64) -> Acted
     Ok(seen(format!("min-replicas-to-write is {to_write}")))
 }
 
-/// A reply that only says yes. A lost answer leaves a doubt, an error reply does not.
+/// A reply that only confirms. A lost answer leaves a doubt, an error reply does not.
 fn sent(reply: Result<Value, Trouble>, text: &str) -> Acted {
     match reply {
         Ok(_) => Ok(seen(text)),
-        Err(t) if doubtful(&t) => Err(Failure::unknown(t.detail)),
+        Err(t) if t.may_be_executed() => Err(Failure::unknown(t.detail)),
         Err(t) => Err(Failure::none(t.detail)),
     }
 }
 
-/// Whether a command that met this may have been or may yet be run.
-pub(super) fn doubtful(trouble: &Trouble) -> bool {
-    match trouble.kind {
-        TroubleKind::Frozen
-        | TroubleKind::NoAnswer
-        | TroubleKind::Ssh
-        | TroubleKind::Refused
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls
-        | TroubleKind::NoRoute => true,
-        TroubleKind::NameUnknown
-        | TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::Renamed
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy => false,
-        // An error reply of the server (LOADING, READONLY, ERR …) begins with its code in capitals;
-        // anything else is a broken connection.
-        TroubleKind::NotRedis | TroubleKind::Other => {
-            !trouble.detail.contains("ERR") && !trouble.detail.contains("LOADING")
-        }
-    }
-}
-
-/// What is said of a replica that stands at `offset` and had to come to `wanted`. `first`: the
-/// bytes that were missing at the first look.
+/// The words for a replica that is at `offset` and had to reach `wanted`. `first`: the bytes that
+/// were missing at the first look.
 pub fn caught_up(offset: u64, wanted: u64, first: u64, looks: u32) -> Seen {
     Seen {
         text: format!(
@@ -193,8 +160,8 @@ pub async fn await_caught_up(
         if offset >= wanted {
             return Ok(caught_up(offset, wanted, first, looks));
         }
-        // A replica throws away what it has not read when its link ends, and asks for it again only
-        // over the next one.
+        // When its link ends, a replica drops the bytes that it has not read. It asks for them
+        // again only over the next link.
         let cut = upstream(&mine).is_some_and(|up| up.link == Link::Down);
         if cut || begun.elapsed() >= Duration::from_millis(within_ms) {
             let why = if cut {
@@ -216,8 +183,8 @@ pub async fn await_caught_up(
     }
 }
 
-/// The same after the demotion of `with`, which stands still then: not one byte less, and not one
-/// more.
+/// The same after the demotion of `with`, whose offset no longer moves: not one byte less, and not
+/// one more.
 pub async fn await_exactly(
     conn: &Conn,
     with: &Conn,
@@ -234,8 +201,8 @@ pub async fn await_exactly(
 }
 
 /// Waits until the replica has what its upstream had at the beginning, and fewer than
-/// `bytes_allowed` bytes are missing. The first alone shows that the stream flows: to a fresh
-/// replica nothing is sent between its link coming up and its first acknowledgement, a second
+/// `bytes_allowed` bytes are missing. Only the first condition shows that the stream flows: a new
+/// replica gets nothing from the moment when its link is up to its first acknowledgement, a second
 /// later.
 pub async fn await_near(
     conn: &Conn,
@@ -253,8 +220,8 @@ pub async fn await_near(
         let mine = look_or_fail(conn, REPLY).await?;
         let offset = bytes(&mine);
         let missing = wanted.saturating_sub(offset);
-        // One that was just put back as a primary has begun another history, which its replicas
-        // hear of when they have linked anew.
+        // A node that was just put back as a primary has begun another history. Its replicas learn
+        // of it when they have linked again.
         let same = optional || mine.replication.replid == theirs.replid;
         if same && offset >= at_first && missing <= bytes_allowed {
             return Ok(Seen {
@@ -282,7 +249,7 @@ pub async fn await_near(
     }
 }
 
-/// Sees that nobody of the same history has more.
+/// Checks that no node of the same history has more.
 pub async fn check_most_advanced(
     conn: &Conn,
     others: &[(NodeName, std::sync::Arc<Conn>)],

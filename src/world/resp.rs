@@ -1,8 +1,8 @@
 //! Connections to servers: log in, say who we are, ask, and know the one reason where that fails.
 //! Every wait has a deadline.
 //!
-//! It must not know what the commands mean. The first words are spoken by hand, because a server
-//! that refuses a client says why before it is asked, and the client library would drop that.
+//! It must not know what the commands mean. The first commands do not use the client library: a
+//! server that refuses a client says why unasked, and the library would drop that.
 
 use super::bounded::{Bounded, Stream};
 use super::login::ServerLogin;
@@ -124,12 +124,12 @@ impl Conn {
     }
 }
 
-/// What is said to a server and must not be repeated.
+/// The secrets that we send to a server and must not repeat.
 fn said(login: Option<&ServerLogin>) -> Secrets {
     Secrets::new(login.map(|login| &login.password))
 }
 
-/// The trouble, without what we said ourselves and must not be repeated.
+/// The trouble, without the secrets that we sent and must not repeat.
 fn hidden(mut trouble: Trouble, secrets: &Secrets) -> Trouble {
     trouble.detail = secrets.hide(&trouble.detail);
     trouble
@@ -220,7 +220,7 @@ async fn first_words(
     let name = worker(super::claim::token());
     push(&mut request, &["CLIENT", "SETNAME", &name]);
     push(&mut request, &["CLIENT", "ID"]);
-    // A server that refuses us may have hung up already; what it said before is still to be read.
+    // A server that refuses us may have hung up already. Its earlier words can still be read.
     let _ = stream.write_all(&request).await;
     let _ = stream.flush().await;
 
@@ -385,7 +385,7 @@ pub async fn tcp(address: &Address) -> Result<TcpStream, Trouble> {
     };
     match timeout(CONNECT, first).await {
         Ok(Some(stream)) => {
-            // Answers are small and waited for.
+            // Answers are small, and the caller waits for them.
             stream
                 .set_nodelay(true)
                 .map_err(|error| from_connect(&error))?;

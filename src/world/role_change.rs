@@ -1,6 +1,6 @@
-//! Role changes over RESP: set, then compared, in one transaction of the server; and what is done
-//! where their answer is lost. No doubt is settled by a guess: the connection the change was sent
-//! over is killed, so that it can no longer be run, and only then the server is asked what it is.
+//! Role changes over RESP: set, then compared, in one transaction of the server. If the answer is
+//! lost, no guess settles the doubt: the connection of the change is killed, so that the change can
+//! no longer run. Only then the server is asked for its role.
 
 mod demotion;
 mod transaction;
@@ -9,7 +9,7 @@ pub(super) use demotion::to_replica;
 pub use demotion::{OTHERS, demote};
 
 use super::connections::Connections;
-use super::replication::{Acted, FENCED, doubtful, look, seen};
+use super::replication::{Acted, FENCED, look, seen};
 use super::resp::{Conn, REPLY};
 use super::role::{self, LiveRole};
 use super::watch_sync;
@@ -24,9 +24,9 @@ use transaction::{Changed, change};
 
 const NO_ONE: [&str; 2] = ["NO", "ONE"];
 
-/// `REPLICAOF host port`; a lost answer is settled by looking over a new connection. `is_replica`:
-/// it was one when the plan was made; then one that is a primary by now is left alone, because what
-/// it has taken since would be gone.
+/// `REPLICAOF host port`; a look over a new connection settles a lost answer. `is_replica`: the
+/// node was a replica when the plan was made. If it is a primary by now, it stays one, because the
+/// writes that it has taken since would be lost.
 pub async fn follow(
     connections: &Connections,
     node: &NodeName,
@@ -34,8 +34,8 @@ pub async fn follow(
     is_replica: bool,
 ) -> Acted {
     let conn = connections.get(node).await?;
-    // Known already where it was asked before the fence: inside it, this is a round trip in which
-    // writers wait.
+    // Known already if it was asked before the fence. Inside the fence, writers wait during this
+    // round trip.
     if connections.before(node).is_none()
         && let Ok(before) = look(&conn, FENCED).await
     {
@@ -64,7 +64,7 @@ pub async fn follow(
                 "it was told to follow {address} and is {now}"
             )));
         }
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
     match settle(connections, node, conn.client_id()).await {
@@ -80,8 +80,8 @@ pub async fn follow(
     }
 }
 
-/// A replica becomes the primary after `from` was demoted. It ends as a replica at exactly the last
-/// offset of `from`; else it is put back before it has taken a write.
+/// A replica becomes the primary after `from` was demoted. Its last offset as a replica must be
+/// exactly the last offset of `from`; else it is put back before it has taken a write.
 pub async fn take_over(
     connections: &Connections,
     node: &NodeName,
@@ -89,25 +89,25 @@ pub async fn take_over(
     hold_ms: Option<u64>,
 ) -> Acted {
     let conn = connections.get(node).await?;
-    // An earlier run demoted it and sent this, and what it came to was looked at before this run:
-    // there is only forward.
+    // An earlier run demoted `from` and sent this promotion, and its result was checked before this
+    // run. So the run can only go forward.
     let Some(last) = connections.demoted(from) else {
         return promote(connections, node).await;
     };
     let done = change(&conn, &NO_ONE, hold_ms, FENCED).await;
     let acted = match done {
         Ok(changed) => compared(&conn, from, last, changed).await,
-        Err(t) if !doubtful(&t) => Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => Err(Failure::none(t.detail)),
         Err(t) => return in_doubt(connections, node, from, last, &conn, t).await,
     };
     if hold_ms.is_some() {
-        // It would end by itself; until then writers wait.
+        // The pause would end by itself, but writers would wait until then.
         let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), FENCED).await;
     }
     acted
 }
 
-/// What a promotion came to, by the answers around it.
+/// The result of a promotion, by the answers around it.
 async fn compared(conn: &Conn, from: &NodeName, last: u64, changed: Changed) -> Acted {
     let LiveRole::Primary { offset } = changed.after else {
         let now = in_words(&changed.after);
@@ -123,8 +123,8 @@ async fn compared(conn: &Conn, from: &NodeName, last: u64, changed: Changed) -> 
     put_back(conn, &[&upstream.host, &port], unequal(offset, last, from)).await
 }
 
-/// It was a primary already. Whoever made it one, it has every byte if it became one where the old
-/// primary ended.
+/// The node was a primary already. If it became one at the last offset of the old primary, it has
+/// every byte, whoever promoted it.
 async fn by_another(conn: &Conn, from: &NodeName, last: u64) -> Acted {
     let now = look(conn, FENCED).await;
     let now = now.map_err(|t| Failure::none(t.detail))?;
@@ -182,7 +182,7 @@ pub async fn restore_primary(
     }
     if let Some(other) = primary_among(connections, others).await {
         return Err(Failure::none(format!(
-            "`{other}` is a primary now, so this node is not made one beside it"
+            "`{other}` is a primary now, so this node is not made a second one"
         )));
     }
     promote(connections, node).await
@@ -197,8 +197,8 @@ pub async fn primary_among(connections: &Connections, nodes: &[NodeName]) -> Opt
     join_all(looks).await.into_iter().flatten().next()
 }
 
-/// The same inside a fence: nobody is connected to anew, because a node that is gone would cost
-/// time in which writers wait.
+/// The same inside a fence. It opens no new connection, because writers would wait for a node that
+/// is gone.
 pub async fn primary_of(
     connections: &Connections,
     nodes: &[NodeName],
@@ -225,7 +225,7 @@ async fn is_primary_now(
 }
 
 /// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so
-/// that what was sent over it can no longer be run, and only then the role is read over another.
+/// that the sent command can no longer run. Only then the role is read over another connection.
 pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
     let conn = connections.get(node).await?;
     let failed = match change(&conn, &NO_ONE, None, FENCED).await {
@@ -234,7 +234,7 @@ pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
             ..
         }) => return Ok(is_primary(offset)),
         Ok(_) => "it said yes and is still a replica".to_owned(),
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
     match settle(connections, node, conn.client_id()).await {
@@ -246,8 +246,7 @@ pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
     }
 }
 
-/// Takes a change back that met another role than it expected. "Put back" is said only where it was
-/// seen.
+/// Takes back a change that met an unexpected role. It says "put back" only if that was seen.
 async fn put_back(conn: &Conn, command: &[&str], why: String) -> Acted {
     let back = change(conn, command, None, FENCED).await;
     let wanted_primary = command == NO_ONE;

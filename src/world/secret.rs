@@ -24,14 +24,14 @@ const LARGEST: u64 = 64 << 10;
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const LENGTH: usize = 40;
 const ONCE: &str = "password of the servers";
-const AGAIN: &str = "the same password again, because the servers are given it";
+const AGAIN: &str = "the same password again, because the servers will get it";
 
 /// Reads a secret; its first line, where it comes from a file or a command. `base` is the folder
 /// relative files are meant from; `ask` says whether the operator may be asked.
 ///
 /// # Errors
-/// [`Exit::Refused`] where it cannot be had, where others can read its file, or where it is no
-/// password the servers take.
+/// [`Exit::Refused`] if it cannot be read, if others can read its file, or if the servers do not
+/// take it as a password.
 pub async fn read(source: &SecretSource, base: &Path, ask: bool) -> Result<SecretString> {
     let (secret, from) = match source {
         SecretSource::Env(name) => (env(name), format!("the environment variable `{name}`")),
@@ -144,7 +144,7 @@ pub(super) fn open_private(path: &Path, what: &str) -> std::result::Result<File,
     let cannot = |error: io::Error| {
         Problem::new(format!("cannot read {what} `{}`", path.display())).cause(error)
     };
-    // Not to wait for a writer, should it be a pipe; what is checked is what was opened.
+    // Non-blocking: a pipe must not make us wait for a writer. The checks are on the opened file.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
@@ -232,8 +232,8 @@ async fn command(line: &str, base: &Path) -> Had {
         .ok_or_else(|| Problem::new(format!("{}: it prints what is not UTF-8 text", cannot())))
 }
 
-/// Everything a stream holds; more than the largest is read and thrown away, so that the writer is
-/// not stopped.
+/// Everything in a stream. Bytes beyond the largest size are read and dropped, so that the writer
+/// does not block.
 async fn all(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     if let Some(mut stream) = stream {
@@ -243,10 +243,10 @@ async fn all(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec
     Ok(bytes)
 }
 
-/// Asks for the servers' password a second time, where the servers are to be given what was typed.
+/// Asks for the servers' password a second time, if the servers will get the typed password.
 ///
 /// # Errors
-/// [`Exit::Refused`] where it is another, or nobody can be asked.
+/// [`Exit::Refused`] if the two differ, or if the operator cannot be asked.
 pub async fn again(first: &SecretString) -> Result<()> {
     let second = prompt(true, AGAIN)
         .await

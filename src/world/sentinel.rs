@@ -48,7 +48,7 @@ pub struct Sentinels {
     /// The ways to them.
     pub connections: Arc<SentinelConnections>,
     pub(super) servers: Arc<Servers>,
-    /// Names by which they know the nodes are taken into it.
+    /// Gets the names by which the Sentinels know the nodes.
     pub(super) last_seen: Arc<LastSeen>,
     /// The journals, which know the Sentinels of the last promotion.
     pub(super) store: Store,
@@ -56,11 +56,11 @@ pub struct Sentinels {
 
 impl Sentinels {
     /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the
-    /// inventory names none. It listens for up to 2.6 s where those that the inventory names, and
-    /// those that they know, are not all that the nodes count, so it is for those who need it.
+    /// inventory names none. If the inventory's Sentinels and those that they know are fewer than
+    /// the nodes count, it listens for up to 2.6 s. So only callers that need it use it.
     ///
-    /// Names by which they know the nodes are taken into `topology`, where they stand for one of
-    /// its addresses.
+    /// The names by which they know the nodes are added to `topology`, if they stand for one of its
+    /// addresses.
     pub async fn look(&self, topology: &mut Topology) -> Option<Watch> {
         let counted = watched(topology);
         if counted.is_none() && self.servers.inventory.sentinels().is_empty() {
@@ -69,8 +69,8 @@ impl Sentinels {
         let heard = match counted {
             Some(counted) => {
                 let (told, heard) = mpsc::unbounded_channel();
-                // Where all that listen are known otherwise, nobody waits for what they say every
-                // two seconds.
+                // If all listening Sentinels are known in another way, there is no wait for their
+                // hellos every two seconds.
                 tokio::select! {
                     all = self.all_known(topology, counted, heard) => {
                         if let Some((name, views)) = all {
@@ -112,7 +112,7 @@ impl Sentinels {
         Some(self.watch(topology, name, others, views).await)
     }
 
-    /// All of them together. Names by which they know the nodes are taken into `topology`.
+    /// All of them together. The names by which they know the nodes are added to `topology`.
     async fn watch(
         &self,
         topology: &mut Topology,
@@ -133,7 +133,7 @@ impl Sentinels {
     /// What each of these says, and those that they know besides.
     async fn with_peers(&self, name: &str, known: BTreeSet<Address>) -> Vec<View> {
         let mut views = self.views(name, known.clone()).await;
-        // Those that say nothing on the nodes are known to the others.
+        // The other Sentinels know those that send no hello on the nodes.
         let peers = views.iter().filter_map(View::sees).flat_map(|s| &s.peers);
         let more: BTreeSet<Address> = peers
             .map(|p| p.address.clone())
@@ -144,8 +144,8 @@ impl Sentinels {
         views
     }
 
-    /// Those that the inventory names, without listening for others; all that watch where it names
-    /// none.
+    /// The Sentinels that the inventory names, without listening for others. If it names none: all
+    /// that watch.
     pub async fn look_in_short(&self, topology: &mut Topology) -> Option<Watch> {
         let own = self.servers.inventory.sentinels();
         let name = self

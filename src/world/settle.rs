@@ -21,7 +21,7 @@ pub async fn settle(connections: &Connections, earlier: &[(NodeName, u64)]) -> R
     for (node, result) in settled {
         if let Err(why) = result {
             let what = format!(
-                "`{node}` cannot be asked what became of the operation; nothing was touched"
+                "`{node}` cannot be asked for the result of the operation; nothing was touched"
             );
             problems.push(Problem::new(what).cause(crate::output::escape(&why)).hint("bring it back, then: replctl resume; or, if it is lost: replctl promote NODE --abandon-unfinished").because(Reason::Unreachable));
         }

@@ -47,7 +47,7 @@ impl SetupLook<'_> {
             .collect()
             .await;
         let mut seen: Facts = seen.into_iter().flatten().collect();
-        // Nodes that the inventory lacks are told as that.
+        // Nodes that the inventory lacks are reported as such.
         let left: Vec<NodeName> = nodes
             .iter()
             .filter(|n| !seen.contains_key(n))

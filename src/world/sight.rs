@@ -1,7 +1,7 @@
 //! How nodes were looked at: through which host, and who answers where they are announced.
 //!
-//! An address that only a server names gets no password from us: whoever listens there would have
-//! it.
+//! An address that only a server names gets no password from us: any process that listens there
+//! would have it.
 
 use super::login::ServerLogin;
 use super::observe::{ips, second_text};
@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long finding out who answers at an announced address may take. From here it need not be
-/// reachable at all, and nobody waits long for that.
+/// How long finding out who answers at an announced address may take. The address may not be
+/// reachable from here at all, so the wait is short.
 const MEET: Duration = Duration::from_millis(500);
 
 /// The nodes that were reached through their hosts, as it was when each was reached last.
@@ -49,8 +49,8 @@ impl Tunnels {
     }
 }
 
-/// What is at the addresses where a node is announced and that are not its own in the inventory.
-/// Over TLS nobody is asked: the certificate says who is there.
+/// Which server is at a node's announced addresses that are not its own in the inventory. Over TLS,
+/// no question is needed: the certificate says which server is there.
 pub(super) async fn elsewhere(
     node: &Node,
     spec: &NodeSpec,
@@ -67,8 +67,8 @@ pub(super) async fn elsewhere(
             announced.push(address);
         }
     }
-    // Through its host we are in another network than here, where the same address may be somebody
-    // else's.
+    // Through its host, we are in another network. The same address may belong to another machine
+    // here.
     let asked = spec.tls.is_none() && node.server().is_some() && node.sight.through.is_none();
     let looks = announced.into_iter().map(|address| async move {
         let in_inventory = spec.announce.as_ref() == Some(&address);

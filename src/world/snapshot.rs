@@ -15,8 +15,8 @@ const GLANCE: Duration = Duration::from_secs(1);
 /// The same, where it gave no answer before.
 const SILENT: Duration = Duration::from_millis(300);
 
-/// What the nodes that were seen last are now, over the connections that are open anyway. A node
-/// that is slow to answer is left out of it.
+/// The present state of the nodes that were seen last, over connections that are open anyway. A
+/// node that is slow to answer is left out.
 pub async fn glance(last: Observed, connections: &Connections, replicas: &Replicas) -> Snapshot {
     let looks = last
         .into_all()

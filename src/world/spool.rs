@@ -1,6 +1,5 @@
-//! A piece of a replication stream that is kept to be gone through several times: in memory where
-//! it is short, else in a file without a name, which nobody else can open and which is gone with
-//! this process.
+//! A piece of a replication stream, kept for several passes. A short piece is in memory. A long one
+//! is in a file without a name: no other process can open it, and it is gone with this process.
 
 use crate::rescue::stream::Bytes;
 use crate::topology::phrases;

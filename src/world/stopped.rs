@@ -1,5 +1,5 @@
-//! What is seen inside a fence: all nodes are asked at once, and what they say serves the steps up
-//! to the demotion.
+//! The look inside a fence: all nodes are asked at once, and the steps up to the demotion use their
+//! answers.
 
 use super::connections::{Connections, Look, Stopped};
 use super::replication::{self as r, Acted};
@@ -42,7 +42,7 @@ pub(super) async fn resume_writes(connections: &Connections, node: &NodeName) ->
     r::resume_writes(&*connections.get(node).await?).await
 }
 
-/// Gives those of the other replicas the time to catch up that were not seen to have all.
+/// Gives the other replicas time to catch up, if they were not seen to have everything.
 pub(super) async fn drain_others(
     connections: &Connections,
     node: &NodeName,
@@ -76,8 +76,8 @@ pub(super) async fn await_caught_up(
     r::await_caught_up(&mine, &theirs, with, within_ms).await
 }
 
-/// Asks all nodes with an open connection, once in a fence. One that says nothing is waited for
-/// as long as right before a demotion.
+/// Asks all nodes with an open connection, once in a fence. The wait for a silent node is as long
+/// as right before a demotion.
 async fn look_around(connections: &Connections) {
     let Some(mut stopped) = connections.stopped().filter(|s| !s.looked) else {
         return;
@@ -93,12 +93,12 @@ async fn look_around(connections: &Connections) {
     connections.keep_stopped(Some(stopped));
 }
 
-/// What was seen of a replica that stood at the last offset of a demoted primary before its
-/// demotion already: its link ended with that, so it has not one byte more. `None`: it has to
+/// The result for a replica that was at the last offset of a demoted primary already before the
+/// demotion. Its link ended with the demotion, so it cannot have one byte more. `None`: it has to
 /// be asked.
 ///
 /// # Errors
-/// Somebody else was seen to be a primary meanwhile.
+/// Another node was seen to be a primary meanwhile.
 pub(super) fn seen_beside_demotion(
     connections: &Connections,
     node: &NodeName,

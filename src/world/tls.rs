@@ -1,8 +1,8 @@
-//! TLS to servers: what the inventory says of it is read once, and then each stream is wrapped
-//! before the first word is said on it.
+//! TLS to servers: the inventory's settings are read once. Then each stream is wrapped before
+//! anything is sent on it.
 //!
-//! It sends nothing of its own but handshakes, and a PING where nobody answers one. Nothing secret
-//! is said before a handshake is done.
+//! Its only own messages are handshakes, and a PING if a handshake gets no answer. No secret is
+//! sent before a handshake is done.
 
 pub mod files;
 mod first;
@@ -229,7 +229,7 @@ fn session(
     Ok(session)
 }
 
-/// What one table of the inventory makes: its files, read and found to fit together.
+/// The TLS context of one table of the inventory: its files were read and fit together.
 fn context(tls: &Tls) -> std::result::Result<SslContext, Vec<Problem>> {
     let failed = |e: ErrorStack| vec![Problem::new("TLS cannot be used").cause(e)];
     let mut builder = SslContext::builder(SslMethod::tls_client()).map_err(failed)?;
@@ -254,8 +254,8 @@ fn context(tls: &Tls) -> std::result::Result<SslContext, Vec<Problem>> {
     }
 }
 
-/// Asks a server that did not answer a handshake over a fresh stream, without TLS and without any
-/// secret, whether it is one that speaks none.
+/// Asks a server that did not answer a handshake whether it speaks without TLS: over a fresh
+/// stream, without TLS and without any secret.
 async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     let mut piece = [0; 200];
     let asked = async {
@@ -267,8 +267,8 @@ async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     words::plain(piece.get(..count)?)
 }
 
-/// Logs in over a stream that `open` makes. A server that hangs up without a word, and is spoken to
-/// without TLS, is asked whether it wants that.
+/// Logs in over a stream that `open` makes. If a server without TLS in the inventory hangs up
+/// without a word, it is asked whether it wants TLS.
 ///
 /// # Errors
 /// The one reason for having no connection.

@@ -1,21 +1,21 @@
-//! How far transfers to and from nodes have come, told to whoever wants to know. It keeps nothing.
+//! Passes on how far transfers to and from nodes have come. It keeps nothing.
 
 use super::host::Progress;
 use crate::engine::execute::Transfers;
 use crate::topology::NodeName;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where the progress of transfers goes; nowhere, until somebody wants it.
+/// The target for the progress of transfers; none until one is set.
 #[derive(Default)]
 pub struct TransferProgress(Mutex<Option<Arc<dyn Transfers>>>);
 
 impl TransferProgress {
-    /// From now on it goes there.
+    /// Sets the target.
     pub fn report_to(&self, listener: Arc<dyn Transfers>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
     }
 
-    /// Tells how many bytes to or from a node have come, of how many.
+    /// Reports how many of the `total` bytes to or from a node have come.
     pub(super) fn transferred(&self, node: &NodeName, bytes: u64, total: u64) {
         if let Some(listener) = self.listener() {
             listener.transferred(node, bytes, total);

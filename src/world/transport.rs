@@ -58,8 +58,8 @@ impl ServerRoutes {
                     self.tunnels.direct(&node.name);
                     Ok(Box::new(stream))
                 }
-                // Only what a network between us and the host can cause is worth another way, and a
-                // name that only the host knows.
+                // Another way is worth trying only for two causes: the network between us and the
+                // host, or a name that only the host knows.
                 Err(direct)
                     if matches!(
                         direct.kind,
@@ -73,7 +73,7 @@ impl ServerRoutes {
         }
     }
 
-    /// Over the loopback of its own host: protected mode lets nobody else in.
+    /// Over the loopback of its own host: protected mode lets no other client in.
     async fn inside(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
         let host = host_of(&self.ssh, node).await.map_err(failed)?;

@@ -1,13 +1,14 @@
-//! Tries the inventory's own directives on the program that will run, before anything is planned:
-//! on the host where the program is there, else here, where replctl carries one of the same
-//! version. The program is started as nobody who matters, without a port, in a folder that is
-//! removed again.
+//! Tries the inventory's own directives on the program that will run, before anything is planned.
+//! If the program is on the host, the trial runs there; else it runs here, if replctl carries the
+//! same version. The program is started as an unprivileged user, without a port, in a folder that
+//! is removed again.
 
 use super::hosts::Hosts;
 use super::{host, server_source};
 use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
-use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};
+use crate::inventory::source::Arrival;
+use crate::inventory::{Inventory, NodeSpec, locate};
 use crate::plan::facts::trial::{Said, Trial, WrongDirective, lines, read};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::topology::NodeName;
@@ -141,16 +142,18 @@ fn program(
         let path = format!("{}/server/{name}/redis-server", inventory.server.directory);
         there.then_some(Program::There(path))
     };
-    match &inventory.server.source {
-        ServerSource::Package(_) => facts
+    let source = &inventory.server.source;
+    match source.arrival() {
+        Arrival::Installed => facts
             .package
             .clone()
             .map(Program::There)
             .ok_or_else(|| "the package is not installed there yet".to_owned()),
-        ServerSource::Tarball { sha256, .. } => {
-            beside(&built_as(sha256)).ok_or_else(|| "the server is not built there yet".to_owned())
-        }
-        ServerSource::Embedded | ServerSource::Binary(_) => {
+        Arrival::Built => source
+            .folder()
+            .and_then(|folder| beside(&folder))
+            .ok_or_else(|| "the server is not built there yet".to_owned()),
+        Arrival::Sent => {
             let of = |arch: &str| payload.iter().find(|p| p.arch == arch);
             let own = of(&facts.arch);
             if let Some(there) = own.and_then(|p| beside(&p.directory_name())) {
@@ -183,7 +186,7 @@ impl<'a> Carried<'a> {
         }
     }
 
-    /// What the program prints that is started with these lines.
+    /// Starts the program with these lines. Returns what it prints.
     async fn start(&self, arch: &str, text: &str) -> Result<String, String> {
         let unpack = async || self.unpack(arch);
         let folder = self.folder.get_or_init(unpack).await;
@@ -233,7 +236,7 @@ fn write(path: &Path, data: &[u8]) -> std::io::Result<()> {
     options.write(true).create_new(true).mode(0o755);
     let mut file = options.open(path)?;
     file.write_all(data)?;
-    // Whatever the umask: it may be nobody who starts it.
+    // Whatever the umask: the user `nobody` may start it.
     file.set_permissions(Permissions::from_mode(0o755))
 }
 

@@ -1,13 +1,13 @@
-//! Work on many nodes side by side, so many at once. One that waits for its other side gives its
-//! turn up, so that nodes which say nothing cost one time-out together, and not one after another.
+//! Work on many nodes side by side, so many at once. Work that waits for its node gives up its
+//! turn. So all silent nodes together cost one time-out, not one each.
 
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long a look at a server keeps its turn. What answers at all does so sooner, over any
-/// network; what does not is only waited for.
+/// How long a look at a server keeps its turn. A server that answers at all does so sooner, over
+/// any network. For the others, there is only waiting.
 pub const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs the work when it is its turn. It holds the turn until it is done, and no longer than that

@@ -121,7 +121,7 @@ pub fn no_info(said: &str) -> Trouble {
     )
 }
 
-/// Something answered that no Redis-family server says.
+/// The answer is not one of a Redis-family server.
 pub fn not_redis(answer: &[u8]) -> Trouble {
     let tls = matches!(answer, [0x15 | 0x16, 3, ..]);
     if tls {
@@ -161,7 +161,7 @@ pub fn from_redis(error: &RedisError) -> Trouble {
     }
 }
 
-/// Not more of it than a sentence can hold.
+/// Cuts the text to a length that fits into a sentence.
 pub fn short(text: &str) -> String {
     text.trim_end().chars().take(MAX_WORDS).collect()
 }

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 /// How long a resync that makes progress is waited for at most.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// More full resyncs in one wait than this are a loop: the replica cannot read what it is sent, or
-/// its upstream cuts it off.
+/// More full resyncs in one wait than this are a loop: the replica cannot read the sent data, or
+/// its upstream disconnects it.
 const MOST_SYNCS: u32 = 3;
 
-/// A copy whose sender has said nothing for so many seconds does not come on.
+/// If the sender of a copy has been silent for so many seconds, the copy makes no progress.
 const SILENT: u64 = 5;
 
-/// A place in a replication history: where a node was before it was told to follow another.
+/// A place in a replication history: where a node was before it followed another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPosition {
     replid: String,
@@ -33,8 +33,8 @@ impl StreamPosition {
         }
     }
 
-    /// How it got from there to where it is now. After a full resync the history is another, or the
-    /// backlog begins anew behind the data.
+    /// How the node got from there to its present place. After a full resync, the history differs,
+    /// or the backlog begins anew behind the data.
     pub fn to(&self, now: &Server) -> Resync {
         let r = &now.replication;
         let same = r.replid == self.replid || r.replid2.as_deref() == Some(self.replid.as_str());
@@ -50,7 +50,7 @@ impl StreamPosition {
 }
 
 /// Waits until the link is up and the node has what its upstream had when the link was seen to be
-/// up. While a resync makes progress it is waited for; without any progress for `within_ms` it has
+/// up. The wait goes on while a resync makes progress. Without any progress for `within_ms`, it has
 /// failed.
 pub async fn await_in_sync(
     conn: &Conn,
@@ -110,7 +110,7 @@ pub async fn await_in_sync(
 struct SyncWait {
     /// Its offset, once it is known what is wanted, and the bytes of the copy that it has read.
     progress: (Option<u64>, Option<u64>),
-    /// When it was last seen to come on.
+    /// When it was last seen to make progress.
     moved: Instant,
     /// The offset of its upstream when the link was seen to be up.
     wanted: Option<u64>,
@@ -131,12 +131,12 @@ impl SyncWait {
         }
     }
 
-    /// Notes whether it comes on.
+    /// Notes whether it makes progress.
     ///
     /// # Errors
     /// It begins full resyncs again and again.
     fn note(&mut self, up: &Upstream) -> Result<(), Failure> {
-        // With the upstream unheard its own PINGs would count as progress, without an end.
+        // Before we have read the upstream, its PINGs would count as progress without end.
         let offset = self.wanted.map(|_| up.offset);
         let step = (offset, up.sync.and_then(|s| s.read));
         if step != self.progress {
@@ -150,8 +150,8 @@ impl SyncWait {
                 "its full resync fails and starts again, time after time",
             ));
         }
-        // Before the first byte its upstream makes the dump, and nothing is seen to move; but the
-        // upstream sends a sign of life every second, unless it cannot be reached.
+        // Before the first byte, the upstream makes the dump, and no progress is visible. But it
+        // sends a sign of life every second, unless it cannot be reached.
         let heard = |sync: SyncProgress| sync.idle_seconds.is_none_or(|s| s < SILENT);
         if up.sync.is_some_and(heard) {
             self.moved = Instant::now();

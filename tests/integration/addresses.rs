@@ -1,6 +1,7 @@
-//! Nodes by names in any case, names with two addresses, IPv6, ports of their own, several on one
-//! host, and one behind a port forward: in one chain, on every server family. Status is not
-//! alarmed, any node of the chain can be promoted, and what is read is the right server.
+//! Nodes at all kinds of addresses: names in any case, names with two addresses, IPv6, different
+//! ports, several on one host, and one behind a port forward. All are in one chain, on every server
+//! family. Status gives no false alarm, any node of the chain can be promoted, and every look reads
+//! the right server.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,16 +26,17 @@ const NAMES: [&str; 4] = ["first", "second", "third", "fourth"];
 /// The port of `third` on the gateway.
 const FORWARDED: u16 = 7001;
 
-/// Two tables of names, each in the place of `/etc/hosts`.
+/// Two tables of names, each used as `/etc/hosts`.
 struct Names {
-    /// That of the servers.
+    /// The servers' table.
     there: PathBuf,
-    /// That of the operator.
+    /// The operator's table.
     here: PathBuf,
 }
 
 impl Names {
-    /// db1 has two addresses, and the operator knows it by another one first than its replicas do.
+    /// db1 has two addresses. The operator's table and its replicas' table begin with different
+    /// ones.
     fn write(folder: &Path, [one, also, _, gate]: [Ipv4Addr; 4]) -> Self {
         let file = |name: &str, text: String| -> PathBuf {
             let path = folder.join(name);
@@ -58,7 +60,7 @@ impl Names {
     }
 }
 
-/// Starts four servers, each of which replicates from the one before it by a name of its own kind.
+/// Starts four servers. Each replicates from the one before it, by another kind of name.
 fn chained(
     family: &Family,
     wire: &Wire,
@@ -172,8 +174,8 @@ impl<'a> Chain<'a> {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"))
     }
 
-    /// Nothing is found but what is true: replicas of replicas that the inventory has elsewhere,
-    /// and files that nobody may read.
+    /// Only true findings are reported: replicas of replicas that the inventory has elsewhere, and
+    /// files that replctl may not read.
     #[track_caller]
     fn assert_calm(&self) {
         await_that("replicas in sync", Duration::from_secs(10), || {
@@ -202,14 +204,14 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// `REPLICAOF`, by those words.
+/// Sends `REPLICAOF` with that host and port.
 fn follow(server: &LocalServer, host: &str, port: u16) {
     let port = port.to_string();
     let reply = server.client().command(&["REPLICAOF", host, &port]);
     assert_eq!(reply.text(), "OK");
 }
 
-/// Who connects to `from` gets to `to`.
+/// Forwards connections from `from` to `to`.
 fn forward(wire: &Wire, from: (IpAddr, u16), to: SocketAddr) {
     let (host, port) = from;
     for rule in [
@@ -236,7 +238,7 @@ fn promotions(chain: &Chain<'_>) {
     }
 }
 
-/// The chain is made anew, and each is told the other's announced address.
+/// Makes the chain again. Each node gets the other's announced address.
 fn moves(chain: &Chain<'_>) {
     for (node, under) in [(3, 2), (2, 1), (3, 1), (3, 2)] {
         let ran = chain.run(&["move", NAMES[node], "--under", NAMES[under], "--yes"]);
@@ -259,8 +261,7 @@ fn moves(chain: &Chain<'_>) {
     chain.run(&["clients"]).ok().says("first");
 }
 
-/// The first dies, the one in the middle takes over, and the first comes back with a write of its
-/// own.
+/// The first node dies and the middle one takes over. The first comes back with its own write.
 fn death_and_return(chain: &mut Chain<'_>) {
     chain.servers[0].kill9();
     await_that("the links to be down", Duration::from_secs(10), || {

@@ -190,7 +190,6 @@ fn the_package_becomes_replctls_under_writers() {
 
     // What is shown changes nothing.
     let shown = bench.adopts(&["--all", "--dry-run"]).ok();
-    println!("DOCS\n{}\nDOCSEND", shown.stdout);
     shown
         .says("adopt slave1")
         .says("hand over from master to")
@@ -370,6 +369,5 @@ fn killed_again_and_again_it_is_resumed_and_no_write_is_lost() {
         "adopt of three servers, killed {kills} times: {} acknowledged writes, 0 lost",
         tally.acknowledged()
     ));
-    println!("DOCS {:?}", bench.operator.run(&["history"]).ok().stdout);
     assert!(kills > 5, "{kills}");
 }

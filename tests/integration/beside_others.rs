@@ -1,5 +1,5 @@
-//! What somebody else does at the same time, and servers that let scripts write past the fence: on
-//! real servers, each case made to happen.
+//! Changes by others at the same time, and servers whose fence lets scripts write. Each case is
+//! forced to happen, on real servers.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use crate::support::writer::{Load, Style, Writer};
 use crate::support::{await_that, figure, not_run};
 use std::time::{Duration, Instant};
 
-/// A server whose fence scripts pass.
+/// A server whose fence lets scripts write.
 fn old() -> Option<&'static Family> {
     let found = families().iter().find(|f| f.name == "redis-6.0");
     if found.is_none() {
@@ -26,7 +26,7 @@ fn ok(trio: &Trio, node: usize, words: &[&str]) {
     assert_eq!(trio.servers[node].client().command(words).text(), "OK");
 }
 
-/// replctl dies after the demotion, and before the promotion: nobody is a primary.
+/// replctl dies after the demotion and before the promotion: there is no primary.
 fn headless(trio: &Trio, operator: &Replctl<'_>) {
     for line in 1..60 {
         let mut command = operator.command(&["promote", NAMES[1], "--yes"]);
@@ -42,15 +42,15 @@ fn headless(trio: &Trio, operator: &Replctl<'_>) {
     panic!("it never died between the two");
 }
 
-/// A person makes a third node the primary meanwhile. Going on and putting back would each make a
-/// second one; what is told leads out of it.
+/// A person promotes a third node meanwhile. Resume and rollback would each make a second primary;
+/// the message leads out of this state.
 #[test]
 fn a_third_primary_is_named_and_the_hint_leads_to_one_primary() {
     each_family(|_, family| made_by_hand(family, 2));
 }
 
-/// The same where it is the node that was to be promoted: it may lack what the old primary had, and
-/// the journal does not say that this operation promoted it.
+/// The same with the node that was to be promoted. It may lack writes of the old primary, and the
+/// journal does not say that this operation promoted it.
 #[test]
 fn a_target_that_a_person_promoted_first_is_named_and_the_hint_leads_to_one_primary() {
     each_family(|_, family| made_by_hand(family, 1));
@@ -99,8 +99,8 @@ fn made_by_hand(family: &Family, node: usize) {
     }
 }
 
-/// A first attempt was put back, and another operator's claim stands against the second: something
-/// was touched.
+/// A first attempt was rolled back, and another operator's claim blocks the second one. The message
+/// must not say that nothing was touched.
 #[test]
 fn what_was_put_back_once_is_not_called_untouched_afterwards() {
     let Some(family) = old() else { return };
@@ -141,8 +141,7 @@ fn what_was_put_back_once_is_not_called_untouched_afterwards() {
     assert!(seen, "no script slipped past the fence in 12 promotions");
 }
 
-/// n2 under n1 under n0, with scripts that write all the while: each of them can be promoted, and
-/// nothing is lost.
+/// n2 under n1 under n0, while scripts write: each can be promoted, and nothing is lost.
 #[test]
 fn a_replica_of_a_replica_is_brought_straight_under_an_old_primary_first() {
     let Some(family) = old() else { return };

@@ -1,11 +1,11 @@
-//! How long a claim holds up a server that has as many clients as this machine's descriptors allow,
-//! up to 19,000: by the server's own SLOWLOG, command by command, and by a connection that sends a
-//! PING each millisecond. On a server of each kind; `make bench-claim` has every family.
+//! How long a claim delays a server with as many clients as this machine's descriptors allow, up to
+//! 19,000. Measured by the server's own SLOWLOG, command by command, and by a connection that sends
+//! a PING each millisecond. Runs on a server of each kind; `make bench-claim` has every family.
 //!
-//! A `move`, which claims every node and asks the primary for nothing else that takes long, and a
-//! `promote`, which also counts who uses the old primary: it lists nobody there, and says so. And
-//! how long `replctl clients`, which lists them all, takes for a quarter of them and for all: no
-//! more for each of them. `make bench-claim` runs it in release mode.
+//! The operations: a `move` claims every node and asks the primary for nothing else that takes
+//! long. A `promote` also counts the old primary's clients; it lists none there, and says so.
+//! `replctl clients` lists a quarter of the clients, then all; the time per client must not grow.
+//! `make bench-claim` runs this in release mode.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,28 +20,27 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// As many clients as are wanted.
+/// The wanted number of clients.
 const CLIENTS: usize = 19_000;
 /// Descriptors that this process and the servers need for other things.
 const OTHERS: usize = 900;
-/// What one command of a claim may take, ms, where a bare client's same command shows a machine of
-/// the usual speed.
+/// The limit for one command of a claim, ms, if a bare client's same command shows a machine of
+/// usual speed.
 const LIMIT_MS: f64 = 5.0;
-/// On a slower one: as many times what the longest of the bare client's commands took.
+/// The limit on a slower machine, as a multiple of the bare client's longest command.
 const TIMES: f64 = 3.0;
 /// How often the bare client asks.
 const BARE: usize = 10;
-/// How the bare client is called.
+/// The name of the bare client.
 const BARE_NAME: &str = "bare";
-/// How the connections of claims are called; other connections of replctl have no colon in their
-/// name.
+/// The prefix of claim connections' names. Names of other connections of replctl have no colon.
 const CLAIM: &str = "replctl:";
 
 /// The beginning of a command that lists all clients.
 const LIST: &str = "CLIENT LIST TYPE normal";
 
-/// How much more a list of all clients may take for each of them than one of a quarter of them
-/// does. Above that it grows faster than their number.
+/// The most that a list of all clients may take per client, compared with a list of a quarter of
+/// them. Above that, the time grows faster than the number.
 const GROWTH: f64 = 1.6;
 
 /// How long an operation may take, beside so many clients.
@@ -90,7 +89,7 @@ struct Command {
     words: String,
 }
 
-/// What one operation cost the primary.
+/// The cost of one operation on the primary.
 struct Cost {
     gap_ms: f64,
     longest: Command,
@@ -103,7 +102,7 @@ struct Cost {
 
 struct Round {
     idle_ms: f64,
-    /// What `replctl clients` takes, of a quarter of the clients and of all.
+    /// The cost of `replctl clients`, for a quarter of the clients and for all.
     lists: [List; 2],
     /// The longest command of the bare client.
     bare_ms: f64,
@@ -141,7 +140,7 @@ impl List {
 }
 
 impl Round {
-    /// By how much a client costs more among all than among a quarter of them.
+    /// The cost per client among all, compared with that among a quarter.
     fn growth(&self) -> f64 {
         let [few, all] = &self.lists;
         let each = |list: &List| list.seconds / f64::from(u32::try_from(list.clients).unwrap());
@@ -249,8 +248,7 @@ fn more_clients(trio: &Trio, idle: &mut Vec<TcpStream>, many: usize) {
     });
 }
 
-/// The longest of some commands of a claim where a client that knows nothing of replctl sends them,
-/// ms.
+/// The longest of a claim's commands, sent by a client that is not replctl, ms.
 fn bare(trio: &Trio) -> f64 {
     let mut client = trio.servers[0].client();
     client.command(&["CLIENT", "SETNAME", BARE_NAME]);
@@ -262,7 +260,7 @@ fn bare(trio: &Trio) -> f64 {
     asked.iter().map(|c| c.ms).fold(0.0, f64::max)
 }
 
-/// What connections whose names begin so asked a server.
+/// The commands that a server got from connections with this prefix in their names.
 fn asked(client: &mut RawRedis, called: &str) -> Vec<Command> {
     let entries = client.command(&["SLOWLOG", "GET", "100000"]).items();
     let read = entries.into_iter().filter_map(|entry| {
@@ -281,8 +279,8 @@ fn asked(client: &mut RawRedis, called: &str) -> Vec<Command> {
     read.collect()
 }
 
-/// Does it, and gives the longest time that the primary took to answer a PING meanwhile, one being
-/// sent each millisecond, ms.
+/// Runs `work`. Returns the longest time that the primary took to answer a PING meanwhile, with one
+/// PING each millisecond, ms.
 fn longest_gap<T>(trio: &Trio, work: impl FnOnce() -> T) -> (f64, T) {
     let ended = AtomicBool::new(false);
     let mut client = trio.servers[0].client();
@@ -303,8 +301,8 @@ fn longest_gap<T>(trio: &Trio, work: impl FnOnce() -> T) -> (f64, T) {
     })
 }
 
-/// How many files this process, and each server that it starts, may have open; as many as it may be
-/// given.
+/// The number of files that this process and each of its servers may open, raised as far as
+/// possible.
 fn descriptors() -> usize {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

@@ -1,5 +1,5 @@
-//! Operators on different machines: each has a state folder of its own, and they see each other on
-//! the servers only.
+//! Operators on different machines: each has its own state folder, and they see each other only on
+//! the servers.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long the first operator's hook sleeps, seconds: the claim is held all the time.
 const SLEEPS: u64 = 8;
 
-/// The inventory of the first operator, whose hook takes its time.
+/// The inventory of the first operator, with a slow hook.
 fn slow(trio: &Trio) -> Replctl<'static> {
     let file = trio.inventory();
     let text = std::fs::read_to_string(&file).unwrap();
@@ -91,9 +91,9 @@ fn a_second_operator_is_told_who_works_there_and_changes_nothing() {
     });
 }
 
-/// A network that is cut keeps the end of a killed replctl from its servers: its claim stays there
-/// for minutes. Whoever goes on from the same machine knows that it is dead, and of nobody else's
-/// claim.
+/// A cut network hides the end of a killed replctl from its servers, so its claim stays for
+/// minutes. Another run on the same machine knows that this process is dead. It knows that about no
+/// other claim.
 #[test]
 fn the_claim_of_ones_own_dead_run_is_in_nobodys_way() {
     each_family(|_, family| {
@@ -130,7 +130,7 @@ fn the_claim_of_ones_own_dead_run_is_in_nobodys_way() {
     });
 }
 
-/// A server's `timeout` ends connections that are silent; the claim is none of them.
+/// A server's `timeout` ends silent connections; the claim is not silent.
 #[test]
 fn a_claim_outlives_a_short_timeout_of_the_servers() {
     let Some(family) = Family::debian() else {
@@ -148,8 +148,8 @@ fn a_claim_outlives_a_short_timeout_of_the_servers() {
     trio.assert_primary(1);
 }
 
-/// The holder is frozen: it is told as silent, its connections are ended, and when it is thawed it
-/// changes nothing more.
+/// A frozen holder is reported as silent and its connections are ended. After it thaws, it changes
+/// nothing more.
 #[test]
 fn what_is_frozen_is_taken_over_and_changes_nothing_afterwards() {
     let Some(family) = Family::debian() else {
@@ -185,7 +185,7 @@ fn what_is_frozen_is_taken_over_and_changes_nothing_afterwards() {
     trio.assert_primary(2);
 }
 
-/// A connection that calls itself a claim counts, whoever made it; one of a person with another
+/// A connection with a claim's name counts, whoever made it. A person's connection with another
 /// name does not.
 #[test]
 fn any_connection_with_a_claims_name_counts() {

@@ -1,5 +1,5 @@
-//! Who uses real servers, of every family: counted before and after a promotion, disconnected where
-//! that is asked for, and never replctl itself or a Sentinel.
+//! The clients of real servers of every family: counted before and after a promotion, and
+//! disconnected on request. replctl itself and Sentinels never are.
 
 #![allow(clippy::unwrap_used)]
 
@@ -124,8 +124,8 @@ fn one_that_cannot_be_asked_is_told_and_is_not_waited_for() {
     operator.run(&["clients"]).ok();
 }
 
-/// Three clients stay at the old primary. The four connections of the writer have gone to the new
-/// one after READONLY.
+/// Three clients stay at the old primary. The writer's four connections move to the new one after
+/// READONLY.
 fn names_who_is_left(ran: &Ran) {
     let told = json(ran)["clients"].clone();
     assert_eq!(told["node"], "master", "{ran}");

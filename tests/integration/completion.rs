@@ -77,7 +77,7 @@ impl Desk {
         command
     }
 
-    /// What completing `line` gives without any shell, and how long it takes.
+    /// The completions of a line without any shell, and the time they take.
     fn ask(&self, words: &[&str]) -> (String, Duration) {
         let mut command = Command::new(Replctl::binary());
         command
@@ -155,7 +155,7 @@ impl Shell {
         self.end_line("")
     }
 
-    /// What is shown when TAB is pressed after `line`, all of it: the line is thrown away then.
+    /// The shell's whole answer to TAB after `line`. The line is then discarded.
     fn tab(&mut self, line: &str) -> String {
         self.session.send(line).unwrap();
         self.session.send("\t").unwrap();
@@ -370,7 +370,7 @@ fn fish_lists_the_nodes_with_their_addresses() {
     assert!(none.lines().all(|l| l.starts_with("--")), "{none}");
 }
 
-/// 20 ms is what is felt as nothing. A build without optimization is allowed three times that.
+/// A person does not notice 20 ms. A build without optimization may take three times that.
 #[test]
 fn it_is_quick() {
     let desk = Desk::new();

@@ -1,5 +1,5 @@
-//! An old primary that was replaced by hand and never told: noted by the next change, told as soon
-//! as its host can be worked on, and forgotten when it follows again.
+//! An old primary that was replaced by hand while it was down: the next change notes it, it is
+//! demoted as soon as its host can be worked on, and the note goes when it follows again.
 
 #![allow(clippy::unwrap_used)]
 
@@ -146,7 +146,7 @@ fn a_resumed_operation_tells_it_too() {
     bench.run(&["status"]).ok();
 }
 
-/// A detached node is a primary, too, and none of the deployment.
+/// A detached node is a primary, too, and no part of the deployment.
 #[test]
 fn a_resumed_operation_tells_it_beside_a_detached_node() {
     let Some(mut bench) = Bench::new(3) else {
@@ -160,7 +160,7 @@ fn a_resumed_operation_tells_it_beside_a_detached_node() {
     assert_eq!(bench.client(2).info("replication")["role"], "master");
 }
 
-/// The primary dies with its host, the promotion after it when it has promoted, and the host comes
+/// The primary dies with its host. The promotion dies after it has promoted. Then the host comes
 /// back.
 fn told_by_a_resumed_operation(bench: &mut Bench) {
     bench.sshds.hosts()[0].kill();

@@ -1,5 +1,4 @@
-//! A node whose disk takes nothing more: shown, and not made the primary, which would refuse every
-//! write.
+//! A node with a full disk: it is reported, and not promoted, because it would refuse every write.
 
 #![allow(clippy::unwrap_used)]
 
@@ -56,7 +55,7 @@ fn a_node_that_cannot_write_to_its_disk_is_not_made_the_primary() {
     });
 }
 
-/// A replica begins its file anew after its first copy, which must be over before its disk is full.
+/// A replica rewrites its file after its first copy. That must be over before its disk is full.
 fn at_rest(trio: &Trio) {
     await_that("the files to be begun", Duration::from_secs(20), || {
         trio.servers.iter().all(|s| {

@@ -1,6 +1,6 @@
-//! README and docs/: the README stays a door, every link leads somewhere, every command they name
-//! is there, and every console block that is not marked as an
-//! example is run on real servers and prints what stands below it.
+//! README and docs/: the README stays an entrance, every link leads somewhere, and every named
+//! command exists. Every console block that is not marked as an example runs on real servers and
+//! prints the text below it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -17,8 +17,8 @@ use std::path::Path;
 
 /// Words that the README may have.
 const WORDS: usize = 1_200;
-/// Characters that a line of a document may have, tables too. What a program printed is as long as
-/// it is.
+/// The longest line of a document, in characters, tables included. Output of programs may be
+/// longer.
 const COLUMNS: usize = 160;
 
 /// The pages with console blocks that are run, each by a test below.
@@ -100,7 +100,7 @@ fn every_command_is_there() {
     assert!(looked_at > 150, "only {looked_at} commands were found");
 }
 
-/// What is measured says by what.
+/// Every measurement names the command that made it.
 #[test]
 fn every_measurement_has_its_command() {
     let pages = pages();
@@ -118,7 +118,7 @@ fn every_measurement_has_its_command() {
     }
 }
 
-/// The command for all tests that the README gives is what CI runs.
+/// CI runs the same command for all tests as the README.
 #[test]
 fn ci_runs_what_the_readme_says() {
     let pages = pages();
@@ -135,7 +135,7 @@ fn ci_runs_what_the_readme_says() {
     assert!(runs, ".ci/run does not run `{command}`");
 }
 
-/// The pages in Chinese show blocks of the English page of the same name, which are run.
+/// The Chinese pages show blocks of the English page of the same name, and those are run.
 #[test]
 fn chinese_pages_show_what_is_run() {
     let pages = pages();
@@ -251,7 +251,7 @@ fn status() {
     play::play(Begin::SetUp, "orders", &sessions("docs/status.md"));
 }
 
-/// The pictures of the README are of what the program prints.
+/// The pictures of the README show real output of the program.
 #[test]
 fn the_pictures_are_true() {
     for name in ["status", "promote"] {

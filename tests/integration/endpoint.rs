@@ -1,4 +1,4 @@
-//! Programs are told where the primary is, in their own forms, or nothing at all: on real servers,
+//! `endpoint` gives programs the primary's address in their own forms, or nothing: on real servers,
 //! through promotions and failures.
 
 #![allow(clippy::unwrap_used)]
@@ -13,7 +13,8 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// No address on standard output, and an exit code that no script takes for success.
+/// Asserts that there is no address on standard output, and an exit code that no script takes for
+/// success.
 fn nobody(ran: Ran) -> Ran {
     let ran = ran.code(4);
     if !ran.stdout.is_empty() {

@@ -1,5 +1,5 @@
-//! `explain` needs no inventory and no host; what it lists is what it knows, and a name that it
-//! does not know leads to those near it.
+//! `explain` needs no inventory and no host. It explains every name that it lists, and an unknown
+//! name leads to similar ones.
 
 #![allow(clippy::unwrap_used)]
 

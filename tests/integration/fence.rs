@@ -1,5 +1,5 @@
-//! The fence of servers before 6.2 has no end of its own: whoever lifts it where replctl dies or
-//! freezes inside it.
+//! The fence of servers before 6.2 does not end by itself: what lifts it if replctl dies or freezes
+//! inside it.
 
 #![allow(clippy::unwrap_used)]
 

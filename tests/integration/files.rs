@@ -1,6 +1,6 @@
-//! Files of hosts: what a promotion leaves of configuration files that replctl has not made, by
-//! owner, mode, link and folder, and that nobody who plants links there gets root to do anything
-//! for him. The oracles are `ls -l`, hashes, and servers that are started again.
+//! Files of hosts: a promotion keeps owner, mode, link and folder of configuration files that
+//! replctl has not made. A person who plants links there cannot make root act for him. The oracles
+//! are `ls -l`, hashes, and restarted servers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -41,7 +41,7 @@ fn able() -> bool {
     able
 }
 
-/// Who of the users of this machine can read it, or run it.
+/// The users of this machine who can read it, or run it.
 fn access(path: &Path) -> Vec<(&'static str, char)> {
     let users = [
         ("redis", "--reuid redis --regid redis --init-groups"),
@@ -83,14 +83,14 @@ fn cases() -> Vec<Case> {
     all
 }
 
-/// A link in a sticky folder that its own user made, or in one that the server cannot write: CONFIG
-/// REWRITE itself cannot replace it.
+/// Whether CONFIG REWRITE can replace it. It cannot replace a link in a sticky folder that its own
+/// user made, or one in a folder that the server cannot write.
 fn can_be_rewritten(case: Case) -> bool {
     let sticky = case.folder.1 & 0o1000 != 0;
     !sticky || (case.link == Link::No && case.owner.starts_with("redis"))
 }
 
-/// What there was of a server's file before the operation.
+/// The state of a server's file before the operation.
 struct Before {
     access: Vec<(&'static str, char)>,
     link: Option<PathBuf>,
@@ -107,8 +107,8 @@ impl Before {
     }
 }
 
-/// K2.1, K2.2: after `promote` both files are no wider than before, links where they were, and both
-/// servers start again with their roles.
+/// K2.1, K2.2: after `promote` both files are no more open than before, links are in place, and
+/// both servers restart with their roles.
 fn stays_as_it_was(sshds: &Sshds, family: &Family, case: Case) {
     let mut site = Site::start(Some(sshds), family, [case, case]);
     let before: Vec<_> = site.nodes.iter().map(|n| Before::of(n, case)).collect();
@@ -140,7 +140,7 @@ fn stays_as_it_was(sshds: &Sshds, family: &Family, case: Case) {
     );
 }
 
-/// Nobody may read or write the file, or its folder, who might not before; the server may.
+/// No user gained read or write access to the file or its folder. The server still has access.
 fn is_no_wider(config: &Path, before: &Before, case: Case, ran: &Ran) {
     let meta = config.metadata().unwrap();
     let what = format!("{:o} {case:?} {ran}", meta.mode());
@@ -222,8 +222,8 @@ fn files_of_every_owner_mode_link_and_folder_stay_as_narrow_and_hold_their_roles
     ));
 }
 
-/// K2.6: without SSH nothing of the file can be seen; it is said before the question, and again at
-/// the end.
+/// K2.6: without SSH replctl cannot see the file. It says so before the question, and again at the
+/// end.
 #[test]
 fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
     let Some(debian) = Family::debian().filter(|_| able()) else {
@@ -260,8 +260,8 @@ fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
     assert_eq!(site.nodes[1].role(), "master");
 }
 
-/// K2.6: the server makes its file for everybody to read; with SSH that lasts shorter than a round
-/// trip to a host far away.
+/// K2.6: the server makes its file readable for all. With SSH that ends sooner than one round trip
+/// to a distant host takes.
 #[test]
 fn with_ssh_a_widened_file_is_narrow_again_at_once() {
     let Some(debian) = Family::debian().filter(|_| able()) else {
@@ -307,7 +307,7 @@ fn with_ssh_a_widened_file_is_narrow_again_at_once() {
     assert!(open < Duration::from_millis(500), "{open:?}");
 }
 
-/// K2.8: whatever the umask, nobody else writes the inventory, and nobody else reads the password.
+/// K2.8: with any umask, no other user can write the inventory or read the password.
 #[test]
 fn no_umask_lets_others_write_the_inventory() {
     for (umask, wanted) in [("000", [0o644, 0o600]), ("077", [0o600, 0o600])] {

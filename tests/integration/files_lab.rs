@@ -1,7 +1,7 @@
-//! Files of servers that Debian's package and its unit run, or that somebody started by hand, on
-//! hosts of their own: by login and sudo, owner, mode and link, with a server's user who plants
-//! links meanwhile. `/etc` is the same before and after but for the files that the plan named, and
-//! each server starts again as the same user and groups with its role.
+//! Files of servers that run from Debian's package and unit, or were started by hand, on separate
+//! hosts: by login and sudo, owner, mode and link. Meanwhile the server's user plants links. `/etc`
+//! stays the same, except for the files that the plan named. Each server restarts as the same user
+//! and groups with its role.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +12,7 @@ use bench::{Bench, NAMES, PASSWORD, hosts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What is done to a host before, from the state of the package.
+/// The preparation of a host, from the state of the package.
 struct Case {
     what: &'static str,
     /// Who logs in.
@@ -21,7 +21,7 @@ struct Case {
     layout: &'static str,
     /// How it is started, and started again.
     start: &'static str,
-    /// Its file, and the file in the end.
+    /// Its file, and the real file after all links.
     files: (&'static str, &'static str),
 }
 
@@ -137,14 +137,13 @@ fn lay_out(bench: &Bench, case: &Case) {
     bench.in_sync(0, &[1, 2]);
 }
 
-/// Plants links in the folder of the server's file, and takes them away again, as the server's
-/// user, until it is told that it is enough: `ln` makes a link by another name first, which stays
-/// if it is killed.
+/// Plants links in the folder of the server's file and removes them, as the server's user, until a
+/// file tells it to stop: `ln` first makes a link by another name, which stays if it is killed.
 const HOSTILE: &str = "cd $(dirname FILE) && rm -f /var/lib/redis/enough && exec setpriv --reuid redis --regid redis --init-groups sh -c 'echo $$ >/var/lib/redis/hostile; \
     while [ ! -e /var/lib/redis/enough ]; do \
     for x in new before other; do ln -sfn /etc/shadow FILE.replctl-$x; done; ln -sfn /etc/passwd FILE.l; rm -f FILE.l; sleep 0.01; done'";
 
-/// What the operator sees, who is asked for a password where sudo wants one.
+/// The output that the operator sees. sudo may ask for a password.
 fn promote(bench: &Bench, case: &Case) -> String {
     if case.login != "ops" {
         return bench.run(&["promote", "slave1", "--yes"]).ok().to_string();
@@ -160,7 +159,7 @@ fn promote(bench: &Bench, case: &Case) -> String {
     said
 }
 
-/// Who plants links on `slave1` ends, and takes his links away.
+/// Ends the process that plants links on `slave1`; it removes its links.
 fn enough(bench: &Bench, case: &Case) {
     let line = format!(
         "p=$(cat /var/lib/redis/hostile) && touch /var/lib/redis/enough && for n in $(seq 100); do [ -d /proc/$p ] || break; sleep 0.1; done; \
@@ -241,8 +240,8 @@ fn servers_that_others_made_keep_their_files_and_start_again_with_their_roles() 
     ));
 }
 
-/// A login without sudo that is not the server's user can do nothing for the file, and says so; the
-/// role is written all the same.
+/// A login without sudo that is not the server's user cannot check the file, and says so. The role
+/// is still written.
 #[test]
 fn a_login_without_sudo_says_what_it_cannot_know() {
     let Some(lab) = hosts(Flavour::Systemd, &[]) else {

@@ -1,5 +1,5 @@
-//! `replctl init --from`: deployments that run already, found from one of their servers or from a
-//! Sentinel. What is written is used as it is, and nothing is changed on any server.
+//! `replctl init --from`: running deployments, found from one of their servers or from a Sentinel.
+//! The written inventory is used unchanged, and no server is changed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -47,7 +47,7 @@ impl Finder {
         std::fs::read_to_string(self.file()).unwrap()
     }
 
-    /// Its nodes: port, and the port of whom each replicates.
+    /// Its nodes: port, and the port of its upstream.
     #[track_caller]
     pub fn nodes(&self) -> Vec<(u16, Option<u16>)> {
         let table: toml::Table = self.text().parse().unwrap();
@@ -72,8 +72,8 @@ impl Finder {
         assert!(left.is_empty(), "{left:?}");
     }
 
-    /// The written inventory, unchanged, shows a healthy deployment of so many replicas, and
-    /// promotes.
+    /// Asserts that the unchanged inventory shows a healthy deployment with that number of
+    /// replicas, and promotes.
     #[track_caller]
     pub fn is_used(&self, replicas: usize) {
         let s = if replicas == 1 { "" } else { "s" };
@@ -86,7 +86,7 @@ impl Finder {
     }
 }
 
-/// What a server would have to say if anything were changed on it.
+/// A fingerprint of a server that shows any change.
 pub fn print(server: &LocalServer) -> String {
     let mut client = server.client();
     let told = client.command(&["CONFIG", "GET", "*"]).items();
@@ -106,7 +106,7 @@ pub fn at(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Whom a server follows, as it says itself to a client that is not ours.
+/// The upstream of a server, read by a client that is not ours.
 fn told(server: &LocalServer) -> (u16, Option<u16>) {
     let info = server.client().info("replication");
     let up = info.get("master_port").map(|port| port.parse().unwrap());

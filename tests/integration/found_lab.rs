@@ -1,21 +1,21 @@
-//! `replctl init --from` on hosts: the package with Sentinels, several servers on one host,
-//! servers that were started by hand, and servers that only their own host reaches. Compared with
-//! what systemctl and redis-cli say there, and with a hash of everything before and after.
+//! `replctl init --from` on hosts: the package with Sentinels, several servers on one host, servers
+//! started by hand, and servers that only their own host reaches. The results are compared with the
+//! output of systemctl and redis-cli, and with a hash of everything before and after.
 
 #![allow(clippy::unwrap_used)]
 
 use crate::support::process::{Ran, run};
+use crate::support::server::every_server;
 use crate::support::{Flavour, Lab, Replctl, await_that};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 const HOSTS: [&str; 3] = ["master", "slave1", "slave2"];
-const FILE: &str = "/etc/redis/redis.conf";
 
 /// All of /etc and of the servers' folders, and what systemd has: one hash each.
-const PRINT: &str = "cd /; for d in etc db srv var/lib/redis; do [ -e $d ] || continue; \
-    find $d -xdev ! -path var/lib/redis/dump.rdb -printf '%p %y %m %U %G %l\\n' | sort | sha256sum; \
+const PRINT: &str = "cd /; for d in etc db srv var/lib/redis var/lib/valkey; do [ -e $d ] || continue; \
+    find $d -xdev ! -path 'var/lib/*/dump.rdb' -printf '%p %y %m %U %G %l\\n' | sort | sha256sum; \
     find $d -xdev -type f ! -name '*.log' ! -name sentinel.conf ! -name dump.rdb -exec sha256sum {} + | sort | sha256sum; done; \
     systemctl list-unit-files --no-legend --no-pager 2>/dev/null | sort | sha256sum";
 
@@ -81,10 +81,10 @@ impl<'a> Bench<'a> {
         std::fs::remove_file(self.file()).unwrap();
     }
 
-    fn links_are_up(&self, replicas: &[(&str, u16)]) {
+    fn links_are_up(&self, cli: &str, replicas: &[(&str, u16)]) {
         await_that("the links to come up", Duration::from_secs(40), || {
             replicas.iter().all(|(host, port)| {
-                let line = format!("redis-cli -p {port} info replication");
+                let line = format!("{cli} -p {port} info replication");
                 let told = self.lab.inside(host, &line).stdout;
                 told.contains("master_link_status:up")
             })
@@ -93,10 +93,10 @@ impl<'a> Bench<'a> {
 }
 
 /// Debian's packages on three hosts.
-fn installed(lab: &Lab, packages: &str) {
+fn installed(lab: &Lab, server: &str, packages: &str) {
     let install = format!(
         "apt-get update -qq >/dev/null 2>&1; apt-get install -y -qq {packages} >/dev/null 2>&1; \
-         sed -i 's/^bind .*/bind 0.0.0.0/; s/^protected-mode .*/protected-mode no/' {FILE}"
+         sed -i 's/^bind .*/bind 0.0.0.0/; s/^protected-mode .*/protected-mode no/' /etc/{server}/{server}.conf"
     );
     let installing: Vec<_> = HOSTS
         .iter()
@@ -107,48 +107,89 @@ fn installed(lab: &Lab, packages: &str) {
     }
 }
 
+/// A package of Debian's: its words for units, files and programs.
+struct Package {
+    server: &'static str,
+    folder: &'static str,
+    cli: &'static str,
+}
+
 #[test]
-fn the_package_with_its_sentinels_is_found_as_it_is_run() {
+fn redis_of_the_package_with_its_sentinels_is_found_as_it_is_run() {
+    package_is_found(&Package {
+        server: "redis",
+        folder: "/etc/redis",
+        cli: "redis-cli",
+    });
+}
+
+#[test]
+fn valkey_of_the_package_with_its_sentinels_is_found_as_it_is_run() {
+    if every_server().iter().any(|f| f.name == "valkey") {
+        package_is_found(&Package {
+            server: "valkey",
+            folder: "/etc/valkey",
+            cli: "valkey-cli",
+        });
+    }
+}
+
+/// Installs it on three hosts: a primary, two replicas, a Sentinel on each.
+fn package_runs(package: &Package, bench: &Bench<'_>) {
+    let Package {
+        server,
+        folder,
+        cli,
+    } = package;
+    let lab = bench.lab;
+    installed(lab, server, &format!("{server}-server {server}-sentinel"));
+    for host in HOSTS {
+        let role = if host == HOSTS[0] {
+            String::new()
+        } else {
+            format!("echo 'replicaof 192.168.0.120 6379' >>{folder}/{server}.conf; ")
+        };
+        let sentinel = format!(
+            "sed -i '/^sentinel monitor/d; s/^bind .*/bind 0.0.0.0/' {folder}/sentinel.conf; \
+            printf 'protected-mode no\\nsentinel monitor mymaster 192.168.0.120 6379 2\\n' >>{folder}/sentinel.conf; "
+        );
+        let restart = format!("systemctl restart {server}-server {server}-sentinel");
+        lab.inside(host, &format!("{role}{sentinel}{restart}")).ok();
+    }
+    bench.links_are_up(cli, &[("slave1", 6379), ("slave2", 6379)]);
+    await_that("the Sentinels", Duration::from_secs(40), || {
+        let line = format!("{cli} -p 26379 sentinel master mymaster");
+        let told = lab.inside("slave2", &line);
+        told.stdout.contains("num-other-sentinels\n2") && told.stdout.contains("num-slaves\n2")
+    });
+}
+
+fn package_is_found(package: &Package) {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
         return;
     };
-    installed(&lab, "redis-server redis-sentinel");
-    for host in HOSTS {
-        let role = if host == HOSTS[0] {
-            ""
-        } else {
-            "echo 'replicaof 192.168.0.120 6379' >>/etc/redis/redis.conf; "
-        };
-        let sentinel = "sed -i '/^sentinel monitor/d; s/^bind .*/bind 0.0.0.0/' /etc/redis/sentinel.conf; \
-            printf 'protected-mode no\\nsentinel monitor mymaster 192.168.0.120 6379 2\\n' >>/etc/redis/sentinel.conf; ";
-        let restart = "systemctl restart redis-server redis-sentinel";
-        lab.inside(host, &format!("{role}{sentinel}{restart}")).ok();
-    }
+    let Package { server, cli, .. } = package;
     let bench = Bench::new(&lab);
-    bench.links_are_up(&[("slave1", 6379), ("slave2", 6379)]);
-    await_that("the Sentinels", Duration::from_secs(40), || {
-        let told = lab.inside("slave2", "redis-cli -p 26379 sentinel master mymaster");
-        told.stdout.contains("num-other-sentinels\n2") && told.stdout.contains("num-slaves\n2")
-    });
+    package_runs(package, &bench);
     let before = prints(&lab);
     for start in ["192.168.0.130", "192.168.0.140:26379"] {
         let ran = bench.find(start, &[]).ok();
         ran.says("3 servers; 3 Sentinels watch them as `mymaster`, quorum 2")
-            .says("redis-server.service");
+            .says(&format!("{server}-server.service"));
         for (node, host) in HOSTS.iter().enumerate() {
             let name = lab.inside(host, "uname -n").ok().stdout;
             assert_eq!(bench.key(node, "name"), name.trim());
             assert_eq!(bench.key(node, "managed"), "false");
             let unit = bench.key(node, "unit");
             let line = format!(
-                "systemctl show -p MainPID --value {unit}; pidof redis-server | tr ' ' '\\n'"
+                "systemctl show -p MainPID --value {unit}; pidof {server}-server | tr ' ' '\\n'"
             );
             let told = lab.inside(host, &line).ok().stdout;
             let mut pids = told.lines();
             let main = pids.next().unwrap();
             assert!(pids.any(|pid| pid == main), "{unit}: {told}");
-            let line = "redis-cli info server | sed -n 's/^config_file://p' | tr -d '\\r'";
-            let told = lab.inside(host, line).ok().stdout;
+            let line = format!("{cli} info server | sed -n 's/^config_file://p' | tr -d '\\r'");
+            let told = lab.inside(host, &line).ok().stdout;
             assert_eq!(bench.key(node, "config_file"), told.trim());
         }
         bench
@@ -168,14 +209,14 @@ fn the_package_with_its_sentinels_is_found_as_it_is_run() {
     done.says("slave1");
 }
 
-/// Several servers on one host, one of them with its role in an include; and one that was started
-/// by hand, as the tutorial does it, with its role on the command line.
+/// Several servers on one host, one of them with its role in an include. Another one was started by
+/// hand, as in the tutorial, with its role on the command line.
 #[test]
 fn several_servers_on_a_host_and_one_by_hand_are_found() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
         return;
     };
-    installed(&lab, "redis-server");
+    installed(&lab, "redis", "redis-server");
     let second = "mkdir -p /var/lib/redis-6380; chown redis: /var/lib/redis-6380; \
         printf 'include /etc/redis/common.conf\\nport 6380\\ndir /var/lib/redis-6380\\n' >/etc/redis/redis-6380.conf; \
         printf 'bind 0.0.0.0\\nprotected-mode no\\nreplicaof 127.0.0.1 6379\\n' >/etc/redis/common.conf; \
@@ -193,7 +234,7 @@ fn several_servers_on_a_host_and_one_by_hand_are_found() {
     )
     .ok();
     let bench = Bench::new(&lab);
-    bench.links_are_up(&[("master", 6380), ("slave1", 6379)]);
+    bench.links_are_up("redis-cli", &[("master", 6380), ("slave1", 6379)]);
     let before = prints(&lab);
     let ran = bench.find("192.168.0.130", &[]).ok();
     ran.says("3 servers").says("hand  ");
@@ -227,14 +268,14 @@ fn servers_that_only_their_own_host_reaches_are_found_through_ssh() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
         return;
     };
-    installed(&lab, "redis-server");
+    installed(&lab, "redis", "redis-server");
     // Loopback only, as the package has it; a second server on the same host.
     let line = "sed -i 's/^bind .*/bind 127.0.0.1/' /etc/redis/redis.conf; systemctl restart redis-server; \
         mkdir -p /srv/r; printf 'port 6380\\nbind 127.0.0.1\\ndir /srv/r\\ndaemonize yes\\nreplicaof 127.0.0.1 6379\\n' >/srv/r/redis.conf; \
         redis-server /srv/r/redis.conf";
     lab.inside("master", line).ok();
     let bench = Bench::new(&lab);
-    bench.links_are_up(&[("master", 6380)]);
+    bench.links_are_up("redis-cli", &[("master", 6380)]);
     let before = prints(&lab);
     let ran = bench.find("192.168.0.120", &[]).ok();
     ran.says("2 servers").says("via ssh 192.168.0.120");
@@ -266,4 +307,67 @@ fn servers_that_only_their_own_host_reaches_are_found_through_ssh() {
     assert!(text.contains("ssh = { host = \"db-alias\" }"), "{text}");
     assert_eq!(bench.nodes().len(), 2, "{text}");
     assert_eq!(prints(&lab), before);
+}
+
+/// Hosts without an earlier login, and an account with a password: on a terminal replctl asks for
+/// keys and password. Without a terminal, the inventory names what is missing.
+#[test]
+fn keys_of_hosts_and_a_password_are_asked_for_on_a_terminal() {
+    let Some(lab) = Lab::up() else {
+        return;
+    };
+    lab.host("master", "192.168.0.120", Flavour::Light);
+    lab.host("slave1", "192.168.0.130", Flavour::Light);
+    lab.wait();
+    let install = "apt-get update -qq >/dev/null 2>&1; apt-get install -y -qq redis-server >/dev/null 2>&1; mkdir -p /srv/r; cd /srv/r; \
+        printf 'bind 0.0.0.0\nprotected-mode no\ndir /srv/r\ndaemonize yes\nlogfile /srv/r/log\n' >redis.conf";
+    for (host, role) in [("master", ""), ("slave1", "replicaof 192.168.0.120 6379")] {
+        let start =
+            format!("{install}; echo '{role}' >>redis.conf; redis-server /srv/r/redis.conf");
+        lab.start_inside(host, &start)
+            .wait(Duration::from_mins(2))
+            .ok();
+    }
+    let bench = Bench::new(&lab);
+    bench.links_are_up("redis-cli", &[("slave1", 6379)]);
+    let known = bench.operator.home().join("known");
+    let words = [
+        "init",
+        "--from",
+        "192.168.0.130",
+        "--user",
+        "ops",
+        "--known-hosts",
+        known.to_str().unwrap(),
+    ];
+    let ran = bench.operator.run(&words).ok();
+    ran.says("2 servers")
+        .says("how it is run is not known: the host key of 192.168.0.130 is not known");
+    assert!(!known.exists());
+    assert_eq!(bench.key(1, "name"), "192.168.0.130");
+    bench.forget();
+
+    let mut terminal = bench.operator.terminal(30, &words);
+    // Two keys, each answered by one letter, and one password for both hosts.
+    for _ in HOSTS.iter().take(2) {
+        terminal.exp_string("[y/").unwrap();
+        terminal.send("y").unwrap();
+        terminal.flush().unwrap();
+    }
+    terminal.exp_string("Password of ops").unwrap();
+    terminal.send_line("ops-pw").unwrap();
+    let told = terminal.exp_eof().unwrap();
+    assert!(told.contains("wrote inventory.toml"), "{told}");
+    assert!(!told.contains("missing"), "{told}");
+    for (node, host) in ["master", "slave1"].iter().enumerate() {
+        let name = lab.inside(host, "uname -n").ok().stdout;
+        assert_eq!(bench.key(node, "name"), name.trim());
+    }
+    assert!(!bench.text().contains("ops-pw"));
+    // OpenSSH takes the keys that were added.
+    for address in ["192.168.0.120", "192.168.0.130"] {
+        let mut find = Command::new("ssh-keygen");
+        find.args(["-F", address, "-f", known.to_str().unwrap()]);
+        run(&mut find, Duration::from_secs(5)).ok();
+    }
 }

@@ -1,5 +1,5 @@
-//! completions/, man/ and docs/diagnoses.md are what the program would write today, and the pages
-//! are sound.
+//! completions/, man/ and docs/diagnoses.md match the program's present output, and the pages are
+//! well-formed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

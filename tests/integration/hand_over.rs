@@ -1,5 +1,5 @@
-//! Planned promotions on real servers under writing clients: nothing acknowledged is lost, on every
-//! server family that can be had, whatever becomes of replctl meanwhile.
+//! Planned promotions on real servers under writing clients: no acknowledged write is lost, on
+//! every available server family, whatever happens to replctl.
 
 #![allow(clippy::unwrap_used)]
 
@@ -74,8 +74,8 @@ fn twenty_promotions_of_each_family_lose_nothing() {
     }
 }
 
-/// The same changes with the journal on a disk and in memory, in turns: what its durability costs.
-/// Inside the fence it costs nothing, because nothing there waits for the disk.
+/// The same changes with the journal on a disk and in memory, in turns: the cost of its durability.
+/// Inside the fence that cost is zero, because nothing there waits for the disk.
 #[test]
 fn the_journal_adds_nothing_to_the_window() {
     const ROUNDS: usize = 10;

@@ -1,5 +1,5 @@
-//! What the journals tell people: every operation of a deployment with its end, on real servers,
-//! and without any network.
+//! What the journals show people: every operation of a deployment with its end, on real servers and
+//! without any network.
 
 #![allow(clippy::unwrap_used)]
 
@@ -186,8 +186,7 @@ fn an_operation_that_runs_is_told_from_one_that_was_cut_short() {
     panic!("ten promotions were all over before they could be stopped");
 }
 
-/// Neither the servers nor the secrets are touched, and what is in a journal cannot command a
-/// terminal.
+/// The command uses neither servers nor secrets, and a journal's content cannot control a terminal.
 #[test]
 fn it_needs_nothing_but_the_journals() {
     let operator = Replctl::new();

@@ -1,6 +1,5 @@
-//! The operator's own commands around real promotions: what they are told and when, that one can
-//! forbid the change, that a slow one is ended with all that it started, and that resume and
-//! rollback treat them as parts of the operation.
+//! The operator's own commands around real promotions: their input and their time, the veto of one,
+//! the end of a slow one with all its processes, and their place in resume and rollback.
 
 #![allow(clippy::unwrap_used)]
 

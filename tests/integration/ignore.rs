@@ -1,4 +1,4 @@
-//! What differs between a real node and its primary is refused by name, and accepted one by one.
+//! Differences between a real node and its primary are refused by name, and accepted one by one.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! `replctl init` as a program: from arguments, by questions on a terminal, and what it leaves
-//! alone; and where inventories are found.
+//! `replctl init` as a program: with arguments, with questions on a terminal, the files that it
+//! leaves alone, and the search for inventories.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use assert_cmd::Command;

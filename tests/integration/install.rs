@@ -1,5 +1,5 @@
-//! `dist/install.sh` on made-up releases: what it refuses leaves nothing behind, and what it does
-//! can be undone with the line that it prints.
+//! `dist/install.sh` on artificial releases: a refusal leaves nothing behind, and the printed line
+//! undoes an installation.
 //!
 //! Nothing is built here; `make dist-check` does the same with a real release, on other systems.
 
@@ -36,7 +36,7 @@ impl Desk {
         }
     }
 
-    /// One whose only programs are those of busybox.
+    /// A desk that has only busybox's programs.
     fn with_busybox_only() -> Option<Self> {
         let mut desk = Self::new();
         let bin = desk.folder.path().join("busybox");
@@ -114,7 +114,7 @@ impl Desk {
             .unwrap()
     }
 
-    /// What is said where it works.
+    /// Asserts success, and returns the output.
     fn works(&self, arguments: &[&str]) -> String {
         let out = self.run(arguments);
         assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
@@ -328,7 +328,7 @@ fn files_of_others_are_neither_replaced_unasked_nor_taken_for_its_own() {
     }
 }
 
-/// Programs of this system, whose glibc is newer and which has more libraries than that.
+/// Programs of this system need a newer glibc, or more libraries, than a release may.
 #[test]
 fn a_program_that_needs_more_than_an_old_glibc_is_no_release() {
     let refused = |program: &Path| {

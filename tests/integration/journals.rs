@@ -1,6 +1,6 @@
-//! Journals that stopped half-way, that are damaged, that others can write: what stopped half-way
-//! is always known, or known not to be known. On real servers, with journals that an earlier
-//! replctl wrote (tests/journals/format-1, unchanged but for names).
+//! Journals that stopped half-way, that are damaged, or that others can write. replctl always knows
+//! what stopped half-way, or knows that it is unknown. On real servers, with journals from an
+//! earlier replctl (tests/journals/format-1, unchanged except for names).
 
 #![allow(clippy::unwrap_used)]
 
@@ -22,11 +22,11 @@ use std::time::Duration;
 
 /// A promotion of `slave1` that was done.
 const DONE: &str = "20251101T200825.385Z-promote-slave1";
-/// A move that died and was gone on with.
+/// A move that died and was resumed.
 const TAKEN_UP: &str = "20251101T200825.432Z-move-slave2";
 /// A detachment that was done.
 const DETACHED: &str = "20251101T200825.517Z-detach-slave2";
-/// A promotion that died and was put back.
+/// A promotion that died and was rolled back.
 const PUT_BACK: &str = "20251101T200827.796Z-promote-master";
 /// A promotion that died inside its fence.
 const CUT: &str = "20251101T200828.964Z-promote-master";

@@ -1,5 +1,5 @@
-//! What only an old primary has: listed exactly, on every server family that can be had, and never
-//! at the price of a dump.
+//! The divergence of an old primary: listed exactly, on every available server family, and never at
+//! the cost of a dump.
 
 #![allow(clippy::unwrap_used)]
 
@@ -48,7 +48,7 @@ impl Pair {
         this
     }
 
-    /// The primary freezes, the replica is promoted, the primary thaws and knows nothing of it.
+    /// The primary freezes, the replica is promoted, and the primary thaws as a second primary.
     fn part(&self) {
         self.master.pause();
         self.operator
@@ -120,7 +120,7 @@ fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
     });
 }
 
-/// The safe part goes in through the server's own client; a key that was written on both sides is
+/// The safe part is replayed with the server's own client. A key that was written on both sides is
 /// left out.
 fn replayed(pair: &Pair, missing: &BTreeSet<String>) {
     let both = missing.first().unwrap();
@@ -156,7 +156,7 @@ fn replayed(pair: &Pair, missing: &BTreeSet<String>) {
     assert_eq!(pair.lost()["safe"], 0);
 }
 
-/// The last write before the two part is in another database: the stream says so only once.
+/// The last write before the split is in another database: the stream has its SELECT only once.
 fn part_with_a_write_elsewhere(pair: &Pair) {
     let mut old = pair.master.client();
     old.command(&["SELECT", "5"]);
@@ -269,7 +269,7 @@ fn a_backlog_that_is_too_small_is_told_and_no_dump_is_made() {
         pair.operator
             .run(&["lost", "master"])
             .code(1)
-            .says("no longer all of them to show");
+            .says("can no longer send all of them");
         assert_eq!(pair.full_syncs(), syncs);
         assert_eq!(
             pair.master.client().info("replication")["connected_slaves"],

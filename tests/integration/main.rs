@@ -1,5 +1,5 @@
-//! The integration tests, in one program, so that what they stand on is compiled once: a file for
-//! each topic, and `support` below them all. How they run side by side: `.config/nextest.toml`.
+//! The integration tests, in one program, so that their common code is compiled once: a file for
+//! each topic, and `support` for all. For how they run side by side, see `.config/nextest.toml`.
 
 mod addresses;
 mod adopt_lab;

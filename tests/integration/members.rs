@@ -1,6 +1,6 @@
-//! Nodes that come and go, on hosts behind real sshds of this machine: each all of it or nothing,
-//! the inventory too, whose other bytes stay. What goes wrong on the way is in `members/failed.rs`,
-//! deaths of replctl in `members/deaths.rs`, hosts with systemd in `members/lab.rs`.
+//! `add` and `remove` on hosts behind real sshds of this machine: each is done completely or not at
+//! all, also in the inventory, whose other bytes stay. Failures are in `members/failed.rs`, deaths
+//! of replctl in `members/deaths.rs`, hosts with systemd in `members/lab.rs`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use crate::support::process::living_in;
 use crate::support::{await_that, figure};
 use crew::{Crew, PASSWORD};
 
-/// `slave2` comes. Gives the inventory with it.
+/// Adds `slave2`. Returns the inventory with it.
 fn comes(crew: &Crew) -> String {
     let ran = crew
         .add("slave2", 2, &["--priority", "7", "--yes", "--json"])
@@ -50,7 +50,7 @@ fn comes(crew: &Crew) -> String {
     with
 }
 
-/// It goes, and what it has stays, so that it can come back.
+/// Removes `slave2` but keeps its files, so that it can come back.
 fn goes_and_is_brought_back(crew: &Crew, with: &str) {
     let ran = crew
         .run(&["remove", "slave2", "--yes"])
@@ -74,7 +74,7 @@ fn goes_and_is_brought_back(crew: &Crew, with: &str) {
     );
 }
 
-/// It goes for good.
+/// Removes it with all its files.
 fn is_purged(crew: &Crew, with: &str) {
     crew.run(&["remove", "slave2", "--purge", "--dry-run"])
         .ok()

@@ -1,5 +1,6 @@
-//! Chains on real servers under a writing client: made and unmade by partial resyncs, refused where
-//! they would lose or circle, put back where they fail, and gone on with wherever replctl died.
+//! Chains on real servers under a writing client: made and unmade by partial resyncs, refused if
+//! they would lose data or form a circle, rolled back on failure, and resumed wherever replctl
+//! died.
 
 #![allow(clippy::unwrap_used)]
 
@@ -230,7 +231,7 @@ fn a_node_that_does_not_get_in_sync_is_put_back() {
     assert_everybody_gets_writes(&deployment);
 }
 
-/// `slave2` is moved by a replctl that dies after so many lines of its journal. Whether it died.
+/// Moves `slave2` with a replctl that dies after `line` journal lines. Returns whether it died.
 fn dies(operator: &Replctl<'_>, line: usize, under: usize) -> bool {
     let arguments = ["move", "slave2", "--under", NAMES[under], "--yes"];
     let mut command = operator.command(&arguments);

@@ -1,6 +1,6 @@
-//! Two nodes never have one address: by the inventory, by what servers announce, by the names and
-//! by who answers there. Each clash is told with both ways out, and nothing is changed until one of
-//! them was gone.
+//! Two nodes must not share an address: by the inventory, by announcements, by names and by the
+//! server that answers. Each clash is reported with both ways out, and blocks all changes until one
+//! of them is taken.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use crate::support::trio::{NAMES, Trio};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// What each server says it is, and whom it follows: the same before and after a refusal.
+/// The role and upstream of each server, to compare before and after a refusal.
 fn roles(trio: &Trio) -> Vec<String> {
     let role = |server: &LocalServer| {
         let info = server.client().info("replication");
@@ -221,7 +221,7 @@ fn a_stranger_at_an_announced_address_is_found_by_its_process() {
         .says("the inventory announces `master` at 127.0.0.1:");
 }
 
-/// An address that only a server names may be anybody's: it is told no password.
+/// An address that only a server names may be foreign: replctl sends no password there.
 #[test]
 fn a_password_is_not_sent_where_a_server_says() {
     let Some(family) = Family::debian() else {
@@ -253,8 +253,7 @@ fn a_password_is_not_sent_where_a_server_says() {
     assert!(!heard.contains("s3cret"), "{heard}");
 }
 
-/// What is printed holds at that moment: a primary that was demoted while the others were looked at
-/// is not named.
+/// The printed address is current: a primary that was demoted during the look is not named.
 #[test]
 fn the_endpoint_is_asked_once_more_for_its_role() {
     let Some(family) = Family::debian() else {

@@ -1,5 +1,5 @@
-//! The password of a deployment that runs is changed by `setup`: none to one, one to none, one to
-//! another. Real servers behind real sshds.
+//! `setup` changes the password of a running deployment: none to one, one to none, one to another.
+//! Real servers behind real sshds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -73,8 +73,8 @@ fn every_way_on_the_embedded_server() {
     });
 }
 
-/// On each family one of the ways; all ways on all of them in `make test-all`. What `setup` cannot
-/// bring is put in the place of what it has brought.
+/// Tests one of the ways on each family; `make test-all` tests all ways on all. Servers that
+/// `setup` cannot install replace the installed ones.
 fn on_the_families(way: usize) {
     each_family(|n, family: &'static Family| {
         if n % WAYS.len() == way || all_of_them() {

@@ -1,5 +1,5 @@
-//! The password of a deployment is changed on hosts of their own: what protected mode does to
-//! clients on other hosts is seen there, and hidden on one machine.
+//! A change of the password on separate hosts: only there protected mode affects clients on other
+//! hosts; on one machine it does not.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -95,8 +95,8 @@ impl<'a> Bench<'a> {
         ran.stdout.trim().to_owned()
     }
 
-    /// All is as if it had been set up so: for clients elsewhere, after every link has been cut,
-    /// and after every server was started anew.
+    /// Asserts that everything has that password: for clients elsewhere, after every link was cut,
+    /// and after a restart of every server.
     #[track_caller]
     fn is_at(&self, password: Option<&str>) {
         for restarted in [false, true] {
@@ -158,8 +158,8 @@ fn to_a_password_to_another_and_to_none() {
     bench.is_at(None);
 }
 
-/// What an earlier replctl left behind, and a hand that switched protected mode on: replctl itself
-/// is shut out, and setup is the way back.
+/// An earlier replctl, or a person, left protected mode on: replctl itself is shut out, and setup
+/// repairs that.
 #[test]
 fn servers_that_shut_everybody_out_are_opened_again() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {

@@ -1,6 +1,6 @@
-//! The server that replctl carries: what `replctl server` says and writes, and that the programs
-//! run where nothing else is installed. They fail, and say `make server`, where replctl was built
-//! without one.
+//! The server inside replctl: what `replctl server` says and writes, and whether the programs run
+//! without anything else installed. These tests fail with the hint `make server` if replctl was
+//! built without a server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod command;
@@ -33,7 +33,7 @@ fn extracted(arch: &str) -> (TempDir, PathBuf) {
     (folder, into)
 }
 
-/// What cannot be tried on this machine is said aloud; on the CI machine it is a failure.
+/// Reports loudly what cannot be tested on this machine; on the CI machine that is a failure.
 fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what}");
     eprintln!("\nNOT TESTED: {what}\n");

@@ -1,6 +1,6 @@
-//! How long clients cannot write while the primary changes: `replctl promote` against the server's
-//! own `FAILOVER`, in turns on the same deployment, under the same load, for every server family
-//! that can be had. `make bench-promote` runs it at length and prints the table.
+//! How long clients cannot write during a change of the primary: `replctl promote` against the
+//! server's own `FAILOVER`, in turns on the same deployment, under the same load, for every
+//! available server family. `make bench-promote` runs it at full length and prints the table.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ enum Method {
     Failover,
 }
 
-/// What one change of the primary came to.
+/// The result of one change of the primary.
 struct Round {
     acknowledged: usize,
     lost: usize,
@@ -109,8 +109,7 @@ fn load(trio: &Trio, primary: usize) -> Load {
     load
 }
 
-/// What the median of our windows may be at most, where it is asked for (a quiet machine, a release
-/// build).
+/// The limit for the median of our windows, if one is set (a quiet machine, a release build).
 fn limit_ms() -> Option<f64> {
     std::env::var("REPLCTL_BENCH_LIMIT_MS").ok()?.parse().ok()
 }
@@ -123,8 +122,7 @@ fn has_failover(trio: &Trio) -> bool {
             .contains_key("master_failover_state")
 }
 
-/// One change of the primary under a load of its own, whose writes are looked up on the new
-/// primary.
+/// One change of the primary under its own load, whose writes are then checked on the new primary.
 fn round(trio: &Trio, primary: usize, target: usize, method: Method) -> Round {
     let old = &trio.servers[primary];
     old.client().command(&["FLUSHALL"]);
@@ -172,7 +170,7 @@ fn failover(trio: &Trio, primary: usize, target: usize) {
     });
 }
 
-/// Both replicas hang under the primary and have what it has.
+/// Waits until both replicas follow the primary and have its data.
 fn in_step(trio: &Trio, primary: usize) {
     trio.assert_primary(primary);
     await_that("the replicas to have all", Duration::from_secs(20), || {

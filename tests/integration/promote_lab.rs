@@ -1,5 +1,5 @@
-//! Promotions on real hosts: planned under writers, and after the primary, its process, its host or
-//! its network failed.
+//! Promotions on real hosts: planned ones under writers, and those after a failure of the primary,
+//! its process, its host or its network.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -66,7 +66,7 @@ fn dies_after(deployed: &Deployed<'_>, lines: u32) {
     assert_eq!(ran.signal, Some(9), "{ran}");
 }
 
-/// Past the point of no return, and before the others were repointed.
+/// The journal line after the point of no return, and before the others were repointed.
 const PROMOTED: u32 = 26;
 
 fn interrupted_and_resumed(deployed: &Deployed<'_>) {
@@ -95,7 +95,7 @@ fn interrupted_and_then_the_old_primary_is_lost(deployed: &Deployed<'_>) {
         .operator
         .run(&["resume"])
         .code(5)
-        .says("`master` cannot be asked what became of the operation; nothing was touched")
+        .says("`master` cannot be asked for the result of the operation; nothing was touched")
         .says("--abandon-unfinished");
     figure(&format!(
         "resume, old primary lost meanwhile: {:.1} s",

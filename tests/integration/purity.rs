@@ -1,5 +1,5 @@
-//! The house rules that no compiler knows: which rooms are pure, how long files are, what must not
-//! stand in the tree.
+//! The rules that no compiler checks: which modules are pure, how long files are, and what the tree
+//! must not contain.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Files and folders of src/ that compute and do nothing else. In the folder of an operation,
-/// `plan` and `checks` are such, too.
-const PURE: [&str; 15] = [
+/// `plan`, `checks` and `properties` are such, too.
+const PURE: [&str; 14] = [
     "topology",
     "findings",
     "rescue",
@@ -20,7 +20,6 @@ const PURE: [&str; 15] = [
     "actions",
     "engine/operation",
     "engine/plan",
-    "engine/command_line",
     "config",
     "inventory",
     "world/info",
@@ -50,8 +49,8 @@ const FORBIDDEN: [&str; 16] = [
     "crate::engine::interrupt",
 ];
 
-/// What the `report` of an operation must not name: it makes text and JSON of what was seen, and
-/// does not print it.
+/// Names that an operation's `report` must not use: it makes text and JSON from observations, and
+/// does not print.
 const FORBIDDEN_IN_REPORTS: [&str; 13] = [
     "crate::world",
     "crate::engine::ask",
@@ -85,7 +84,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a folder holds, all the way down; folders that are made and not written are left out.
+/// All files below a folder; generated folders are left out.
 fn files(folder: &Path) -> Vec<PathBuf> {
     const MADE: [&str; 6] = [
         "target",
@@ -155,7 +154,7 @@ fn forbidden(inside: &Path) -> &'static [&'static str] {
         return &FORBIDDEN;
     }
     match operation_and_part(inside) {
-        Some((_, part)) if part == "plan" || part == "checks" => &FORBIDDEN,
+        Some((_, part)) if ["plan", "checks", "properties"].contains(&part.as_str()) => &FORBIDDEN,
         Some((_, part)) if part == "report" => &FORBIDDEN_IN_REPORTS,
         _ => &[],
     }
@@ -180,7 +179,7 @@ fn trespasses(source: &str, module: &[String], forbidden: &[&str]) -> Vec<scan::
         .collect()
 }
 
-/// The sources of src/ that are no tests: where each is inside it, and its text.
+/// The sources of src/ without tests: path inside src/, and text.
 fn product() -> Vec<(PathBuf, String)> {
     let root = repository().join("src");
     let all = sources("src");
@@ -242,7 +241,7 @@ fn files_are_short() {
     assert!(long.is_empty(), "longer than {LONGEST} lines: {long:#?}");
 }
 
-/// What code must not have, put together here so that this file does not have it either.
+/// Words that code must not contain, built from parts so that this file does not contain them.
 fn unfinished() -> [String; 3] {
     [
         format!("{}!", "todo"),
@@ -251,7 +250,7 @@ fn unfinished() -> [String; 3] {
     ]
 }
 
-/// What no file must have: places that are only on somebody's machine.
+/// Paths that no file must contain: places that exist only on one person's machine.
 fn elsewhere() -> [String; 3] {
     [
         format!("/{}/", "work"),
@@ -288,7 +287,7 @@ fn nothing_speaks_of_one_machine() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The paths a planted source is caught with.
+/// The forbidden paths that the scan finds in an artificial source.
 fn caught(source: &str) -> Vec<String> {
     let module = ["plan".to_owned(), "setup".to_owned()];
     trespasses(source, &module, &FORBIDDEN)

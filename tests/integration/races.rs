@@ -1,9 +1,9 @@
-//! Races: two operators with machines of their own, or an operator and a person with redis-cli,
-//! change one deployment at the same time while clients write. Seeded and repeatable.
+//! Races: two operators on different machines, or an operator and a person with redis-cli, change
+//! one deployment at the same time while clients write. Seeded and repeatable.
 //!
-//! What must hold afterwards is asked of the servers: their data, their roles, and their own logs,
-//! which say who changed a role and when. `judge.rs` has the rules, `sentences.rs` what each
-//! printed sentence promises.
+//! The servers show whether the conditions hold afterwards: their data, their roles, and their own
+//! logs, which say who changed a role and when. `judge.rs` has the rules, `sentences.rs` has the
+//! promise of each printed sentence.
 //!
 //! `make races` runs 450 cases, of which 50 are against a person; a case is repeated by its seed
 //! and number: `make races SEED=1 FIRST=17 CASES=1`.
@@ -36,8 +36,7 @@ fn setting(name: &str, default: u64) -> u64 {
     said.and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-/// Says what is wrong; the whole story goes into a file, and the stories of the first cases are
-/// printed, too.
+/// Reports what is wrong. The whole story goes into a file, and the first stories are also printed.
 fn tell(seed: u64, number: u64, report: &Report) {
     static TOLD: AtomicU64 = AtomicU64::new(0);
     if !report.is_wrong() {

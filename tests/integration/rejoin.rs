@@ -1,6 +1,6 @@
-//! The return of an old primary on real servers of every family: what only it had lies in the
-//! backup, to the last acknowledged write; it is a replica in sync; and nothing is discarded that
-//! is nowhere else, wherever replctl dies.
+//! The return of an old primary on real servers of every family. Its divergence is in the backup,
+//! up to the last acknowledged write, and it becomes a replica in sync. Nothing unique is
+//! discarded, wherever replctl dies.
 
 #![allow(clippy::unwrap_used)]
 
@@ -34,7 +34,7 @@ fn manifest(folder: &Path) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// Nobody else can read it, and every file is what the manifest says.
+/// Asserts that no other user can read the backup, and that every file matches the manifest.
 fn is_whole(folder: &Path) -> Value {
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(folder), 0o700);
@@ -63,7 +63,7 @@ fn is_whole(folder: &Path) -> Value {
     manifest
 }
 
-/// Both are primaries from now on: the old one knows nothing of it.
+/// Makes two primaries: the old one does not know that it was replaced.
 fn part(trio: &Trio, operator: &Replctl<'_>) {
     trio.servers[0].pause();
     operator
@@ -306,8 +306,7 @@ fn it_asks_and_refuses_what_would_be_the_wrong_way_round() {
         .says("Nothing to do");
 }
 
-/// What is written between two deaths is nowhere else: each write must be on the primary or in a
-/// backup.
+/// Writes between two deaths exist nowhere else: each must be on the primary or in a backup.
 fn somewhere(family: &Family, operator: &Replctl<'_>, key: &str, primary: &LocalServer) -> bool {
     if primary.client().command(&["EXISTS", key]).text() == "1" {
         return true;

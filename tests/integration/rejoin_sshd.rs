@@ -1,5 +1,5 @@
-//! The return of an old primary that is stopped, on hosts behind real sshds of this machine: its
-//! file says replica before it is started, and what only its disk holds is copied first.
+//! The return of a stopped old primary, on hosts behind real sshds of this machine: its file gets
+//! the replica role before its start, and unique data on its disk is copied first.
 
 #![allow(clippy::unwrap_used)]
 
@@ -34,7 +34,7 @@ fn stopped(bench: &Bench, n: usize) {
     });
 }
 
-/// A primary of its own with a key of its own on its disk, which is then stopped.
+/// Makes a node a primary with its own key on its disk, and stops it.
 fn strays(bench: &Bench, n: usize, key: &str) {
     let mut own = bench.client(n);
     assert_eq!(own.command(&["REPLICAOF", "NO", "ONE"]).text(), "OK");

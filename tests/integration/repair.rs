@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// `slave1` takes over while `master` is frozen, which comes back; each has a key of its own then,
+/// `slave1` takes over while `master` is frozen. `master` comes back: then each has its own key,
 /// and one that both wrote.
 fn part(trio: &Trio, operator: &Replctl<'_>) {
     trio.servers[0].client().command(&["SET", "before", "1"]);
@@ -233,12 +233,12 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
     );
 }
 
-/// A new primary is killed before its role is in its file, comes back as a replica of the old one,
-/// and has on its disk what it had acknowledged. Directives of servers that have each write in
-/// their file before its answer is sent.
+/// A new primary is killed before its role is in its file. It comes back as a replica of the old
+/// one, and its disk has the writes it acknowledged. With these directives, servers write each
+/// change to their file before they answer.
 const DURABLE: [&str; 3] = [BACKLOG, "appendonly yes", "appendfsync no"];
 
-/// Three of them with a hundred keys, and what the file of slave1 says while it is a replica.
+/// Three such servers with a hundred keys, and the content of slave1's file while it is a replica.
 fn logged(family: &Family) -> (Trio, Vec<u8>) {
     let trio = Trio::start(family, &DURABLE);
     for i in 0..100 {

@@ -1,5 +1,5 @@
-//! Reports against what happened: the commands they name are those that servers heard, the times
-//! are those of the proof, and no secret is in them.
+//! Compares reports with reality: their commands are those that the servers got, their times are
+//! those of the proof, and they contain no secret.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,14 +16,14 @@ use bench::mode;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Makes a server keep every command it is told: administrative ones are in no MONITOR.
+/// Makes a server record every command it gets: MONITOR does not show administrative ones.
 const KEEPS_ALL: [&str; 3] = [
     BACKLOG,
     "slowlog-log-slower-than 0",
     "slowlog-max-len 100000",
 ];
 
-/// The commands a server was told that change something, each once.
+/// The commands that a server got and that change something, each once.
 fn heard(server: &LocalServer) -> BTreeSet<String> {
     let all = server.client().command(&["SLOWLOG", "GET", "100000"]);
     let words = |entry: crate::support::Reply| {
@@ -53,7 +53,7 @@ fn changes(line: &str) -> bool {
     BEGINNINGS.iter().any(|b| line.starts_with(b))
 }
 
-/// What the report says was sent to a node, as far as it changes something.
+/// The commands to a node by the report, if they change something.
 fn told(report: &str, node: &str) -> BTreeSet<String> {
     let done = report.split("## What was done").nth(1).unwrap();
     let done = done.split("\n## ").next().unwrap();
@@ -144,8 +144,8 @@ fn row<'t>(table: &'t str, node: &str) -> &'t str {
     row.unwrap_or_else(|| panic!("no {node} in\n{table}"))
 }
 
-/// The report's stop of writes is the proof's: it is measured a little before and after, at the
-/// lines of the journal.
+/// The report's time without writes agrees with the proof's. It is measured a little before and
+/// after, at the lines of the journal.
 fn agrees_on_the_time(report: &str, json: &serde_json::Value) {
     let writes = under(report, "Writes");
     let words: Vec<&str> = writes.split_whitespace().collect();

@@ -1,6 +1,6 @@
-//! The tutorial's story on real hosts at its own addresses, with its mistake: slave2 pointed at
-//! 192.168.1.130 where the network is 192.168.0. Its author pasted `master_link_status:down` and
-//! did not notice.
+//! The tutorial's story on real hosts at its own addresses, with its mistake: slave2 points at
+//! 192.168.1.130, and the network is 192.168.0. Its author pasted `master_link_status:down` and did
+//! not notice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -78,8 +78,7 @@ fn writes_flow_one_way(story: &Deployed<'_>) {
     story.status("healthy", 0).says("2 replicas in sync");
 }
 
-/// Nothing starts its server; it is brought back as what it is now, a replica, and its name says
-/// nothing about that.
+/// Nothing starts its server. It comes back as a replica, whatever its name suggests.
 fn the_old_master_returns(story: &Deployed<'_>) {
     story.lab.boot("master");
     story.lab.wait_for("master");

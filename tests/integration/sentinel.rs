@@ -1,5 +1,5 @@
-//! Promotions where real Sentinels watch: through them, nothing lost, and nothing undone
-//! afterwards.
+//! Promotions under real Sentinels: replctl goes through them, nothing is lost, and nothing is
+//! undone afterwards.
 
 #![allow(clippy::unwrap_used)]
 
@@ -57,8 +57,8 @@ impl Watched {
         }
     }
 
-    /// The same with Sentinels whose user may not run `SENTINEL DEBUG`: they see a priority within
-    /// ten seconds, and what happens meanwhile can be tried.
+    /// The same with Sentinels whose user may not run `SENTINEL DEBUG`. They see a priority within
+    /// ten seconds, which leaves time to test other events.
     fn start_slow(family: &Family, down_after_ms: u32) -> Self {
         let deployment = Deployment::of(family).directives(&DIRECTIVES).start();
         let without = if family.name.starts_with("redis-6") {
@@ -107,7 +107,8 @@ impl Watched {
         Replctl::new().inventory(&self.inventory())
     }
 
-    /// One primary by its own word, by the others', and by every Sentinel's.
+    /// Asserts that node `i` is the one primary, by its own report, by the others', and by every
+    /// Sentinel's.
     fn assert_primary(&self, i: usize) {
         assert_eq!(
             self.info(i, "role"),
@@ -140,7 +141,8 @@ impl Watched {
         self.deployment.add(NAMES[3], server, under);
     }
 
-    /// Sentinels look at replicas every ten seconds; a test of many promotions has not the time.
+    /// Makes Sentinels look at replicas more often than every ten seconds, which is too slow for a
+    /// test of many promotions.
     fn hurry(&self) {
         for sentinel in &self.sentinels {
             let said = sentinel.ask(&["SENTINEL", "DEBUG", "info-period", "400"]);
@@ -149,12 +151,12 @@ impl Watched {
     }
 }
 
-/// Writes a second and client. Each of the four has a write under way when writes are stopped, and
-/// waits with it, however few it sends besides.
+/// Writes per second and client. Each of the four clients has a write waiting when writes are
+/// stopped, however few it sends.
 const WRITES: u32 = 100;
 
-/// As many promotions as fit, at last of a replica of a replica, and then nothing happens by itself
-/// for longer than the reversals of promotions beside Sentinel take (18 to 29 s).
+/// As many promotions as fit, the last one of a replica of a replica. Then nothing may happen by
+/// itself for longer than Sentinels take to undo promotions beside them (18 to 29 s).
 fn promotions_of(family: &Family) {
     let mut watched = Watched::start(family, 5_000, None);
     let (mut windows, mut wrote) = (Vec::new(), 0);
@@ -205,7 +207,7 @@ fn promotions_of(family: &Family) {
     ));
 }
 
-/// Promotes a node, and tells for how long writes were stopped.
+/// Promotes a node. Returns how long writes were stopped, ms.
 fn promoted(watched: &Watched, target: usize) -> f64 {
     let arguments = ["promote", NAMES[target], "--yes", "--json"];
     let ran = watched
@@ -251,7 +253,7 @@ fn promotions_through_sentinel_lose_nothing_and_stay() {
     });
 }
 
-/// Three deployments share the lines: most of the time Sentinels are waited for.
+/// Three deployments share the lines, because most of the time is spent waiting for Sentinels.
 #[test]
 fn killed_at_every_journal_line_and_resumed() {
     let Some(family) = Family::debian() else {
@@ -271,7 +273,7 @@ fn killed_at_every_journal_line_and_resumed() {
 
 const SHARES: usize = 3;
 
-/// Dies after that line and every third one beyond it. Gives how often.
+/// Dies after that line and every third one after it. Returns the number of deaths.
 fn killed_from_line(first: usize, family: &Family) -> usize {
     let watched = Watched::start(family, 10_000, None);
     watched.hurry();

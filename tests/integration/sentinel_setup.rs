@@ -1,6 +1,5 @@
 //! `sentinel setup` over real sshds of this machine: from nodes without Sentinels to three that
-//! watch, again, and after things have changed. What stands against it and what goes wrong on the
-//! way is in `sentinel_setup/trouble.rs`.
+//! watch, again, and after changes. Refusals and failures are in `sentinel_setup/trouble.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -62,7 +61,7 @@ fn three_sentinels_come_to_watch_and_act_by_themselves() {
     they_replace_a_dead_primary(&group);
 }
 
-/// They are what setup wants afterwards, too.
+/// Afterwards their settings are still those that setup wants.
 fn a_planned_change_goes_through_them(group: &Group) {
     let bench = &group.bench;
     let writer = group.writer();
@@ -111,7 +110,7 @@ fn they_replace_a_dead_primary(group: &Group) {
     bench.run(&SET_UP).ok().says(NOTHING);
 }
 
-/// Where things lie, who may read them, and what the file says.
+/// The paths, the access rights and the content of the files.
 fn files_are_beside_those_of_the_servers(group: &Group) {
     for (n, port) in group.ports.iter().enumerate() {
         assert_eq!(mode(&group.file(n)), 0o600);

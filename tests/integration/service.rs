@@ -1,7 +1,6 @@
-//! Servers that replctl did not make, as they are really started: by hand with arguments, with
-//! includes, without a file, from a folder that they may
-//! not write in. What the plan and `status` say of their roles is compared with what a real restart
-//! gives.
+//! Servers that replctl did not make, started as in real life: by hand with arguments, with
+//! includes, without a file, from a folder that they may not write in. The roles that the plan and
+//! `status` report are compared with a real restart.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +9,7 @@ mod bench;
 use crate::support::server::Family;
 use bench::Bench;
 
-/// Those that differ in how they read and write their files: 6.x expands no patterns.
+/// The families that read and write their files differently: 6.x expands no patterns.
 fn some() -> Vec<&'static Family> {
     let wanted = ["debian", "redis-6.0", "valkey-8.1"];
     let all = crate::support::server::families().iter();
@@ -49,8 +48,8 @@ fn made(bench: &mut Bench, how: &str) {
     bench.linked(1);
 }
 
-/// What `status` says of the next start, against a real restart of all servers at once: before and
-/// after a promotion.
+/// Compares the forecast of `status` with a real restart of all servers at once: before and after a
+/// promotion.
 #[test]
 fn the_forecast_is_what_a_restart_of_all_gives() {
     crate::support::rotation::each_family(|index, family| {

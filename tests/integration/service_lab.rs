@@ -1,5 +1,5 @@
-//! Debian's own package on hosts with systemd: replctl has made nothing there, and what it says of
-//! restarts and reboots is what they come to.
+//! Debian's own package on hosts with systemd, without any work of replctl: its forecasts of
+//! restarts and reboots are compared with real ones.
 
 #![allow(clippy::unwrap_used)]
 
@@ -103,7 +103,7 @@ impl<'a> Bench<'a> {
         self.lab.inside(NAMES[host], &line).ok();
     }
 
-    /// Nothing of replctl's is on any host.
+    /// Asserts that no host has anything of replctl.
     fn assert_foreign(&self) {
         for host in NAMES {
             let line = "ls -d /db /etc/systemd/system/*redis*_* /etc/systemd/system/replctl* 2>/dev/null; true";

@@ -1,5 +1,5 @@
-//! `setup` on hosts of their own, from bare: with systemd, without it, and with nothing but
-//! busybox. What goes wrong there is in `setup_lab/faults.rs`.
+//! `setup` on separate bare hosts: with systemd, without it, and with only busybox. Failures are in
+//! `setup_lab/faults.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -47,8 +47,8 @@ fn files_are_closed(bench: &Bench, host: &str) {
     );
 }
 
-/// The unit runs, starts at boot, and shuts the server in: what the kernel says of the process, not
-/// the unit of itself.
+/// The unit runs, starts at boot, and confines the server. The kernel's view of the process shows
+/// that, not the unit's own text.
 fn unit_is_closed(lab: &Lab, host: &str) {
     lab.inside(
         host,
@@ -79,7 +79,7 @@ fn a_replica_reboots(bench: &Bench) {
     bench.in_sync(0, &[1, 2]);
 }
 
-/// With its old snapshot it would take from its replicas what they have.
+/// With its old snapshot it would make its replicas lose what they have.
 fn a_crashed_primary_stays_down(bench: &Bench) {
     let lab = bench.lab;
     lab.inside("slave1", "kill -9 $(cat /db/redis/6379/pid/redis_6379.pid)")

@@ -1,6 +1,5 @@
 //! `setup` on hosts behind real sshds of this machine: from bare to running, again, and after
-//! things have changed. What stands against it is in `setup_sshd/refused.rs`, what goes wrong on
-//! the way in `setup_sshd/failed.rs`.
+//! changes. Refusals are in `setup_sshd/refused.rs`, failures in `setup_sshd/failed.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -71,7 +70,7 @@ fn bare_hosts_become_a_deployment_and_stay_one() {
     bench.run(&["status"]).ok();
 }
 
-/// What stands in the configuration file of a node.
+/// The lines of a node's configuration file.
 fn lines_of_the_tutorial(bench: &Bench, n: usize) -> Vec<String> {
     let port = bench.port(n);
     let own = bench.db().join(port.to_string());
@@ -99,7 +98,7 @@ fn lines_of_the_tutorial(bench: &Bench, n: usize) -> Vec<String> {
     wanted
 }
 
-/// Where things lie, who may read them, and what the files say.
+/// The paths, the access rights and the content of the files.
 fn files_are_as_in_the_tutorial(bench: &Bench) {
     let db = bench.db();
     for (n, name) in NAMES.iter().enumerate() {
@@ -172,7 +171,7 @@ fn process_ids(bench: &Bench) -> [String; 2] {
     [0, 1].map(|n| bench.client(n).info("server")["process_id"].clone())
 }
 
-/// It is not done.
+/// setup does not do it.
 fn what_takes_a_restart_is_said(bench: &mut Bench) {
     let before = process_ids(bench);
     bench.text = bench.text.clone().config("tcp-backlog", "300");

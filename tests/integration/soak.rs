@@ -1,6 +1,6 @@
-//! Changes of roles with faults at random steps, seeded and repeatable: random topologies of 2 to 6
-//! nodes with chains, writers of all kinds, every server family that can be had. After each case
-//! every acknowledged write is looked for, and the deployment has to be whole.
+//! Role changes with faults at random steps, seeded and repeatable: random topologies of 2 to 6
+//! nodes with chains, all kinds of writers, every available server family. After each case every
+//! acknowledged write is checked, and the deployment must be whole.
 //!
 //! `make soak` runs a thousand cases; a case is repeated by its seed and number:
 //! `make soak SEED=1 FIRST=17 CASES=1`.
@@ -94,7 +94,7 @@ fn summary(seed: u64, reports: &[Report]) -> String {
     text
 }
 
-/// What became of the second operator, where there was one.
+/// The result of the second operator, if there was one.
 fn second(report: &Report) -> String {
     if report.second.is_empty() {
         return String::new();

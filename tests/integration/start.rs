@@ -1,9 +1,8 @@
-//! What it costs to start: `--help`, and the answers to TAB, which a person waits for at the
-//! prompt.
+//! The cost of a start: `--help`, and the answers to TAB, which a person waits for at the prompt.
 //!
-//! A build without optimization is held to processor time and to pages touched, which hardly change
-//! on a busy machine; `make bench-start` names an optimized program in `REPLCTL_BENCH_PROGRAM`,
-//! prints the medians, and holds them to what is felt as nothing.
+//! A build without optimization is checked for processor time and touched pages, which hardly
+//! change on a busy machine. `make bench-start` names an optimized program in
+//! `REPLCTL_BENCH_PROGRAM`, prints the medians, and requires times that a person does not notice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
 
@@ -25,7 +24,7 @@ struct Cost {
     pages: f64,
 }
 
-/// A command line that is measured, what its answer has in it, and how many ms it may take.
+/// A measured command line, a part of its answer, and its time limit in ms.
 struct Case {
     name: &'static str,
     arguments: Vec<String>,
@@ -101,7 +100,7 @@ fn measured(command: &mut Command) -> (Cost, String) {
     (cost, said)
 }
 
-/// The value below which that share of all lies.
+/// The value that `share` percent of all costs do not exceed.
 fn quantile(costs: &[Cost], share: usize, of: fn(&Cost) -> f64) -> f64 {
     let mut all: Vec<f64> = costs.iter().map(of).collect();
     all.sort_by(f64::total_cmp);
@@ -125,8 +124,8 @@ fn inventories() -> TempDir {
     folder
 }
 
-/// Without optimization they touch 640 to 800 pages of 4 KiB, and 1,670 with 1,000 nodes. To unpack
-/// the server that is carried would be thousands more.
+/// Without optimization they touch 640 to 800 pages of 4 KiB, and 1,670 with 1,000 nodes. Unpacking
+/// the embedded server would cost thousands more.
 fn cases() -> Vec<Case> {
     let thousand = Case::new(
         "TAB: nodes, of 1,000",

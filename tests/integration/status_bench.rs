@@ -1,8 +1,8 @@
-//! What one look costs, with 3, 100 and 1,000 nodes in one run: `replctl status` against a loop of
-//! `redis-cli`, the same by `xargs -P16`, and a bare client that only sends INFO to all and reads
-//! the answers. And what nodes cost that say nothing. `make bench-status` runs it at full size and
-//! holds the limits; without `REPLCTL_BENCH_STATUS` it is quick, and only checks that the program
-//! says what is there.
+//! The cost of one look, with 3, 100 and 1,000 nodes in one run: `replctl status` against a loop of
+//! `redis-cli`, the same with `xargs -P16`, and a bare client that only sends INFO to all and reads
+//! the answers. Also the cost of silent nodes. `make bench-status` runs it at full size and checks
+//! the limits. Without `REPLCTL_BENCH_STATUS` it is quick, and only checks that the output is
+//! right.
 
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
 
@@ -148,7 +148,7 @@ impl Look {
     }
 }
 
-/// A tenth of the nodes frozen, dead, or behind a firewall that drops what it gets.
+/// A tenth of the nodes frozen, dead, or behind a firewall that drops packets.
 fn silent(field: &Field, table: &mut String) {
     let mut look = |what: &str, inventory: &Path| {
         let operator = Replctl::new().inventory(inventory);
@@ -180,7 +180,7 @@ fn silent(field: &Field, table: &mut String) {
     field.freeze(false);
 }
 
-/// A port where nobody is answered: a listener that accepts nothing, and whose queue is full.
+/// A port that answers no client: a listener that accepts nothing, and whose queue is full.
 struct Wall {
     port: u16,
     _listener: TcpListener,

@@ -1,4 +1,4 @@
-//! What is wrong with servers that all answer: each is named, and the hint, pasted, puts it right.
+//! Problems of servers that all answer: each is named, and its pasted hint repairs it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

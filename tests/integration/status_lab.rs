@@ -1,5 +1,5 @@
-//! `status` on real hosts with faults: each is named by its one reason, within a bounded time, with
-//! a hint that helps where one can.
+//! `status` on real hosts with faults: each is named with its one reason, within a bounded time,
+//! and with a hint where one can help.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -102,7 +102,8 @@ fn not_a_server(deployed: &Deployed<'_>) {
         .says("check `address` and `port` of `slave1` in the inventory");
 }
 
-/// Nothing of the server is unknown, so it is no problem; what needs SSH says why it is not known.
+/// Nothing about the server is unknown, so it is no problem. Facts that need SSH are reported as
+/// unknown, with the reason.
 fn a_changed_host_key(deployed: &Deployed<'_>) {
     let known = std::fs::read_to_string(deployed.lab.known_hosts()).unwrap();
     let stranger = deployed.folder().join("stranger");

@@ -1,5 +1,5 @@
-//! Tests of the tests' own ground: hosts behind plain sshds and in labs, and the program run on
-//! them. Servers and clients are in `support_self.rs`.
+//! Tests of the test tools: hosts behind plain sshds and in labs, and the program run on them.
+//! Servers and clients are in `support_self.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! Tests of the tests' own ground: a writer that cannot see a loss would make every other test
-//! worthless. The hosts are in `support_hosts.rs`.
+//! Tests of the test tools: a writer that misses a loss would make every other test worthless. The
+//! hosts are in `support_hosts.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -274,7 +274,7 @@ fn what_cannot_run_is_said() {
     );
 }
 
-/// Otherwise a server would be tested nowhere, and nobody would see it.
+/// Otherwise a server would be tested nowhere, and no one would notice.
 #[test]
 fn every_server_has_its_turn_and_each_scenario_has_one_of_each_kind() {
     let there: Vec<&str> = server::every_server().iter().map(|f| f.name).collect();

@@ -1,6 +1,6 @@
-//! The operator's own machine: a terminal that goes away or takes nothing, a closed or full stdout,
-//! no home, a disk that is read-only, few file descriptors, a narrow window. Whoever watches, the
-//! operation ends as if nobody did; and a look needs to write nothing.
+//! The operator's own machine: a terminal that disappears or accepts nothing, a closed or full
+//! stdout, no home, a read-only disk, few file descriptors, a narrow window. The operation ends in
+//! the same way, watched or not; and a look needs to write nothing.
 
 #![allow(clippy::unwrap_used)]
 
@@ -99,7 +99,8 @@ fn a_terminal_that_goes_away_ends_nothing() {
     }
 }
 
-/// The same with a signal alone, as `nohup`'s absence gives it: a session that ends stops nothing.
+/// The same with only a signal, as a process without `nohup` gets it: the end of a session stops
+/// nothing.
 #[test]
 fn a_hangup_stops_nothing() {
     let Some(desk) = Desk::new() else { return };
@@ -112,7 +113,7 @@ fn a_hangup_stops_nothing() {
     desk.becomes_primary(1);
 }
 
-/// Nobody reads: what is written to stderr fills the pipe, and the operation goes on.
+/// Nobody reads stderr: its text fills the pipe, and the operation goes on.
 #[test]
 fn a_reader_that_takes_nothing_holds_up_nothing() {
     let Some(desk) = Desk::new() else { return };
@@ -192,8 +193,7 @@ fn public(desk: &Desk) -> (TempDir, PathBuf) {
     (folder, program)
 }
 
-/// K10.3: as nobody, without a home; with a home that may not be looked into; with one on a disk
-/// that is read-only.
+/// K10.3: as user `nobody`, without a home; with an unreadable home; with one on a read-only disk.
 #[test]
 fn a_look_needs_to_write_nothing() {
     if crate::support::user_id() != 0 {
@@ -283,8 +283,8 @@ fn few_file_descriptors_are_one_problem_and_are_raised_where_that_is_allowed() {
     );
 }
 
-/// K10.5: the mark that some editors put before a text is no part of a password, nor of an
-/// inventory.
+/// K10.5: a byte order mark, which some editors put before a text, is no part of a password or of
+/// an inventory.
 #[test]
 fn a_byte_order_mark_is_no_text() {
     let Some(family) = Family::debian() else {
@@ -363,7 +363,7 @@ fn a_word_that_has_no_effect_is_said() {
         .says("--accept-new-host-keys has no effect: this command writes nothing");
 }
 
-/// Who only looks leaves nothing in the home.
+/// A command that only looks leaves nothing in the home.
 #[test]
 fn a_look_leaves_nothing() {
     let Some(desk) = Desk::new() else { return };

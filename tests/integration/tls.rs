@@ -1,5 +1,5 @@
-//! Deployments that are spoken to over TLS, on every server family that was built with it: nothing
-//! is lost, nothing goes without it, and each mix-up is told as what it is.
+//! Deployments over TLS, on every server family that was built with it: nothing is lost, nothing
+//! goes without TLS, and each mix-up is reported as what it is.
 
 #![allow(clippy::unwrap_used)]
 
@@ -63,8 +63,8 @@ fn promotions_over_tls_lose_nothing_on_any_family() {
     }
 }
 
-/// The same changes of the primary with TLS and without, in turns: what it adds to the time in
-/// which nobody can write. The handshakes are done before.
+/// The same changes of the primary with TLS and without, in turns: what TLS adds to the time
+/// without writes. The handshakes come before that time.
 #[test]
 fn tls_adds_little_to_the_window() {
     let Some(family) = Family::debian() else {
@@ -141,7 +141,7 @@ fn what_is_nowhere_else_is_listed_and_backed_up_over_tls() {
     }
 }
 
-/// Whether what is alike on all families is tested on each of them.
+/// Whether tests of common behaviour run on every family.
 fn every_family() -> bool {
     crate::support::server::all_of_them()
 }

@@ -1,6 +1,5 @@
-//! `status` names the one true cause first: on real servers that load, are kept busy, hide INFO,
-//! are fed by the primary without being nodes, or died in their first seconds. What it says to
-//! paste is accepted.
+//! `status` names the one true cause first: on real servers that load, are busy, hide INFO, are fed
+//! by the primary without being nodes, or died in their first seconds. Its hints work.
 
 #![allow(clippy::unwrap_used)]
 
@@ -48,7 +47,7 @@ fn shell(line: &str) -> String {
     )
 }
 
-/// K6.1: it is named, with what a promotion means for it, and that is what happens to it.
+/// K6.1: the replica is named, with the effect of a promotion on it, and that effect is real.
 #[test]
 fn a_replica_that_the_inventory_lacks_is_named() {
     each_family(|_, family| {
@@ -94,7 +93,7 @@ fn restart_slowly(server: &mut LocalServer) {
     server.restart();
 }
 
-/// K6.2: a node that loads is told first, and nothing is guessed of its links.
+/// K6.2: a loading node is reported first, and there are no guesses about its links.
 #[test]
 fn a_primary_that_loads_is_the_cause_of_all_else() {
     let Some(family) = Family::debian() else {
@@ -155,7 +154,7 @@ fn keep_busy(server: &LocalServer, words: &[&str]) {
     });
 }
 
-/// K6.3: the primary lives. Nobody takes its place, and the first thing to paste ends the script.
+/// K6.3: the primary is alive. It is not replaced, and the first hint ends the script.
 #[test]
 fn a_busy_primary_is_there_and_its_script_can_be_ended() {
     each_family(|_, family| {
@@ -252,7 +251,7 @@ fn protected_mode_is_no_circle() {
     operator.run(&["status", "--no-ssh"]).ok();
 }
 
-/// K6.7: what was seen through a host is shown so, with why it was not seen from here.
+/// K6.7: a node that was seen through its host is shown as such, with the reason.
 #[test]
 fn a_node_behind_a_tunnel_is_shown_so() {
     let Some(family) = Family::debian() else {
@@ -318,7 +317,8 @@ fn where_nothing_runs_setup_is_named() {
     assert!(found[0].ends_with("| replctl setup"), "{found:#?}");
 }
 
-/// K6.11: all was copied, and nothing written since: the replicas have it all, at offset 0.
+/// K6.11: everything was copied, and nothing was written since then: the replicas have it all, at
+/// offset 0.
 #[test]
 fn a_primary_that_dies_in_its_first_seconds_is_replaced() {
     each_family(|_, family| {

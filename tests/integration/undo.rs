@@ -1,5 +1,5 @@
-//! Operations taken back on real servers: under writers nothing is lost, and what cannot be taken
-//! back is refused with its reason.
+//! Operations undone on real servers: no writer loses anything, and an undo that is impossible is
+//! refused with its reason.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ fn full_resyncs(deployment: &Trio) -> u64 {
     deployment.servers.iter().map(of).sum()
 }
 
-/// Whom a node follows, by the port; none: it is a primary.
+/// The upstream of a node, by its port; none: it is a primary.
 fn follows(deployment: &Trio, node: usize) -> Option<u16> {
     let info = deployment.servers[node].client().info("replication");
     (info["role"] == "slave").then(|| info["master_port"].parse().unwrap())
@@ -169,8 +169,8 @@ fn what_came_since_stands_in_the_way() {
     deployment.assert_primary(0);
 }
 
-/// The old primary died and was replaced. Its undoing waits until it is back as a replica, and
-/// never makes one of two primaries win.
+/// The old primary died and was replaced. The undo waits until it is back as a replica, and never
+/// makes one of two primaries win.
 #[test]
 fn a_failover_is_undone_only_once_the_old_primary_has_its_data() {
     let Some(family) = Family::debian() else {

@@ -1,5 +1,5 @@
-//! replctl as a user of the servers' access lists, with no more than it needs; replicas that log in
-//! as another; and what is said where something is missing, before anything is changed.
+//! replctl as an ACL user with minimal rights; replicas that log in as another user; and the
+//! messages about missing rights, before any change.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,8 +25,7 @@ fn rule() -> Vec<String> {
         .collect()
 }
 
-/// Three servers that know the user `replctl` by that rule, and `repl`, as which the replicas log
-/// in.
+/// Three servers with the user `replctl` by that rule, and the user `repl` for the replicas' login.
 fn deployment(family: &Family, rule: &[String]) -> Trio {
     // Access lists of 6.0 know no channels.
     let channels = family.name != "redis-6.0";
@@ -121,8 +120,8 @@ const NEEDED: [(&str, &str); 15] = [
     ("+client|setname", "CLIENT SETNAME"),
 ];
 
-/// Each rule is needed: without it promote or lost says so, names the node, the user and the
-/// command, and changes nothing.
+/// Each rule is needed. Without it, promote or lost reports the node, the user and the command, and
+/// changes nothing.
 #[test]
 fn whatever_is_missing_is_said_before_anything_is_changed() {
     each_family(|_, family| {

@@ -1,5 +1,5 @@
-//! Full copies between servers of every version that can be had here: what
-//! `src/topology/versions/measured.txt` says is what is measured.
+//! Full copies between servers of every available version: `src/topology/versions/measured.txt`
+//! agrees with the measurement.
 //!
 //! `make version-matrix` measures and prints the table and the servers' own words. `make test-all`
 //! measures within each series, too, and every program of a series.
@@ -14,7 +14,7 @@ use pair::{Kind, Outcome, series_of, version_of};
 use std::sync::Mutex;
 use table::Table;
 
-/// So many pairs are measured side by side: most of it is waiting.
+/// The number of pairs that are measured side by side, because most of it is waiting.
 const AT_ONCE: usize = 3;
 
 /// A program, and its series as the table calls it.
@@ -29,7 +29,7 @@ struct Measured<'a> {
     below: &'a Program,
     /// `yes`, `no`, `relaxed` or `but:KIND,…`.
     cell: String,
-    /// The log lines of what did not work.
+    /// The log lines about failures.
     said: Vec<String>,
 }
 

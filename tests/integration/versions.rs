@@ -1,6 +1,6 @@
-//! Servers of several versions in one deployment: what can never get in sync is refused before
-//! anything is touched, what works is not, and a copy that never ends is told with the servers' own
-//! words.
+//! Servers of several versions in one deployment. A pair that can never get in sync is refused
+//! before any change, and a working pair is not. A copy that never ends is reported in the servers'
+//! own words.
 
 #![allow(clippy::unwrap_used)]
 
@@ -58,7 +58,7 @@ fn copies(server: &LocalServer) -> u64 {
     server.client().info("stats")["sync_full"].parse().unwrap()
 }
 
-/// K11: K11: a Valkey 9.1 can never load what Redis 8.0 sends.
+/// K11: a Valkey 9.1 can never load a copy from Redis 8.0.
 #[test]
 fn a_pair_that_can_never_get_in_sync_is_refused_and_nothing_is_tried() {
     let (Some(redis), Some(valkey)) = (family("redis-8.0"), family("valkey-9.1")) else {
@@ -91,7 +91,7 @@ fn a_pair_that_can_never_get_in_sync_is_refused_and_nothing_is_tried() {
     assert_eq!(alone.client().command(&["GET", "own"]).text(), "1");
 }
 
-/// K11: K11: what works with the data there is, is done, and what it depends on is said before.
+/// K11: a pair that works with the present data is accepted, and the condition is reported before.
 #[test]
 fn a_newer_valkey_feeds_older_ones_as_long_as_the_data_allows() {
     let Some(newest) = family("valkey-9.1") else {
@@ -142,7 +142,7 @@ fn hold_a_field_ttl(client: &mut RawRedis) {
     assert!(!set.failed(), "{set:?}");
 }
 
-/// K11: K11: the reason stands in the primary's log, and only there.
+/// K11: the reason is only in the primary's log.
 #[test]
 fn a_copy_that_never_ends_is_told_with_the_lines_of_both_logs() {
     let (Some(newest), Some(older), Some(sshds)) =
@@ -169,7 +169,7 @@ fn a_copy_that_never_ends_is_told_with_the_lines_of_both_logs() {
     assert!(!without.stdout.contains("the log of"), "{without}\n{ran}");
 }
 
-/// A neighbour of K11: the replica's log says it, where the replica cannot read the copy.
+/// Related to K11: the replica's log names the reason if the replica cannot read the copy.
 #[test]
 fn the_replicas_own_line_is_told_too() {
     let (Some(newer), Some(older), Some(sshds)) =

@@ -1,5 +1,5 @@
-//! What is typed and what is said: words of other tools, a promotion without a node, JSON against
-//! its schema, how much is said and in which colours, and every example of the help.
+//! Input and output: words of other tools, a promotion without a node, JSON against its schema, the
+//! amount of output and its colours, and every example of the help.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -72,7 +72,7 @@ fn words_of_other_tools_lead_to_ours() {
     quiet_and_colours(&operator, &trio);
 }
 
-/// Nothing on stderr but errors; colours where they are wanted, in help too.
+/// Only errors on stderr; colours on request, in help too.
 fn quiet_and_colours(operator: &Replctl<'_>, trio: &Trio) {
     let loud = operator.run(&["promote", "slave1", "--yes"]).ok();
     assert!(!loud.stderr.is_empty(), "{loud}");

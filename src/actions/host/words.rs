@@ -67,8 +67,8 @@ impl fmt::Display for HostAction {
 }
 
 impl HostAction {
-    /// What is removed, and what is done with configuration files, units and lines in files of the
-    /// host, in words; nothing for all else.
+    /// The words for removals, and for changes of configuration files, units and lines in host
+    /// files. Empty for other actions.
     fn of_files(&self) -> String {
         match self {
             Self::RemoveDirectories { paths } => {
@@ -121,8 +121,7 @@ impl HostAction {
     }
 }
 
-/// Directories as a shell would take them: those that others imply left out, those beside each
-/// other in braces.
+/// Directories in shell notation: without parents that others imply, and with siblings in braces.
 pub(super) fn braced(paths: &[&str]) -> String {
     let implied = |path: &&&str| {
         let inside = format!("{path}/");

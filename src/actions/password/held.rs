@@ -1,4 +1,5 @@
-//! What a server and its file hold of passwords, compared with the inventory. Pure; it holds none.
+//! The passwords of a server and of its file, compared with the inventory. Pure; it holds no
+//! password.
 
 /// A password, compared with the inventory's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Kept {
     pub open: bool,
     /// The default user is let in with the inventory's password.
     pub takes_new: bool,
-    /// The default user is let in with another password than the inventory's, be it beside that
+    /// The default user is let in with a password other than the inventory's, perhaps beside that
     /// one.
     pub takes_others: bool,
     /// `requirepass`.
@@ -40,8 +41,8 @@ pub struct Held {
     pub protected: Option<bool>,
     /// Its users stand in a file of their own (`aclfile`).
     pub acl_file: bool,
-    /// The running server reads and writes another file than the one that setup wrote; empty: it
-    /// has none.
+    /// The file that the running server uses, if setup did not write it; empty: the server uses
+    /// none.
     pub elsewhere: Option<String>,
 }
 
@@ -79,8 +80,7 @@ impl Held {
         }
     }
 
-    /// Whether the running server, or its file, has to be changed for the inventory's word on
-    /// passwords to hold.
+    /// Whether the running server or its file differs from what the inventory says about passwords.
     pub fn differs(&self, password: bool) -> bool {
         let Some(live) = &self.live else {
             return false;

@@ -1,5 +1,5 @@
-//! The passwords in a server's configuration file, and what a server lets in by them. Pure. Nothing
-//! here is printed.
+//! The passwords in a server's configuration file, and the logins that a server accepts by them.
+//! Pure. Nothing here is printed.
 
 use super::{Is, Kept};
 use crate::config::directives::{canonical, parse, split};
@@ -16,7 +16,7 @@ pub struct Passwords {
     pub masterauth: Option<SecretString>,
     /// `masteruser`, where it is not empty.
     pub masteruser: Option<String>,
-    /// What is said of the default user; it counts more than `requirepass`.
+    /// The rules of the default user; they count more than `requirepass`.
     pub default: Option<DefaultUser>,
     /// There is an `aclfile`.
     pub acl_file: bool,
@@ -44,8 +44,8 @@ impl Passwords {
     /// Those in the lines of a file; the last line of a name counts.
     pub fn of_file(text: &str) -> Self {
         let mut out = Self::default();
-        // Redis 6.0 and Valkey 8.1 write a password with a quotation mark so that their own next
-        // start cannot read the line.
+        // Redis 6.0 and Valkey 8.1 write a line that they cannot read at their next start if the
+        // password has a quotation mark.
         let whole = |line: &&str| split(line).is_some();
         let text: Vec<&str> = text.lines().filter(whole).collect();
         for line in parse(&text.join("\n")) {
@@ -99,8 +99,8 @@ impl Passwords {
         }
     }
 
-    /// The password that was there before the inventory's: the one that clients need, else the one
-    /// that it logs in with at its primary.
+    /// The password before the inventory's: the one that clients need, else the one for the login
+    /// at its primary.
     pub fn earlier(&self, new: Option<&SecretString>) -> Option<SecretString> {
         let other = |secret: &&SecretString| {
             new.is_none_or(|new| new.expose_secret() != secret.expose_secret())

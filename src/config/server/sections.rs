@@ -5,7 +5,7 @@ use crate::config::Paths;
 use crate::config::directives::quote;
 use crate::inventory::{Inventory, NodeSpec};
 
-/// Where it keeps what.
+/// The paths of its files.
 pub(super) fn of_files(inventory: &Inventory, paths: &Paths) -> Vec<Section> {
     vec![
         Section::of_pid_and_log(paths),
@@ -24,7 +24,7 @@ pub(super) fn of_files(inventory: &Inventory, paths: &Paths) -> Vec<Section> {
     ]
 }
 
-/// What a replica needs of it, and it of its primary.
+/// The settings for its replicas, and for replication from its primary.
 pub(super) fn of_replication(node: &NodeSpec, password: bool) -> Vec<Section> {
     let mut out = Vec::new();
     let mut add = |comment: &'static str, lines: &[(&str, String)]| {
@@ -45,7 +45,7 @@ pub(super) fn of_replication(node: &NodeSpec, password: bool) -> Vec<Section> {
     );
     if let Some(priority) = node.priority {
         add(
-            "how gladly it is promoted: lower is sooner, 0 is never",
+            "its rank for a promotion: lower is sooner, 0 is never",
             &[("replica-priority", priority.to_string())],
         );
     }

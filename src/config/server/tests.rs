@@ -4,7 +4,7 @@
 use super::*;
 use crate::config::directives::{parse, persisted_role};
 use crate::config::unit;
-use crate::inventory::{SecretSource, ServerSettings, SshSettings, Via};
+use crate::inventory::{SecretSource, ServerSettings, ServerSource, SshSettings, Via};
 use crate::topology::PersistedRole;
 
 fn node(host: &str) -> NodeSpec {

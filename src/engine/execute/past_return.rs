@@ -1,5 +1,5 @@
-//! Whether a stage can still be put back: by what its journal says was done, and by what is seen
-//! now. Pure.
+//! Whether a stage can still be put back: the journal and the present state of the nodes decide.
+//! Pure.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
@@ -30,9 +30,9 @@ pub(super) fn past_return(
 fn holds(step: &Step, now: &Topology) -> bool {
     let node = now.get(&step.node);
     if step.action.promotes() {
-        // Killed before its role was in its file it comes back as a replica, with what it
-        // acknowledged meanwhile on its disk only: putting the old primary back would overwrite
-        // that.
+        // A node that was killed before its role was in its file comes back as a replica. Its newly
+        // acknowledged writes are only on its disk. Putting the old primary back would overwrite
+        // them.
         return node.is_some_and(|n| n.is_primary() || forgot(n, now));
     }
     if let Action::Rescue(RescueAction::Replay { .. }) = step.action {
@@ -44,7 +44,7 @@ fn holds(step: &Step, now: &Topology) -> bool {
     if let Action::Password(_) = step.action {
         return true; // the earlier password may be gone
     }
-    // Every other irreversible action makes a primary a replica. Of a node that gives no answer,
-    // being careful means believing it has happened.
+    // Every other irreversible action makes a primary a replica. If a node gives no answer, the
+    // safe assumption is that this has happened.
     !node.is_some_and(Node::is_primary)
 }

@@ -1,5 +1,5 @@
-//! Puts back what a run has done: the steps of a stage that failed, and, where the operator asks
-//! for it, all that can be put back of a run that was cut short.
+//! Puts back what a run has done: the steps of a failed stage. At the operator's request, also
+//! everything of an interrupted run that can be put back.
 
 use super::{Act, Executed, Execution, Failure, PassedSoFar, Watch, past_return};
 use crate::actions::{Action, sentinel::SentinelAction, server::ServerAction};
@@ -8,9 +8,8 @@ use crate::engine::{Mode, Stage, Step, Undo};
 use crate::topology::Topology;
 
 impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
-    /// Puts back the interrupted stage, where it can be; the reason where it cannot. An operation
-    /// all of which can be put back goes back to its beginning, and what it wrote into files is
-    /// written again.
+    /// Puts back the interrupted stage, or returns the reason why it cannot. If the whole operation
+    /// can be put back, it goes back to its beginning, and the roles are written into files again.
     pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Executed, String> {
         let stages = || self.plan.stages.iter().enumerate();
         let passed = stages().find(|(index, stage)| past_return(stage, *index, progress, now));
@@ -21,7 +20,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
             ));
         }
         let whole = self.plan.goes_back_whole();
-        // Where it died between two stages nothing of the next was begun.
+        // If the run died between two stages, nothing of the next stage was begun.
         let interrupted = self.interrupted(progress).map(|(index, _)| index);
         let last = progress.started.last().map(|at| at.stage);
         let mut outcome = Outcome::RolledBack {
@@ -44,11 +43,12 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         if whole && matches!(outcome, Outcome::RolledBack { .. }) {
             outcome = self.write_again(progress).await.unwrap_or(outcome);
         }
-        // Nothing is seen of steps that are put back but that they are.
+        // A step that is put back reports only that.
         Ok(PassedSoFar::default().with(self.end(outcome)))
     }
 
-    /// Writes the roles again, now that all is put back. Gives how it ended where that fails.
+    /// Writes the roles into files again, now that all is put back. Returns the outcome if that
+    /// fails.
     async fn write_again(&self, progress: &Progress) -> Option<Outcome> {
         for at in &progress.started {
             let step = self.plan.stages.get(at.stage)?.steps.get(at.step)?;
@@ -123,7 +123,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
             if !progress.started.contains(&at) {
                 continue;
             }
-            // A later step of the plan itself was seen to have put it back.
+            // A later step of the plan itself has put it back.
             let done_by = |(step, later): (usize, &Step)| {
                 later.action == *undo && progress.done.contains(&At { step, ..at })
             };
@@ -145,7 +145,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
                     at,
                     left.map_or_else(|(_, earlier)| format!("{earlier}; {why}"), |()| why.clone()),
                 ));
-                // What stays at a Sentinel keeps nothing on the nodes from being put back.
+                // A change that stays at a Sentinel does not stop the undo on the nodes.
                 if matches!(
                     undo,
                     Action::Sentinel(SentinelAction::RestoreInfoPeriod { .. })

@@ -1,4 +1,4 @@
-//! What the executor is joined to: the world that acts, and whoever looks on.
+//! The interfaces of the executor: the world that acts, and the observer.
 
 use crate::actions::Action;
 use crate::engine::journal::{Effect, Seen};
@@ -15,7 +15,7 @@ pub trait Act: Sync {
         action: &Action,
     ) -> impl Future<Output = Result<Seen, Failure>> + Send;
 
-    /// Why nothing more may be begun that can still be put back: another operator has taken over.
+    /// Why the run must stop while it can still be put back: another operator has taken over.
     fn lost(&self) -> Option<String> {
         None
     }
@@ -48,7 +48,7 @@ impl Failure {
     }
 }
 
-/// Who looks on while a plan runs.
+/// The observer of a running plan.
 pub trait Watch: Sync {
     /// A stage begins.
     fn stage(&self, stage: &Stage);
@@ -62,8 +62,8 @@ pub trait Watch: Sync {
     fn undoing(&self, step: &Step);
 }
 
-/// Who is told how far a transfer to or from a node has come.
+/// Gets the progress of transfers to and from nodes.
 pub trait Transfers: Send + Sync {
-    /// So many bytes of so many.
+    /// `bytes` of `total` bytes have come.
     fn transferred(&self, node: &NodeName, bytes: u64, total: u64);
 }

@@ -1,12 +1,12 @@
-//! The one reader of journals: the text of a file becomes a [`Story`], which says so where any of
-//! it could not be read.
+//! The only reader of journals. It makes a [`Story`] from the text of a file. The story reports
+//! what could not be read.
 //!
 //! It reads format 1. A line counts only if it can be read, names steps that the plan has, and
-//! stands where this replctl would have written it. The first line that does not is
-//! [`Story::damage`]: what such an operation did is not known. One exception: a line that was cut
-//! because its writer died, at the end of the file or where another run took the operation up. Each
-//! step's line is written before the step is sent, so a line that was cut tells nothing that the
-//! servers' roles do not tell.
+//! stands where this replctl would have written it. The first line that fails this is
+//! [`Story::damage`]: what the operation did is then not known. One exception: a line that was cut
+//! because its writer died, at the end of the file or right before another run. Each step's line is
+//! written before the step is sent, so a line that was cut tells nothing that the servers' roles do
+//! not tell.
 
 use super::story::Story;
 use super::{At, Entry, Line};
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 /// The format that is written and read.
 pub const FORMAT: u32 = 1;
-/// How much of what the parser says of a line is repeated, characters.
+/// How much of the parser's error is repeated, characters.
 const REPEATED: usize = 120;
 
 /// What the first line tells, whatever the plan in it is.
@@ -48,7 +48,7 @@ pub struct Head {
     pub plan: Asked,
 }
 
-/// What was asked for, of a plan of which the rest may not be understood.
+/// The requested operation of a plan whose other parts may not be understood.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 pub struct Asked {
     /// The operation, as it was written.
@@ -57,7 +57,7 @@ pub struct Asked {
 }
 
 impl Head {
-    /// Whether it is one of a journal that this replctl can read.
+    /// Whether this replctl can read a journal with this head.
     pub fn is_known(&self) -> bool {
         self.format.as_ref().and_then(serde_json::Value::as_u64) == Some(FORMAT.into())
     }
@@ -107,14 +107,14 @@ pub fn read(id: &str, text: &[u8]) -> Story {
     story
 }
 
-/// Whether a run died in that line: nothing comes after it, or another run. The first line is
-/// written before the journal gets its name, so it is never cut.
+/// Whether a run died while it wrote that line: the line is the last, or another run begins after
+/// it. The first line is written before the journal gets its name, so it is never cut.
 fn died_here(lines: &[&[u8]], index: usize) -> bool {
     let next = lines.get(index + 1);
     index > 0 && next.is_none_or(|next| is_resumed(next))
 }
 
-/// Why nothing of a journal can be read that says so in its first line.
+/// Why a journal cannot be read at all, if its first line shows this.
 fn unknown_format(first: &[u8]) -> Option<String> {
     let head = head(first)?;
     if head.is_known() {
@@ -146,7 +146,7 @@ fn is_resumed(raw: &[u8]) -> bool {
     parse(raw).is_ok_and(|line| matches!(line.entry, Entry::Resumed { .. }))
 }
 
-/// Whether that is the beginning of a line of ours whose end was never written.
+/// Whether that is the beginning of a journal line whose end was never written.
 fn is_cut(raw: &[u8]) -> bool {
     const BEGINS: &[u8] = b"{\"time\":";
     let begins = raw.starts_with(BEGINS) || (!raw.is_empty() && BEGINS.starts_with(raw));
@@ -173,7 +173,7 @@ struct Place {
 }
 
 impl Place {
-    /// Whether this line can stand here; why it cannot.
+    /// Checks whether this line can stand here; the error says why not.
     fn takes(&mut self, entry: &Entry, story: &Story) -> Result<(), &'static str> {
         let is_first = !std::mem::replace(&mut self.begun, true);
         let begins = matches!(entry, Entry::Planned { .. });
@@ -220,7 +220,7 @@ impl Place {
     }
 }
 
-/// Whether the plan has that step. Where the plan itself was not understood that has been said.
+/// Whether the plan has that step. A plan that was not understood has been reported already.
 fn has(story: &Story, at: At) -> Result<(), &'static str> {
     if story.plan.is_some() && story.step(at).is_none() {
         return Err("names a step that is not in the plan");

@@ -42,7 +42,7 @@ pub struct ServerThen {
 /// A replica's end of its link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamThen {
-    /// As it was told.
+    /// The address that the replica has for it.
     pub address: Address,
     /// The node that this means, if it is one of the deployment.
     #[serde(default)]

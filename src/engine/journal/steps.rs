@@ -1,5 +1,5 @@
-//! What became of each step of an operation, and for how long writes were stopped: read from its
-//! journal's lines.
+//! The result of each step of an operation, and for how long writes were stopped. Both come from
+//! the journal's lines.
 
 use super::snapshot::Snapshot;
 use super::story::Story;
@@ -36,10 +36,10 @@ pub enum End {
     Failed {
         /// Why.
         why: String,
-        /// What is known of its effect; nothing where it was to put another step back.
+        /// What is known of its effect; `None` if it was the undo of another step.
         effect: Option<Effect>,
     },
-    /// Nothing was heard of it any more.
+    /// The journal has no end for it.
     Open,
 }
 
@@ -107,8 +107,8 @@ impl Story {
         told
     }
 
-    /// When writes were stopped, and for how long: from before the fence was sent to the end of
-    /// what ended it.
+    /// When writes were stopped, and for how long: from before the fence was sent to the end of the
+    /// step that lifted it.
     pub fn stops(&self) -> Vec<Stop> {
         let mut stops = Vec::new();
         for (number, line) in self.lines.iter().enumerate() {
@@ -198,7 +198,7 @@ impl Story {
             .plan
             .iter()
             .flat_map(|plan| plan.stages.iter().enumerate());
-        // What is only for a failure was never to be done otherwise.
+        // Stages that are only for a failure do not count as undone.
         stages
             .filter(|(_, s)| s.mode != Mode::OnFailure)
             .flat_map(|(stage, s)| (0..s.steps.len()).map(move |step| At { stage, step }))
@@ -226,8 +226,8 @@ fn put_back(run: usize, at: At, line: &Line, end: End) -> StepRecord {
     }
 }
 
-/// The end of the last step of that place that was begun and has none. A line of its beginning may
-/// be missing: then there is nothing to end.
+/// Ends the last step at that place that was begun and has no end yet. If the line of its beginning
+/// is missing, there is nothing to end.
 fn finish(told: &mut [StepRecord], run: usize, at: At, took_ms: Option<f64>, end: End) {
     let open = told
         .iter_mut()

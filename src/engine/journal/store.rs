@@ -1,5 +1,5 @@
-//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder that is
-//! ours and that nobody else can write into.
+//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, our own folder,
+//! which no other user can write into.
 
 mod abandoned;
 mod alone;
@@ -37,7 +37,7 @@ pub struct Store {
     deployment: String,
 }
 
-/// How many operations are looked back at for what they left undone.
+/// How many earlier operations are searched for unfinished work.
 const LOOKED_BACK: usize = 20;
 /// The longest journal that is read, bytes.
 const LONGEST: u64 = 1 << 30;
@@ -90,8 +90,8 @@ impl Store {
         Ok(Some(this))
     }
 
-    /// The folder of `deployment` for who only looks: nothing is made. Where it cannot be seen, it
-    /// is taken for empty, with the reason.
+    /// The folder of `deployment` for a command that only looks: nothing is made. A folder that
+    /// cannot be read counts as empty; the reason is returned, too.
     ///
     /// # Errors
     /// Others can write what is in it.
@@ -143,7 +143,7 @@ impl Store {
         if let Some(node) = plan.operation.node() {
             name = format!("{name}-{node}");
         }
-        // For people: the order of the operations is that of their sequence.
+        // This time is for people. The sequence gives the order of the operations.
         let mut now = Timestamp::now();
         let id = loop {
             let stamp = now.strftime("%Y%m%dT%H%M%S%.3fZ");
@@ -176,7 +176,8 @@ impl Store {
         Ok((id, journal))
     }
 
-    /// Removes what runs left that died before their journal had its name. They had done nothing.
+    /// Removes the files of runs that died before their journal had its name. Those runs had
+    /// changed nothing.
     fn tidy(&self) {
         let entries = fs::read_dir(self.folder.join("journal"));
         for entry in entries.into_iter().flatten().flatten() {
@@ -187,8 +188,8 @@ impl Store {
         }
     }
 
-    /// A journal gets its name when its first line is on disk: an empty one, or one without its
-    /// plan, was not left by us.
+    /// A journal gets its name when its first line is on disk. So we never leave an empty one, or
+    /// one without its plan.
     fn create(&self, id: &str, plan: &Plan, first: &Entry) -> io::Result<FileJournal> {
         let new = self.folder.join("journal").join(format!("{id}.new"));
         let file = OpenOptions::new()
@@ -208,20 +209,19 @@ impl Store {
         Ok(journal)
     }
 
-    /// Goes on with the journal of an operation.
+    /// Opens the journal of an operation to continue it.
     pub fn go_on(&self, id: &str, plan: &Plan) -> Result<FileJournal> {
         let file = self.end_of(id).map_err(|e| self.cannot_write(id, &e))?;
         Ok(FileJournal::of(file, plan))
     }
 
-    /// Adds to a journal, beside whoever writes it.
+    /// Opens a journal to add lines, beside the process that writes it.
     pub fn append(&self, id: &str) -> Result<FileJournal> {
         let file = self.end_of(id).map_err(|e| self.cannot_write(id, &e))?;
         Ok(FileJournal::new(file))
     }
 
-    /// A journal, to be appended to. Where its writer died in a line, the next one stands below
-    /// that.
+    /// A journal to append to. If its writer died inside a line, the next line begins below it.
     fn end_of(&self, id: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).open(self.file(id))?;
@@ -259,15 +259,15 @@ impl Store {
         found.map_or(path, |one| one.path)
     }
 
-    /// All journals, the newest first. That the folder can be read has been seen when it was
-    /// opened.
+    /// All journals, the newest first. The opening of the store has checked that the folder can be
+    /// read.
     fn list(&self) -> Vec<Listed> {
         order::list(&self.folder.join("journal")).unwrap_or_default()
     }
 
-    /// What is unfinished: stopped half-way, or not known because its journal cannot be read. The
-    /// newest first. `holder`: whoever holds the lock, in the lock's own words, if what runs at
-    /// this moment is to be left out.
+    /// Unfinished operations, the newest first: they stopped half-way, or their journal cannot be
+    /// read. `holder`: the holder of the lock, in the lock's own words, to leave out the operation
+    /// that runs now.
     pub fn open_operations(&self, holder: Option<&str>) -> Vec<Story> {
         self.open_of(&self.list(), holder)
     }
@@ -281,12 +281,12 @@ impl Store {
             .collect()
     }
 
-    /// The newest operation that is unfinished and can be gone on with.
+    /// The newest operation that is unfinished and can be resumed.
     pub fn unfinished(&self) -> Option<Record> {
         self.open_operations(None).into_iter().find_map(Record::of)
     }
 
-    /// The newest operation, if all of it is done but a hook that failed after the promotion.
+    /// The newest operation, if only a hook that failed after the promotion is left to do.
     pub fn hook_left(&self) -> Option<Record> {
         let listed = self.list();
         let newest = listed.first()?;
@@ -328,8 +328,8 @@ impl Store {
     }
 }
 
-/// Whether the journals in a folder can be listed: one that cannot is not taken for one without
-/// any.
+/// Whether the journals in a folder can be listed. An unreadable folder does not count as an empty
+/// one.
 fn readable(journals: &Path) -> Result<()> {
     fs::read_dir(journals).map(drop).map_err(|e| {
         Problem::new(format!("{} cannot be read", journals.display()))
@@ -339,10 +339,10 @@ fn readable(journals: &Path) -> Result<()> {
     })
 }
 
-/// The text of a journal, or why there is none that can be believed.
+/// The text of a journal, or why it cannot be trusted or read.
 fn text(path: &Path) -> std::result::Result<Vec<u8>, String> {
     let unread = |e: io::Error| format!("it cannot be read ({e})");
-    // What is no file, a pipe for one, is not opened.
+    // Only a regular file is opened, never a pipe.
     let about = fs::symlink_metadata(path).map_err(unread)?;
     if let Some(why) = trust::distrust(path, &about) {
         return Err(why);

@@ -14,8 +14,8 @@ use serde::Serialize;
 pub struct Story {
     /// Its id.
     pub id: String,
-    /// Why not all of its journal could be read: what the operation did is then not known, whatever
-    /// else is told here.
+    /// Why a part of its journal could not be read. What the operation did is then not known,
+    /// whatever the other fields say.
     pub damage: Option<String>,
     /// The deployment that it names.
     pub deployment: Option<String>,
@@ -69,7 +69,7 @@ pub enum Stand {
     Halted,
     /// It could be neither finished nor put back.
     Stopped,
-    /// Whoever ran it died.
+    /// The process that ran it died.
     CutShort,
     /// Not all of its journal can be read: what it did is not known.
     Unreadable,
@@ -85,7 +85,7 @@ pub struct Trouble {
     pub node: Option<NodeName>,
     /// What it was to do, in words.
     pub action: Option<String>,
-    /// Why; `None`: nothing was heard of it any more.
+    /// Why; `None`: the journal has no end for it.
     pub why: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Story {
         self.damage.get_or_insert(why);
     }
 
-    /// Takes what can be told of an operation whose first line is not understood.
+    /// Takes in the readable facts of an operation whose first line is not understood.
     pub(super) fn begin_unknown(&mut self, first: &[u8]) {
         let Some(head) = reader::head(first) else {
             return;
@@ -152,7 +152,7 @@ impl Story {
             | Entry::Ended { .. } => {}
         }
         if let Some(run) = self.runs.last_mut() {
-            // What was looked at afterwards is no part of the work.
+            // A look after the work does not count as work.
             if !matches!(line.entry, Entry::Observed { .. }) {
                 run.ended = run.ended.max(line.time);
             }
@@ -187,7 +187,7 @@ impl Story {
         self.runs.last()?.outcome.as_ref()
     }
 
-    /// Whether it has to be gone on with, put back or given up before all is known to be well.
+    /// Whether it must be resumed, rolled back or abandoned before all is known to be well.
     /// `holder` as for [`Story::stand`].
     pub fn is_open(&self, holder: Option<&str>) -> bool {
         match self.stand(holder) {
@@ -200,7 +200,7 @@ impl Story {
         }
     }
 
-    /// How it stands. `holder`: whoever holds the lock now, in the lock's own words.
+    /// How it stands. `holder`: the present holder of the lock, in the lock's own words.
     pub fn stand(&self, holder: Option<&str>) -> Stand {
         let Some(run) = self.runs.last() else {
             return Stand::Unreadable;
@@ -242,7 +242,7 @@ impl Story {
         each.fold(SignedDuration::ZERO, SignedDuration::saturating_add)
     }
 
-    /// What was typed behind `replctl`, as far as it is known: the end of the id, else.
+    /// What was typed behind `replctl`, if that is known; else the end of the id.
     pub fn line(&self) -> String {
         self.operation.as_ref().map_or_else(
             || {

@@ -1,4 +1,4 @@
-//! Looks at the hosts that were put back: what is said to be as it was has been seen so.
+//! Looks at the hosts that were put back. The report says "as it was" only of what was seen so.
 
 use crate::actions::Action;
 use crate::engine::Plan;
@@ -9,12 +9,12 @@ use crate::topology::NodeName;
 use crate::world::World;
 use std::collections::BTreeMap;
 
-/// What a look at a host that was put back has found.
+/// The result of a look at a host that was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
     /// All is as it was.
     Nothing,
-    /// These are otherwise.
+    /// These differ.
     These(Vec<String>),
     /// It could not be looked at: the reason.
     Unseen(String),

@@ -1,7 +1,6 @@
-//! What comes before every change: an operation that stopped half-way and changed roles, and one of
-//! which nobody knows what it did.
+//! Two kinds of operations come before every change: one that changed roles and stopped half-way,
+//! and one with an unknown effect.
 
-use crate::engine::Operation;
 use crate::engine::journal::store::{FileJournal, Store, Unread};
 use crate::engine::journal::story::Story;
 use crate::engine::journal::{At, Entry, Journal, Outcome};
@@ -12,25 +11,26 @@ use crate::world::World;
 /// Whether nothing comes before a change.
 ///
 /// # Errors
-/// Refused, with all that does. What runs at this moment is not among it: its lock says so.
+/// Refused, with every such operation. The running operation is not among them: its lock shows that
+/// it runs.
 pub fn nothing_comes_first(world: &World) -> Result<()> {
     let holder = world.store.holder();
     free(&world.store, holder.as_deref())
 }
 
-/// The same for whoever has the lock: nothing else runs, whatever the numbers of processes say.
+/// The same for the holder of the lock: no other operation runs, whatever the process ids say.
 pub fn still_nothing(world: &World) -> Result<()> {
     free(&world.store, None)
 }
 
-/// Refused while there is an operation of which it is not known what it did.
+/// Refused while there is an operation with an unknown effect.
 pub fn nothing_unknown(store: &Store) -> Result<()> {
     let open = store.open_operations(None);
     refused(open.iter().filter_map(unknown).collect())
 }
 
-/// Refused while a note of what earlier operations left cannot be read: a node that stands alone on
-/// purpose would be taken for a second primary.
+/// Refused while a note of earlier operations cannot be read: without it, a detached node would
+/// count as a second primary.
 pub fn notes_known(store: &Store) -> Result<()> {
     let problems = store.unread().iter().map(not_known).collect();
     refused(problems)
@@ -69,8 +69,7 @@ fn refused(problems: Vec<Problem>) -> Result<()> {
     Err(Error { problems, exit })
 }
 
-/// Ends the journal of an operation of which no step was begun, whatever the mode of its first
-/// stage is.
+/// Ends the journal of an operation that began no step, whatever the mode of its first stage.
 pub fn never_begun(journal: &FileJournal, why: &str) -> Outcome {
     let outcome = Outcome::RolledBack {
         at: At { stage: 0, step: 0 },
@@ -79,39 +78,20 @@ pub fn never_begun(journal: &FileJournal, why: &str) -> Outcome {
     let entry = Entry::Ended {
         outcome: outcome.clone(),
     };
-    // Where this cannot be written either, that is said.
+    // If this line cannot be written either, that is reported.
     let _ = journal.record(&entry, true);
     outcome
 }
 
-/// Whether an unfinished operation comes before every change: what it left looks like a legitimate
-/// topology, and may not be one.
+/// Whether an unfinished operation comes before every change. The topology that it left looks
+/// legitimate, and may not be.
 ///
-/// That is so of all that change the roles of servers that have data. The others leave every role
-/// as it was: half of a setup is simply set up again, half an `add` or `remove` is a node more or
-/// less, and what `lost --replay` has done is not done twice.
+/// This is true for all operations that change the roles of servers with data. The others leave
+/// every role as it was: half a setup is simply set up again, half an `add` or `remove` is a node
+/// more or less, and `lost --replay` does nothing twice.
 fn comes_first(story: &Story) -> bool {
-    if story.damage.is_some() {
-        return true;
-    }
-    match &story.operation {
-        Some(
-            Operation::Promote(_)
-            | Operation::Move(_)
-            | Operation::Detach(_)
-            | Operation::Rejoin(_)
-            | Operation::Repair(_)
-            | Operation::Adopt(_),
-        )
-        | None => true,
-        Some(
-            Operation::Setup(_)
-            | Operation::Sentinels(_)
-            | Operation::Replay(_)
-            | Operation::Add(_)
-            | Operation::Remove(_),
-        ) => false,
-    }
+    let operation = story.operation.as_ref().filter(|_| story.damage.is_none());
+    operation.is_none_or(|operation| operation.properties().changes().comes_first())
 }
 
 fn half_way(story: &Story) -> Problem {

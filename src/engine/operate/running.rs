@@ -1,5 +1,5 @@
-//! Runs a plan that was shown and agreed to: what has to stand before its first step, the run
-//! itself, and what is noted and looked at once it has ended.
+//! Runs a plan that was shown and confirmed: the preparation before its first step, the run itself,
+//! and the notes and looks after its end.
 
 use super::promoting::promoting;
 use super::{Asked, Finished, back, first, told, verdict};
@@ -34,7 +34,7 @@ pub enum How {
 /// Runs the plan and looks at what came of it.
 ///
 /// # Errors
-/// It could not begin, or what was to be put back cannot be.
+/// The run could not begin, or the rollback is not possible.
 pub async fn execute(
     world: &World,
     asked: &Asked,
@@ -88,8 +88,8 @@ pub async fn execute(
     Ok(finished)
 }
 
-/// Connects to the nodes that may be promoted, and notes what the connections are called there:
-/// without that a doubt about a promotion could not be settled by a later run.
+/// Connects to the nodes that may be promoted, and notes the ids of the connections. A later run
+/// needs them to resolve a doubt about a promotion.
 async fn connect(world: &World, plan: &Plan, journal: &FileJournal, how: &How) -> Result<()> {
     for (node, client_id) in world.connections.open_to(&promoting(plan)).await {
         journal
@@ -150,7 +150,7 @@ async fn run(
     Ok(executed)
 }
 
-/// No promotion goes on where another primary was made since: its last words would be wrong.
+/// A promotion is not resumed if another node was made primary since: its report would be wrong.
 fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) -> Result<()> {
     let Operation::Promote(_) = plan.operation else {
         return Ok(());
@@ -170,7 +170,7 @@ fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) ->
     .exit(Exit::Refused))
 }
 
-/// Notes what the deployment is, for readers of the journal. Nothing else depends on it.
+/// Notes the state of the deployment, for readers of the journal. Nothing else depends on it.
 fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
     if let Some(snapshot) = snapshot {
         let _ = journal.record(&Entry::Observed { moment, snapshot }, false);
@@ -178,7 +178,7 @@ fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
 }
 
 /// Forgets the pending demotions of nodes that were seen in sync, or that were made primaries. It
-/// is only a note: where it cannot be written, `status` shows them once more.
+/// is only a note: if it cannot be written, `status` shows the demotions once more.
 fn forget_demoted(world: &World, passed: &[Passed]) {
     let in_sync = |p: &&Passed| {
         matches!(

@@ -1,5 +1,5 @@
-//! What is said of a run that has ended, where its command has no document of its own; and whether
-//! it has changed something.
+//! The report of an ended run whose command has no document of its own; and whether the run has
+//! changed something.
 
 use super::{Finished, verdict};
 use crate::output;
@@ -13,7 +13,7 @@ pub fn told(finished: &Finished, text: Option<&str>) {
     output::told_where(&ended, || text.map(output::lines));
 }
 
-/// Notes whether it has changed something, for what is said at the end.
+/// Notes whether the run has changed something, for the last message.
 pub fn note_change(finished: &Finished) {
     match verdict::change(finished) {
         Changed::Yes => output::changed(),

@@ -1,5 +1,4 @@
-//! What an outcome means for whoever ran the command: the error it is, if it is one, and what stays
-//! changed.
+//! What an outcome means for the operator: the error, if there is one, and what stays changed.
 
 mod change;
 
@@ -22,8 +21,8 @@ use crate::topology::NodeName;
 use change::{began_to_change, doubts, elsewhere, kept, places, stays, stays_of_earlier};
 use std::fmt::Write as _;
 
-/// Says so where how a run ended could not be written into its journal: what that tells is then not
-/// what was.
+/// Reports that the end of a run could not be written into its journal. The journal then tells
+/// another end than the real one.
 pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &String>) {
     let Some(why) = journal.no_end() else {
         return;
@@ -35,15 +34,14 @@ pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &
     };
     output::not_to_be_missed(
         &Problem::new(format!(
-            "how `{id}` ended could not be written into its journal: for status and resume it is unfinished"
+            "the end of `{id}` could not be written into its journal: for status and resume, it is unfinished"
         ))
         .cause(why)
         .hint(format!("make the journal writable again, and: {next} {id}")),
     );
 }
 
-/// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete
-/// run.
+/// The error for an outcome, if it is one. `again`: the command that continues an incomplete run.
 pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
     let hint_resume = format!("replctl resume {}", finished.id);
     let changed = changed(finished);
@@ -66,7 +64,7 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
                 Exit::Failed
             }),
         Outcome::Incomplete { failed } => {
-            // A hook that failed is warned of.
+            // For a hook that failed, there is a warning.
             let failed = failed.iter().filter(|f| hook(finished, f.at).is_none());
             let problems: Vec<Problem> = failed.map(|f| incomplete(finished, f, again)).collect();
             if problems.is_empty() {
@@ -102,7 +100,7 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
     Some(error)
 }
 
-/// A failure of which nothing stays, in a word for programs.
+/// The word for programs for a failure that leaves no change.
 fn put_back(finished: &Finished) -> Reason {
     if stays(finished) {
         Reason::FailedHalfWay
@@ -115,8 +113,7 @@ fn put_back(finished: &Finished) -> Reason {
     }
 }
 
-/// A node that the plan took for a replica, and that is a primary now. With what is known of who
-/// made it one.
+/// A node that is a replica in the plan, and a primary now. With what is known of who promoted it.
 fn made_by_another(finished: &Finished) -> Option<(&NodeName, &'static str)> {
     let replicas = roles::replicas(&finished.plan);
     let unsent = finished
@@ -129,7 +126,7 @@ fn made_by_another(finished: &Finished) -> Option<(&NodeName, &'static str)> {
         let who = if replicas.contains(&node.name) {
             ": somebody else has made it one"
         } else if unsent.contains(&&node.name) {
-            // A machine that lost its power may have lost the line, too.
+            // A power failure of the machine may have lost the line, too.
             ", and the journal of this operation does not say that it made it one"
         } else {
             return None;
@@ -141,7 +138,7 @@ fn made_by_another(finished: &Finished) -> Option<(&NodeName, &'static str)> {
     })
 }
 
-/// Whether what may stay is how often Sentinels look.
+/// Whether the Sentinels' period may stay changed.
 fn at_sentinels(finished: &Finished) -> bool {
     let Some(progress) = &finished.progress else {
         return false;
@@ -155,8 +152,8 @@ fn at_sentinels(finished: &Finished) -> bool {
     })
 }
 
-/// The nodes that the plan makes primaries and has not, because their step was not sent, or surely
-/// did nothing.
+/// The nodes that the plan promotes and this run did not promote: their step was not sent, or
+/// surely did nothing.
 fn unsent<'a>(plan: &'a Plan, progress: &Progress) -> Vec<&'a NodeName> {
     places(plan)
         .filter(|(_, step)| step.action.promotes())
@@ -165,7 +162,7 @@ fn unsent<'a>(plan: &'a Plan, progress: &Progress) -> Vec<&'a NodeName> {
         .collect()
 }
 
-/// Neither going on nor putting back can end it: a person decides whose data are kept.
+/// Neither resume nor rollback can end it: a person decides whose data are kept.
 fn by_another(problem: Problem, other: &NodeName, who: &str, id: &str) -> Error {
     let other = output::escape(&other.0);
     problem
@@ -186,7 +183,7 @@ fn hook(finished: &Finished, at: At) -> Option<&Hook> {
 
 /// `before_promote` did not agree.
 fn forbidden(finished: &Finished, (at, why): (At, &str), again: &str) -> Error {
-    // The stage has put the node before it.
+    // The stage has put the node's name before the reason.
     let stage = finished.plan.stages.get(at.stage);
     let step = stage.and_then(|s| s.steps.get(at.step));
     let why = step.map_or(why, |step| unnamed(&step.node, why));
@@ -244,7 +241,8 @@ fn halted(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
         .hint(again)
 }
 
-/// How a node is that was put back: what has no undo stays, and a host may not be as it was.
+/// The state of a node that was put back: a step without an undo stays, and a host may not be as it
+/// was.
 fn back(finished: &Finished, node: &NodeName) -> String {
     let mine = kept(finished).filter(|p| p.step.node == *node);
     let mut but: Vec<String> = mine.map(|p| p.step.action.to_string()).collect();

@@ -26,7 +26,7 @@ pub enum Change {
     OldPrimaryLives(String),
     /// The node has a history of its own.
     NoHistory,
-    /// What the node has that the new primary has not cannot be known.
+    /// It cannot be known which data only the node has, and not the new primary.
     UnknownLoss {
         /// The new primary.
         than: NodeName,
@@ -53,7 +53,7 @@ pub enum Change {
     },
     /// A replica becomes a primary of its own.
     Detached,
-    /// Its link is down, since so many seconds.
+    /// Its link has been down for so many seconds.
     DetachedOld(Option<u64>),
     /// So many commands are in conflict with what the node wrote since.
     Conflicts {
@@ -144,7 +144,7 @@ impl Change {
                 )
             }
             Self::OldPrimaryLives(reason) => format!(
-                "`{node}` cannot be stopped, its host cannot be reached over SSH ({reason}): if it comes back, it takes writes as a primary that are lost when it rejoins"
+                "`{node}` cannot be stopped, its host cannot be reached over SSH ({reason}): if it comes back, it takes writes as a primary, and they are lost when it rejoins"
             ),
             Self::NoHistory
             | Self::UnknownLoss { .. }
@@ -158,7 +158,7 @@ impl Change {
         }
     }
 
-    /// Those about what a node has, and which node it follows afterwards.
+    /// The sentences about the data of a node, and about the node that it follows afterwards.
     fn of_data(&self, node: &str) -> String {
         match self {
             Self::NoHistory => format!(
@@ -169,7 +169,7 @@ impl Change {
                 why,
                 keys: count,
             } => format!(
-                "what `{node}` has that `{than}` has not cannot be known ({why}), and its {} would be replaced",
+                "it cannot be known what `{node}` has and `{than}` lacks ({why}), and its {} would be replaced",
                 keys(*count)
             ),
             Self::Strangers { count, among } => {
@@ -196,7 +196,7 @@ impl Change {
                 let since = since.map_or_else(String::new, |s| {
                     format!(" of {} ago", crate::topology::phrases::duration(s))
                 });
-                format!("its link is down: it keeps the data{since}, not of now")
+                format!("its link is down: it keeps its data{since}, without later writes")
             }
             Self::Conflicts { commands, replayed } => {
                 let so = if *replayed {

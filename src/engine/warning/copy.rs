@@ -7,7 +7,7 @@ use crate::topology::{NodeName, phrases};
 /// Full and partial resyncs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Copy {
-    /// Whether the node can load a full copy is not sure; or it cannot.
+    /// The node cannot load a full copy, or it is not sure that it can.
     Version(Pair),
     /// The node is a primary, and will not be one.
     PrimaryMoves,
@@ -22,7 +22,7 @@ pub enum Copy {
     Partial {
         /// Where the node is.
         at: u64,
-        /// Whom it will follow.
+        /// The node that it will follow.
         above: NodeName,
         /// The first byte of the backlog there.
         first: u64,
@@ -33,7 +33,7 @@ pub enum Copy {
     Full {
         /// Why.
         because: Because,
-        /// Whom it will follow.
+        /// The node that it will follow.
         above: NodeName,
         /// How many keys that has.
         keys: u64,
@@ -46,10 +46,10 @@ pub enum Copy {
         limit: u64,
         /// What the other uses.
         used: u64,
-        /// Whom it will follow.
+        /// The node that it will follow.
         above: NodeName,
     },
-    /// Those below the node link again after it.
+    /// The replicas below the node link again after it.
     Below {
         /// Them.
         nodes: Vec<NodeName>,
@@ -58,14 +58,14 @@ pub enum Copy {
     },
 }
 
-/// Why all data is sent anew. Each has whom the node will follow.
+/// Why all data is sent again. Each has the node's new upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Because {
-    /// That has no backlog.
+    /// The upstream has no backlog.
     NoBacklog(NodeName),
     /// The node is at that offset, and the backlog begins later.
     BacklogLater(u64, NodeName),
-    /// The node has bytes that the other has not.
+    /// The node has bytes that the upstream does not have.
     Diverged(NodeName),
     /// They have no history in common.
     NoHistory,

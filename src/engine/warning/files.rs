@@ -14,7 +14,7 @@ pub enum Files {
         /// Why, in words.
         why: String,
     },
-    /// Whether these keep their roles is not known, of the first because of that.
+    /// It is not known whether these keep their roles; `why` is the reason for the first.
     KeepsUnknown {
         /// Them; never empty.
         nodes: Vec<NodeName>,
@@ -25,15 +25,15 @@ pub enum Files {
     FenceUnknown,
     /// What a host says of the file.
     Said(String),
-    /// Who may read these files is not known: path and node.
+    /// It is not known who may read these files: path and node.
     Unseen(Vec<(String, NodeName)>),
     /// The node runs without the file that it should have.
     Gone(String),
     /// The node runs with a file that replctl did not write.
     Foreign(String),
-    /// What the node takes only at a restart.
+    /// The settings that the node takes only at a restart.
     NeedsRestart(Vec<String>),
-    /// What runs, or stands in the file, otherwise than the inventory says.
+    /// The settings that differ from the inventory, in the running server or in its file.
     Otherwise(Vec<String>),
     /// A file that replctl did not write is replaced.
     Replaced(String),
@@ -114,7 +114,7 @@ impl Files {
                 let files = files.iter().map(|(path, of)| format!("{path} of `{of}`"));
                 let files: Vec<String> = files.collect();
                 format!(
-                    "replctl cannot see who may read {}: CONFIG REWRITE makes such a file anew, on most servers for everybody of its host to read, and passwords stand in it",
+                    "replctl cannot see who may read {}: CONFIG REWRITE makes such a file anew; on most servers, everybody on the host can then read it and the passwords in it",
                     files.join(", ")
                 )
             }

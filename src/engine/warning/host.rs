@@ -8,7 +8,7 @@ use crate::topology::{Address, NodeName, Version};
 pub enum Host {
     /// Its clock is ahead of this machine's by so many seconds; less than 0: behind.
     Clock(i64),
-    /// The node runs another program than the one that is brought.
+    /// The node runs a program other than the one that is brought.
     OtherProgram {
         /// What runs.
         runs: Version,
@@ -34,14 +34,14 @@ pub enum Host {
     HugePages,
     /// A server of the deployment runs there that the inventory lacks.
     Neighbour(Box<Neighbour>),
-    /// Whether the server takes the directives of the inventory could not be tried.
+    /// It could not be tested whether the server takes the inventory's directives.
     Untried {
         /// On these nodes.
         nodes: Vec<NodeName>,
         /// Why.
         why: String,
     },
-    /// The node replicates from somewhere that does not lead to the primary, in words.
+    /// The node's upstream does not lead to the primary: its address, and why in words.
     Astray(Address, String),
     /// The node is attached to the first, because the second does not lead there.
     Attached(NodeName, NodeName),

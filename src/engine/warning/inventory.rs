@@ -23,14 +23,14 @@ pub enum Inventory {
         /// Its files were to go as well.
         purge: bool,
     },
-    /// The node does not answer, and its file lets it follow the one that is removed.
+    /// The node does not answer, and by its file it follows the removed node.
     Waits {
         /// The one that is removed.
         removed: NodeName,
         /// The primary.
         primary: NodeName,
     },
-    /// The Sentinels are not told to forget the node.
+    /// replctl does not make the Sentinels forget the node.
     NotForgotten {
         /// Why.
         why: String,
@@ -46,7 +46,7 @@ pub enum Inventory {
     DetachedStays,
 }
 
-/// What a server does that is taken out of the inventory only.
+/// What a server does if it is only taken out of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GoesOn {
     /// It gives no answer.
@@ -128,14 +128,14 @@ impl Inventory {
         }
     }
 
-    /// Those that say what is left to do.
+    /// The sentences that say what is left to do.
     fn afterwards(&self, node: &str) -> String {
         match self {
             Self::Waits { removed, primary } => format!(
                 "`{node}` does not answer, and its file lets it follow `{removed}`; when it is back: replctl move {node} --under {primary}"
             ),
             Self::NotForgotten { why, at } => format!(
-                "the Sentinels never forget `{node}` by themselves, and are not told to: {why}; afterwards: replctl sentinel forget {at}"
+                "the Sentinels never forget `{node}` by themselves, and replctl does not make them: {why}; afterwards: replctl sentinel forget {at}"
             ),
             Self::Stays { sentinel: true } => format!(
                 "`{node}` stays in the inventory: take it out, or `replctl sentinel setup` brings it back"

@@ -6,14 +6,14 @@ use crate::topology::{Address, NodeName};
 /// Names, passwords and rights that are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// The node could not log in where it is to follow.
+    /// The node could not log in at its new upstream.
     LeftBehind {
-        /// Whom it is to follow.
+        /// The new upstream.
         at: NodeName,
         /// Why.
         because: Refused,
     },
-    /// The user may not run a command on the node; it is done without.
+    /// The user may not run a command on the node. The operation does without it.
     WithoutCommand {
         /// The user.
         user: String,
@@ -29,14 +29,14 @@ pub enum Login {
         /// The commands.
         commands: Vec<String>,
     },
-    /// The node's host does not know the name of whom it is to follow.
+    /// The node's host does not know the name of the new upstream.
     NameUnknown {
-        /// Whom.
+        /// The new upstream.
         upstream: NodeName,
         /// By which address.
         at: Address,
     },
-    /// The node's host does not know names that it may have to follow one day.
+    /// The node's host does not know names of nodes that it may have to follow later.
     NamesUnknown(Vec<String>),
 }
 
@@ -69,7 +69,7 @@ impl Refused {
             ),
             Self::Said(why) => (
                 format!("{begin}, so it could not replicate from it: {why}"),
-                format!("give `{node}` as masteruser and masterauth what `{at}` lets in"),
+                format!("set masteruser and masterauth of `{node}` to a login that `{at}` lets in"),
             ),
             Self::Lacks {
                 user,

@@ -10,9 +10,9 @@ pub enum Password {
     Stopped,
     /// Servers without a password get one.
     New,
-    /// From one to another: both are taken from then on.
+    /// From one password to another: servers take both from then on.
     BothTaken,
-    /// From one to another: the earlier one is refused at the end.
+    /// From one password to another: servers refuse the earlier one at the end.
     EarlierRefused,
     /// There will be none.
     None,
@@ -62,9 +62,9 @@ impl Password {
             Self::Stopped => format!(
                 "`{node}` does not run: the next `replctl setup` writes the change into its file and starts it"
             ),
-            Self::New => "once a server wants the password, it refuses new connections without it; connections that are open live on. Clients can send `AUTH default PASSWORD` already: a server without a password takes that, and refuses `AUTH PASSWORD`".to_owned(),
+            Self::New => "once a server wants the password, it refuses new connections without it; open connections stay open. Clients can send `AUTH default PASSWORD` already: a server without a password takes that, and refuses `AUTH PASSWORD`".to_owned(),
             Self::BothTaken => "the servers take both passwords from then on; when all clients use the new one: replctl setup".to_owned(),
-            Self::EarlierRefused => "at the end the servers refuse new connections with the earlier password; connections that are open live on. To let both be taken until all clients use the new one: replctl setup --keep-earlier-password".to_owned(),
+            Self::EarlierRefused => "at the end the servers refuse new connections with the earlier password; open connections stay open. To keep both passwords until all clients use the new one: replctl setup --keep-earlier-password".to_owned(),
             Self::None => "without a password everybody who reaches a server's port can read and change all data; clients that send `AUTH PASSWORD` on new connections get an error then (`AUTH default PASSWORD` is taken)".to_owned(),
             Self::Unprotected(nodes) => {
                 let names: Vec<String> = nodes.iter().map(|n| format!("`{n}`")).collect();

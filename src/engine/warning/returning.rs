@@ -7,7 +7,7 @@ use crate::topology::{NodeName, phrases};
 /// Nodes that come back as replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Returning {
-    /// What only the node has, seen from the new primary.
+    /// What only the node has, compared with the new primary.
     Own {
         /// What it is.
         own: Own,
@@ -16,7 +16,8 @@ pub enum Returning {
     },
     /// Nothing is discarded.
     NothingDiscarded,
-    /// Nothing of a stopped node is discarded; where its dump has keys, whose history they are of.
+    /// Nothing of a stopped node is discarded. If its dump has keys: the node whose history they
+    /// have.
     NothingOnDisk(Option<NodeName>),
     /// A dump is made for the backup in that folder.
     Dump(String),
@@ -89,7 +90,7 @@ impl Returning {
             Self::Watched(count) => {
                 let (s, es) = if *count == 1 { ("", "es") } else { ("s", "") };
                 format!(
-                    "{count} Sentinel{s} watch{es}, and whom they take for the primary decides in the end (replctl sentinel status); a former one they make a replica by themselves within seconds, whatever only it has"
+                    "{count} Sentinel{s} watch{es}, and in the end their choice of the primary decides (replctl sentinel status); within seconds they make a former primary a replica by themselves, whatever only it has"
                 )
             }
         }

@@ -3,10 +3,10 @@
 use super::Matter;
 use crate::topology::{Address, NodeName};
 
-/// The Sentinels of the inventory. The node is a Sentinel where nothing else is said.
+/// The Sentinels of the inventory. The node is a Sentinel unless a variant says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sentinel {
-    /// So many are too few, or one too many.
+    /// This number is too small, or it is even and one less is as safe.
     Number(usize),
     /// Others watch as well.
     Strangers(Vec<Address>),
@@ -18,13 +18,13 @@ pub enum Sentinel {
     Open,
     /// replctl has not set it up.
     Foreign,
-    /// This file of its was not begun by replctl.
+    /// replctl did not begin this file of the Sentinel.
     ForeignFile(String),
-    /// This file of its has another port, password or address.
+    /// This file of the Sentinel has another port, password or address.
     OtherFile(String),
-    /// replctl has not set it up: it is only told to watch that deployment no more.
+    /// replctl has not set it up, and only makes it stop watching that deployment.
     RunsOn(String),
-    /// Its port is taken by somebody whom replctl has not set up.
+    /// A process that replctl has not set up has its port.
     Taken(u16, String),
 }
 
@@ -75,13 +75,13 @@ impl Sentinel {
                 "`{node}` was not set up by replctl: its program, its file and its start at boot are left as they are"
             ),
             Self::ForeignFile(path) => {
-                format!("{path} of `{node}` was not begun by replctl; it is left as it is")
+                format!("replctl did not create {path} of `{node}`; it is left as it is")
             }
             Self::OtherFile(path) => format!(
-                "`{node}` was begun with another port, password or address than the inventory has now, and its file {path} is its own: to begin it anew, stop it, remove the file, and run this again"
+                "`{node}` was created with another port, password or address than the inventory has now, and its file {path} is its own: to create it anew, stop it, remove the file, and run this again"
             ),
             Self::RunsOn(deployment) => format!(
-                "`{node}` was not set up by replctl: it runs on, and is only told to watch `{deployment}` no more"
+                "`{node}` was not set up by replctl: it runs on, and only stops watching `{deployment}`"
             ),
             Self::Taken(port, who) => format!(
                 "port {port} of the host of `{node}` is {who}, which replctl did not set up; it is left alone"
@@ -94,8 +94,8 @@ impl Sentinel {
 fn number(all: usize) -> String {
     let majority = all / 2 + 1;
     match all {
-        1 => "one Sentinel is no judge: it takes its own bad connection for a dead primary, and with its host the failover is gone; three or more on hosts of their own outvote one that is wrong or lost".to_owned(),
-        2 => "two Sentinels cannot outvote a failure: a failover takes a majority, which is both, so the loss of one stops all; three or more outlive one".to_owned(),
-        _ => format!("{all} Sentinels outlive no more failures than {}: a majority of them is {majority}; an odd number is as safe and cheaper", all - 1),
+        1 => "one Sentinel is not enough: it mistakes its own bad connection for a dead primary, and without its host there is no failover; three or more on separate hosts outvote one that is wrong or lost".to_owned(),
+        2 => "two Sentinels cannot outvote a failure: a failover needs a majority, which is both, so the loss of one stops it; three or more survive the loss of one".to_owned(),
+        _ => format!("{all} Sentinels survive no more failures than {}: a majority of them is {majority}; an odd number is as safe and cheaper", all - 1),
     }
 }

@@ -59,7 +59,7 @@ impl SentinelsAsked {
             Self::Shared(at, others) => {
                 let s = if *others == 1 { "" } else { "s" };
                 format!(
-                    "the Sentinel {at} watches {others} other deployment{s} too, and reads INFO of their nodes every 0.5 s as well until it has seen the priority, about 1 s: INFO-PERIOD is one for its whole process"
+                    "the Sentinel {at} watches {others} other deployment{s} too, and reads INFO of their nodes every 0.5 s, too, until it has seen the priority (about 1 s): its whole process has one INFO-PERIOD"
                 )
             }
             Self::Slow(at, why) => slow(at, why.as_ref()),
@@ -73,9 +73,9 @@ impl SentinelsAsked {
     }
 }
 
-/// Why it sees the priority only when it looks by itself, with what that takes.
+/// Why it sees the priority only at its own next look, and how long that takes.
 fn slow(at: &Address, why: Option<&NoDebug>) -> String {
-    let time = "so the Sentinels see the priority only when they look by themselves, every 10 s: the whole command takes 6 to 16 s, and about 3 s with it; writes stand still no longer for it";
+    let time = "so the Sentinels see the priority only when they look by themselves, every 10 s: the whole command takes 6 to 16 s, and about 3 s with it; writes are not stopped any longer";
     match why {
         Some(NoDebug::NoCommand) => {
             format!("the Sentinel {at} is older than 7.0 and has no SENTINEL DEBUG, {time}")

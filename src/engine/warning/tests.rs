@@ -108,7 +108,7 @@ fn a_code_is_of_one_subject_and_the_schema_has_each() {
     assert_eq!(listed.collect::<Vec<_>>(), all);
 }
 
-/// Where the sentence begins with the one that is copied from, it is not said of others.
+/// A sentence that begins with the source of the copy cannot stand for other nodes.
 #[test]
 fn a_copy_that_cannot_be_made_is_said_for_each() {
     let gap = |name: &str, why| {

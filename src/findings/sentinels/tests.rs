@@ -1,4 +1,4 @@
-//! What is said of Sentinels.
+//! The diagnoses of Sentinels.
 
 use super::*;
 use crate::topology::sample::seed;

@@ -1,11 +1,11 @@
-//! What is told of restarts and reboots.
+//! The findings about restarts and reboots.
 
 use super::super::{Code, Context, Severity, findings};
 use crate::topology::service::{Arguments, Chain, Service, Starter, Unit, Writable};
 use crate::topology::testing::{down, healthy};
 use crate::topology::{Address, Node, PersistedRole, ReplicaAuth, Topology, TroubleKind};
 
-/// A server of a package, started at boot from a file that its user may write.
+/// A server from a package. Its user may write its file; `enabled`: it starts at boot.
 fn service(enabled: bool) -> Service {
     Service {
         starter: Starter::Unit(Box::new(Unit {
@@ -27,7 +27,7 @@ fn service(enabled: bool) -> Service {
     }
 }
 
-/// The tutorial's deployment, with the roles that its next starts read.
+/// The tutorial's deployment, with the given roles for its next starts.
 fn started(roles: [Option<&str>; 3], enabled: [bool; 3]) -> Topology {
     let mut topology = healthy();
     for ((node, role), enabled) in topology.nodes.iter_mut().zip(roles).zip(enabled) {
@@ -86,13 +86,13 @@ fn what_a_reboot_of_all_comes_to() {
             "when the hosts start again, nothing starts `slave2`".to_owned()
         )]
     );
-    // What is not known is no forecast.
+    // An unknown role gives no forecast.
     let mut unknown = started([SLAVE1, MASTER, MASTER], [true; 3]);
     unknown.nodes[2].persisted = Some(PersistedRole::Unknown("no route".into()));
     assert_eq!(told(&unknown), []);
 }
 
-/// Sentinels that watch repair it, and until then it is so.
+/// Sentinels that watch repair it later. Until then the forecast is true.
 #[test]
 fn sentinels_are_counted() {
     let mut circle = started([SLAVE1, MASTER, MASTER], [true; 3]);
@@ -135,7 +135,7 @@ fn nodes_that_could_not_keep_another_role_are_told_once_for_each_reason() {
     );
 }
 
-/// A hint for a server that others made names its own unit.
+/// The hint for a foreign server names its own unit.
 #[test]
 fn no_hint_leads_to_a_second_unit() {
     let mut topology = started([None, MASTER, MASTER], [true; 3]);
@@ -153,8 +153,8 @@ fn no_hint_leads_to_a_second_unit() {
     assert_eq!(hint.hint.as_deref(), Some("replctl setup slave2"));
 }
 
-/// What others made and lives is not started; what is to be set by hand is what the finding is
-/// about.
+/// A foreign server that runs is not started. A setting to change by hand is the subject of the
+/// finding.
 #[test]
 fn what_setup_cannot_do_is_told_as_what_to_do_by_hand() {
     let hint = |code: Code, change: &dyn Fn(&mut Topology)| {

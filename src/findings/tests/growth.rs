@@ -1,5 +1,5 @@
-//! What is concluded from a look costs each node the same, however many there are: looks at nodes,
-//! names and hosts are counted, not time.
+//! The cost per node does not grow with the number of nodes. The tests count looks at nodes, names
+//! and hosts, not time.
 
 use super::super::{Context, Debt, Wanted, findings};
 use crate::engine::{Move, Promote};
@@ -16,8 +16,7 @@ use crate::topology::{
 };
 use std::collections::BTreeMap;
 
-/// How much more a node may cost among ten times as many: what sorts or looks up costs a little
-/// more.
+/// How much more a node may cost among ten times as many: sorting and lookups cost a little more.
 const MOST: (u64, u64) = (3, 2);
 
 fn host(node: usize) -> String {
@@ -28,7 +27,7 @@ fn name(node: usize) -> NodeName {
     format!("n{node}").as_str().into()
 }
 
-/// A primary with replicas that it lists, each reading what `change` makes of it.
+/// A primary that lists its replicas. `change` edits every node.
 fn star(nodes: usize, change: impl Fn(usize, &mut Node)) -> Topology {
     let line = |node: usize| ReplicaLine {
         address: Address::new(host(node), 6379),
@@ -169,7 +168,7 @@ fn grows_with_the_nodes(what: &str, deployment: impl Fn(usize) -> Topology) {
     let (few, many) = (conclude(&deployment(100)), conclude(&deployment(1000)));
     let mut wrong = Vec::new();
     for ((part, few), (_, many)) in few.into_iter().zip(many) {
-        // For each node; what costs next to nothing may double.
+        // The cost per node. A cost of nearly nothing may double.
         let (few, many) = (few / 100, many / 1000);
         if many > few * MOST.0 / MOST.1 + 2 {
             wrong.push(format!("{part}: {few} among 100, {many} among 1,000"));

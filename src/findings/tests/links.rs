@@ -26,7 +26,7 @@ fn the_slip_of_the_tutorial_is_named() {
     );
 }
 
-/// Why a link has never been up, and how that is told.
+/// Why a link has never been up, and its finding.
 const DOWN: [Case; 8] = [
     (
         |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset),

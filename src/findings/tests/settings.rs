@@ -165,7 +165,7 @@ fn how_a_node_was_looked_at_and_what_it_is_older_than_is_a_note() {
             "`slave2` runs Redis 5.0.14, and replctl is not tested with servers before 6.0"
         ]
     );
-    // Where the inventory wants that way, there is nothing to say.
+    // No finding where the inventory wants the way through the host.
     topology.nodes[1].sight.through = Some(crate::topology::Tunnel {
         host: "bastion".into(),
         because: None,
@@ -257,7 +257,7 @@ fn who_lives_and_cannot_be_looked_at_is_not_replaced() {
     let module = "a script keeps it from answering: BUSY Redis is busy running a module command.";
     topology.nodes[0] = down("master", "192.168.0.120", TroubleKind::Busy, module);
     assert!(!told(&topology, &context())[0].contains("kill"));
-    // Nobody follows it: it is not known to be the primary, and is said beside the others.
+    // No node follows it, so it is not known to be the primary. It is listed with the others.
     let mut topology = healthy();
     topology.nodes[0] = down("master", "192.168.0.120", TroubleKind::Refused, "refused");
     topology.nodes[2] = down("slave2", "192.168.0.140", TroubleKind::Busy, busy);
@@ -265,7 +265,7 @@ fn who_lives_and_cannot_be_looked_at_is_not_replaced() {
         told(&topology, &context())[0],
         "no-primary: there is no primary: `slave1` is a replica, `master` does not answer, `slave2` cannot be looked at | replctl promote slave1"
     );
-    // None of several that live.
+    // Several nodes are alive, and none of them can be read.
     for node in &mut topology.nodes {
         let (name, host) = (node.name.0.clone(), node.address.host.clone());
         *node = down(

@@ -37,7 +37,7 @@ fn a_link_that_tls_keeps_down_is_told_with_both_ends() {
     });
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].contains("it replicates over TLS (tls-replication yes), and `master` has no tls-port | give `master` a `tls-port`"), "{found:?}");
-    // Of a link whose cause is not seen, TLS may be one.
+    // TLS may be the cause of a link that is down for an unseen reason.
     let found = over_tls(|t| t.nodes[1].link_down(Some(3)));
     assert!(
         found[0].contains(
@@ -57,8 +57,8 @@ fn who_could_not_follow_whom_later_is_told_before() {
         )
     };
     assert_eq!(found, [told("master"), told("slave2")]);
-    // With both ports everywhere all can follow all, and what goes over the network is only worth a
-    // note.
+    // With both ports everywhere, any node can follow any other. Plain text on the network is only
+    // a note.
     let found = over_tls(|t| {
         for node in &mut t.nodes {
             set(node, 6378, 6379, false);
@@ -73,7 +73,7 @@ fn who_could_not_follow_whom_later_is_told_before() {
     );
 }
 
-/// A client that verifies would refuse the very certificate that is to be replaced.
+/// A client that verifies would refuse the certificate that is to be replaced.
 #[test]
 fn an_expired_certificate_is_replaced_without_verifying_it() {
     let mut topology = healthy();

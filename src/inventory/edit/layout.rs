@@ -1,8 +1,8 @@
-//! Where things stand in the text of an inventory: the tables of its nodes with the comments that
-//! belong to them, and single keys. Pure.
+//! The positions of things in the text of an inventory: the tables of its nodes with their
+//! comments, and single keys. Pure.
 //!
-//! It only measures: what the text means is the parser's business, and whoever edits by these
-//! places asks the parser afterwards.
+//! This module only measures. The parser knows the meaning, and every editor asks the parser
+//! afterwards.
 
 use super::super::secrets::is_secret;
 use std::ops::Range;
@@ -22,9 +22,9 @@ pub(super) struct Layout<'a> {
 pub(super) struct Table {
     /// Its `name`, if it is a string.
     pub name: Option<String>,
-    /// Where its `replicaof` stands, by whichever of its names.
+    /// The place of its `replicaof`, under any of its names.
     pub replicaof: Option<Key>,
-    /// A directive of its own whose value must be shown nowhere.
+    /// A directive of the node whose value must never be shown.
     pub secret: Option<String>,
     /// `managed`, `unit` and `config_file`, each with its value.
     pub service: Vec<Range<usize>>,
@@ -56,7 +56,7 @@ pub(super) struct Key {
 }
 
 impl<'a> Layout<'a> {
-    /// Measures a text that the parser has read; the rest of a sentence where its nodes are no
+    /// Measures a text that the parser has read. Error: the rest of a sentence, if its nodes are no
     /// tables of their own.
     pub fn of(text: &'a str) -> Result<Self, String> {
         let (document, _) = DeTable::parse_recoverable(text);
@@ -77,16 +77,16 @@ impl<'a> Layout<'a> {
         self.tables.iter().find(named)
     }
 
-    /// All lines of a table, with the comments that belong to it: those directly above its header
-    /// (but for the first table, whose comment may be about all of them) and those directly below
-    /// its last line that are about nothing else.
+    /// All lines of a table with its comments: those directly above its header, and those directly
+    /// below its last line that belong to nothing else. The comment above the first table does not
+    /// count, as it may be about all tables.
     pub fn lines(&self, table: &Table) -> Range<usize> {
         let first = self
             .tables
             .iter()
             .all(|t| t.header.start >= table.header.start);
         let mut from = self.line_start(table.header.start);
-        // A comment sign inside a string that goes over lines begins no comment.
+        // A comment sign inside a multi-line string begins no comment.
         let above = self.ends.iter().filter(|end| **end <= from).max();
         let floor = above.map_or(0, |end| self.line_end(*end));
         while !first && from > floor {
@@ -105,7 +105,7 @@ impl<'a> Layout<'a> {
                 return from..below;
             }
             if !is_comment(line) {
-                // What stands directly above the next header belongs to that.
+                // Comments directly above the next header belong to that table.
                 return from..to;
             }
             below = next;
@@ -113,8 +113,7 @@ impl<'a> Layout<'a> {
         from..below
     }
 
-    /// The lines of a table and the empty ones that kept it apart from what is before it, or after
-    /// it where nothing is before.
+    /// The lines of a table and the empty lines before it, or after it if nothing is before.
     pub fn with_gap(&self, table: &Table) -> Range<usize> {
         let lines = self.lines(table);
         let is_empty = |range: Range<usize>| self.text[range].trim().is_empty();
@@ -134,7 +133,7 @@ impl<'a> Layout<'a> {
         0..to
     }
 
-    /// Where another table is put: after the last of them.
+    /// The place for another table: after the last one.
     pub fn end_of_tables(&self) -> usize {
         let ends = self.tables.iter().map(|t| self.lines(t).end);
         ends.max().unwrap_or(self.text.len())
@@ -186,7 +185,7 @@ fn is_comment(line: &str) -> bool {
 fn table(text: &str, item: &Spanned<DeValue<'_>>) -> Option<Table> {
     let header = item.span();
     let inside = item.get_ref().as_table()?;
-    // An entry of an array in one value has its braces there.
+    // Here, an entry of an inline array has its braces.
     if !text.get(header.clone())?.starts_with("[[") {
         return None;
     }

@@ -28,7 +28,7 @@ fn names(text: &str) -> Vec<String> {
     read(text).nodes.into_iter().map(|n| n.name.0).collect()
 }
 
-/// It is applied, and what puts it back gives every byte again.
+/// Applies an edit; its reverse must restore every byte.
 #[track_caller]
 fn there_and_back(edit: &Edit, text: &str) -> String {
     let after = edit.apply(text).unwrap();
@@ -114,8 +114,7 @@ fn a_node_goes_with_the_comments_that_are_its_own() {
 fn the_first_primary_leaves_its_place_to_another() {
     let edit = remove(FILE, SMALL, &"a".into(), Some(&"c".into())).unwrap();
     let after = there_and_back(&edit, SMALL);
-    // Nobody was to follow c, and c is still to follow b: there would be a circle, which the parser
-    // tells.
+    // No node follows c, and c still follows b. That would be a circle, which the parser reports.
     assert!(parse(Path::new(FILE), &after).is_err());
     let edit = remove(FILE, SMALL, &"a".into(), Some(&"b".into())).unwrap();
     let after = there_and_back(&edit, SMALL);
@@ -185,8 +184,8 @@ fn whoever_else_has_edited_it_is_seen() {
 
 #[test]
 fn what_a_document_model_would_write_anew_stays() {
-    // Read and written again by toml_edit 0.25, this text has other line ends, other spaces in a
-    // header, no byte order mark, and a line end more.
+    // toml_edit 0.25 reads and writes this text with other line ends, other spaces in a header, no
+    // byte order mark, and one more line end.
     let odd = "\u{feff}[deployment]\r\nname = 'x'\nauth = \"none\"\r\n\r\n[[node]]\r\nname = 'a'\naddress = '10.0.0.1'\r\n\r\n\
         [[node]]\nname = 'b'\r\naddress = '10.0.0.2'\nreplicaof='a'\n\t[ node . config ] # rarely\r\nsave = ''\n# b is slow.\r\n\r\n\
         [[node]]\r\nname = 'c'\naddress = '10.0.0.3'\r\nreplicaof\t= 'a'\n# c is slow.";
@@ -197,8 +196,8 @@ fn what_a_document_model_would_write_anew_stays() {
     assert_eq!(after, odd.replace("replicaof\t= 'a'", "replicaof\t= \"b\""));
     let after = there_and_back(&add(FILE, odd, &new("d")).unwrap(), odd);
     assert_eq!(after.strip_prefix(odd).unwrap().matches('\n').count(), 6);
-    // A comment below the last line of a node leaves with that node. toml_edit has it as a part of
-    // what follows.
+    // A comment below the last line of a node is removed with that node. toml_edit treats it as
+    // part of the next item.
     let after = there_and_back(&remove(FILE, odd, &"b".into(), None).unwrap(), odd);
     assert!(!after.contains("b is slow") && after.ends_with("# c is slow."));
 }

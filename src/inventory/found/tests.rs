@@ -1,4 +1,4 @@
-//! What is written is read again by the one parser.
+//! The parser reads what this module writes.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

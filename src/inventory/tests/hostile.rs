@@ -1,5 +1,5 @@
-//! Whatever the file holds, the parser answers: an inventory that keeps its promises, or problems
-//! with places. It never panics.
+//! The parser answers any file: with an inventory that keeps its promises, or with problems and
+//! their places. It never panics.
 
 use super::super::Inventory;
 use super::super::edit::{self, NewNode};
@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Every node leaves the text, and another comes into it, and both can be taken back to the byte;
-/// or that is refused.
+/// Every node can be removed from the text, and another one added, and both edits can be reversed
+/// byte for byte; or the edit is refused.
 fn edited(text: &str, inventory: &Inventory) {
     let root = inventory
         .nodes

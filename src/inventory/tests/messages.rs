@@ -1,8 +1,8 @@
 //! Every message of the parser, word for word with its line and column: the cases are in
 //! `messages.txt`.
 //!
-//! A case is an inventory, `-----`, and what is said of it; `<x>` stands for a good `[deployment]`,
-//! `<a>` for a good node.
+//! A case is an inventory, `-----`, and the messages about it. `<x>` stands for a valid
+//! `[deployment]`, `<a>` for a valid node.
 
 use super::super::parse::parse;
 use std::path::Path;

@@ -30,7 +30,7 @@ fn a_node_says_what_is_otherwise_there_and_nothing_else() {
     assert_eq!((&b.ca, &b.own), (&a.ca, &a.own));
     assert_eq!(b.verify, Verify::Ca);
     assert_eq!(b.server_name.as_deref(), Some("b.example.org"));
-    // A Sentinel is spoken to as the node whose host it is on.
+    // A Sentinel gets the TLS settings of the node whose host it is on.
     let of: Vec<Option<&Tls>> = inventory
         .sentinels()
         .iter()

@@ -8,7 +8,7 @@ use clap_complete::ArgValueCandidates as Candidates;
 /// `abandon`.
 #[derive(Debug, Args)]
 pub struct Abandon {
-    /// The operation's id, or as much of it as no other has
+    /// The id of the operation, or its beginning if no other id begins so
     #[arg(value_name = "ID", add = Candidates::new(given_up))]
     pub id: String,
     /// Do not ask

@@ -1,6 +1,6 @@
-//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is
-//! looked at or changed, but for what it may have set at Sentinels for a moment: only a note is
-//! written.
+//! `abandon`: leaves an operation that stopped half-way as it is. It only writes a note, and
+//! neither looks at nor changes a server or a host. There is one exception: it puts back what the
+//! operation set at Sentinels for a moment.
 
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::info_period;
@@ -9,6 +9,7 @@ use crate::engine::operate::{self, who};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::Inventory;
 use crate::operations;
+use crate::operations::command::Local;
 use crate::output::ended::nothing;
 use crate::topology::NodeName;
 use crate::world::{World, WorldOptions, inventory};
@@ -19,7 +20,7 @@ use serde::Serialize;
 pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
     let inventory = inventory::load(global)?;
     let store = Store::open(&inventory.name)?;
-    // Whoever works on the deployment now would go on with it.
+    // A command that works on the deployment now would otherwise continue the operation.
     let _lock = store.lock(&who())?;
     let ids = store.ids();
     let id = crate::engine::operation_id::find(&ids, &args.id, &inventory.name)?;
@@ -43,7 +44,7 @@ pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
     say(&format!("{shown}: {}", output::escape(&outcome)));
     let at_sentinels = info_period::of(left);
     say(if at_sentinels.is_some() {
-        "What it did to servers and hosts stays, but for how often Sentinels look: replctl restores that first. The operation cannot be resumed or rolled back any more."
+        "What it did to servers and hosts stays, except how often Sentinels look: replctl restores that first. The operation cannot be resumed or rolled back any more."
     } else {
         "What it did to servers and hosts stays. The operation cannot be resumed or rolled back any more."
     });
@@ -53,7 +54,7 @@ pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
     if let Some(back) = at_sentinels
         && let Err(error) = put_back(inventory, global, id, back)
     {
-        // What only has to be noted does not fail for it.
+        // The note is written even if this fails.
         let why = error.problems.first().map_or("", |p| p.what.as_str());
         output::not_to_be_missed(
             &Problem::new("how often Sentinels look was not put back")
@@ -80,17 +81,18 @@ pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What became of it.
+/// The result.
 #[derive(Serialize)]
 struct Abandoned<'a> {
     /// The operation's id in the journal.
     id: &'a str,
     left_as_it_is: bool,
-    /// How it stood before.
+    /// Its state before.
     before: &'a str,
 }
 
-/// How often Sentinels look is put back: it stands in no file and nobody would miss it.
+/// Puts the INFO period of the Sentinels back. The period is in no file, and nothing else corrects
+/// it.
 fn put_back(
     inventory: Inventory,
     global: &cli::Global,
@@ -128,5 +130,11 @@ fn ask() -> Result<()> {
             .because(Reason::NotConfirmed)
             .exit(Exit::Refused)),
         Err(_) => Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted)),
+    }
+}
+
+impl Local for super::args::Abandon {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self)
     }
 }

@@ -12,10 +12,10 @@ pub struct Add {
     /// The new node's name
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Where its server is to listen: a name or an address, the port being 6379 where none is given
+    /// Where its server is to listen: a name or an address; the default port is 6379
     #[arg(long, value_name = "HOST[:PORT]")]
     pub address: String,
-    /// The node it is to replicate from [default: the primary there is]
+    /// The node it is to replicate from [default: the present primary]
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub replicaof: Option<String>,
     /// Where the other nodes and the clients reach it, if that differs
@@ -24,7 +24,7 @@ pub struct Add {
     /// Its `replica-priority`; 0: never promoted
     #[arg(long, value_name = "N")]
     pub priority: Option<u32>,
-    /// How its host is reached, if not as [ssh] and ~/.ssh/config say; each part may be missing
+    /// How to reach its host, if [ssh] and ~/.ssh/config do not say it; each part may be left out
     #[arg(long, value_name = "USER@HOST:PORT")]
     pub ssh: Option<String>,
     /// Show the plan and change nothing

@@ -2,5 +2,6 @@
 
 pub mod args;
 pub mod plan;
+mod properties;
 pub mod report;
 pub mod run;

@@ -1,6 +1,6 @@
-//! `add`: a node that is to come into the inventory and into the deployment, all of it or nothing:
-//! it is written down, set up as `setup` sets up one node, and proved by a write that is read on
-//! it. Pure.
+//! `add`: takes a new node into the inventory and into the deployment, completely or not at all.
+//! The plan writes the node down, sets it up as `setup` sets up one node, and proves it by a write
+//! that is read on it. Pure.
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -24,15 +24,15 @@ use crate::topology::candidate::{primaries, same_process};
 use crate::topology::{Link, NodeName, Topology, sentinel};
 use std::collections::BTreeMap;
 
-/// What is looked at.
+/// The input of the plan.
 pub struct Around<'a> {
     /// The inventory with the node in it.
     pub inventory: &'a Inventory,
-    /// All nodes but those that stand alone, the new one among them.
+    /// All nodes except detached ones. The new node is among them.
     pub topology: &'a Topology,
     /// The new node's host.
     pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-    /// What can be brought there.
+    /// The server programs that replctl can install there.
     pub payload: &'a [PayloadInfo],
     /// How `setup` plans one node.
     pub set_up: SetUpOne,
@@ -92,7 +92,7 @@ fn set_up(op: &Add, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
     (around.set_up)(op, &look)
 }
 
-/// What stands against it, whatever its host is.
+/// The refusals that do not depend on its host.
 fn against(op: &Add, topology: &Topology) -> Vec<Refusal> {
     let mut out: Vec<Refusal> = beside_sentinels(op, topology).into_iter().collect();
     let Some(node) = topology.get(&op.node) else {
@@ -118,7 +118,7 @@ fn against(op: &Add, topology: &Topology) -> Vec<Refusal> {
     out
 }
 
-/// One that runs stays where it is.
+/// Refuses another upstream for a node that already runs.
 fn follows_another(op: &Add, upstream: &NodeName) -> Option<Refusal> {
     let node = &op.node;
     let wanted = op.replicaof.as_ref().filter(|w| *w != upstream)?;
@@ -129,7 +129,7 @@ fn follows_another(op: &Add, upstream: &NodeName) -> Option<Refusal> {
     ))
 }
 
-/// Sentinel takes a replica of a replica for one that has lost its way.
+/// Refuses a replica of a replica where Sentinels watch: Sentinel would put it under the primary.
 fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
     let count = sentinel::watched(topology)?;
     let under = topology.get(op.replicaof.as_ref()?)?;
@@ -143,8 +143,8 @@ fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
     })
 }
 
-/// Whom it follows, if it is a good replica of this deployment that replctl has not set up, or
-/// whose host it cannot look at.
+/// The upstream of a node that is already a good replica of this deployment. Only for a node that
+/// replctl has not set up, or whose host it cannot look at.
 fn runs_already(op: &Add, around: &Around<'_>) -> Option<NodeName> {
     let ours = match around.hosts.get(&op.node) {
         Some(Ok(facts)) => {
@@ -160,7 +160,7 @@ fn runs_already(op: &Add, around: &Around<'_>) -> Option<NodeName> {
     (linked && leads).then(|| above.name.clone())
 }
 
-/// The plan for one that only has to be written down.
+/// The plan for a node that only has to be written into the inventory.
 fn taken_in(op: &Add, edit: &Edit, primary: &NodeName, upstream: &NodeName) -> Plan {
     let node = &op.node;
     let mut steps = vec![write(edit)];
@@ -173,7 +173,8 @@ fn taken_in(op: &Add, edit: &Edit, primary: &NodeName, upstream: &NodeName) -> P
     }
 }
 
-/// It follows already; at its next full resync it needs what its version may not take.
+/// The node replicates already. Warns of full copies that its version may not be able to load at
+/// its next full resync.
 fn unsure_copies(op: &Add, upstream: &NodeName, topology: &Topology) -> Option<Warning> {
     versions::warning(topology.get(&op.node)?, topology.get(upstream)?)
 }
@@ -209,8 +210,8 @@ fn proof(node: &NodeName, primary: &NodeName, upstream: &NodeName) -> [Step; 2] 
     ]
 }
 
-/// What `setup` does for one node, made one with the edit: what fails is put back together with all
-/// before it.
+/// The steps of `setup` for one node, in one stage with the edit. If a step fails, all steps before
+/// it are put back too.
 fn steps(
     edit: &Edit,
     around: &Around<'_>,
@@ -238,7 +239,7 @@ fn steps(
     steps
 }
 
-/// Whom it will follow: it goes where it was told to, or not at all.
+/// The node that it will follow. Refuses if the operator named another one.
 fn upstream(op: &Add, set_up: &Plan, topology: &Topology) -> Result<NodeName, Vec<Refusal>> {
     let node = &op.node;
     let planned = set_up.steps().find_map(|step| {
@@ -267,7 +268,7 @@ fn upstream(op: &Add, set_up: &Plan, topology: &Topology) -> Result<NodeName, Ve
     }
 }
 
-/// The other hosts' name tables lack it.
+/// Warns that the name tables of the other hosts do not have the new node.
 fn names_of_others(op: &Add, inventory: &Inventory) -> Option<Warning> {
     let lack = || Warning::of(&op.node, Members::HostsLackName);
     inventory.server.hostnames.then(lack)

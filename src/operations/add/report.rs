@@ -1,4 +1,4 @@
-//! A node that has come, as people read it and as `--json` prints it: what the steps have seen.
+//! The report on an added node, as text and as `--json`, from what the steps saw.
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
@@ -12,10 +12,10 @@ use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What a proof saw that an earlier run of the same operation has made.
+/// The text for a proof that an earlier run of the same operation made.
 const EARLIER: &str = "a write was read there before replctl was ended";
 
-/// What became of `add`.
+/// The result of `add`.
 #[derive(Debug, Serialize)]
 pub struct Added<'a> {
     /// The operation's id in the journal.
@@ -28,9 +28,9 @@ pub struct Added<'a> {
     pub inventory: String,
     /// The inventory has it.
     pub written: bool,
-    /// Whom it was seen to be in sync with.
+    /// The node that it was seen in sync with.
     pub upstream: Option<&'a NodeName>,
-    /// How it got there.
+    /// How it got in sync.
     pub resync: Option<Resync>,
     /// What was proved by a write.
     pub proved: Option<&'a str>,
@@ -40,7 +40,7 @@ pub struct Added<'a> {
     pub may_lose: Option<&'a str>,
 }
 
-/// Puts it together.
+/// Builds the report.
 pub fn added<'a>(inventory: &Inventory, operation: &'a Add, run: RunFacts<'a>) -> Added<'a> {
     let node = &operation.node;
     let synced = run.saw(|a| matches!(a, Action::Server(ServerAction::AwaitInSync { .. })));

@@ -7,9 +7,12 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::run_through::run_through;
 use crate::engine::{Add, Operation, Plan, inventory_edit};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request, SET_UP_ONE};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::topology::NodeName;
 use crate::world::trial::try_directives;
 use crate::world::{World, inventory, server_source};
@@ -54,7 +57,7 @@ pub async fn run(
     perform(world, &operation, with, asked).await
 }
 
-/// Whether its name, if it has one, means something here.
+/// Checks that its host name, if it has one, resolves here.
 async fn resolves(world: &World, node: &NodeName) -> Result<()> {
     let mut only = (*world.inventory).clone();
     only.nodes.retain(|n| n.name == *node);
@@ -100,19 +103,19 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
     try_directives(&world.hosts, &mut hosts, &payload).await;
     let around = Around {
         inventory: &world.inventory,
-        // A note of that name is of a node that has left.
+        // A note with this name is about a former node.
         topology: &seen.deployment_with(&node),
         hosts: &hosts,
         payload: &payload,
         set_up,
     };
-    // What it says of the new node itself comes first.
+    // Refusals about the new node itself come first.
     let plan = super::plan::plan(operation, edit, &around).map_err(output::plan::refused)?;
     one_address(world, seen.all())?;
     Ok(plan)
 }
 
-/// Prints what has come, and how it was proved.
+/// Prints the new node, and how it was proved.
 pub fn report(world: &World, operation: &Add, finished: &Finished) {
     let reached = matches!(
         finished.outcome,
@@ -120,4 +123,51 @@ pub fn report(world: &World, operation: &Add, finished: &Finished) {
     );
     let added = added(&world.inventory, operation, finished.facts());
     output::told_where(&added, || reached.then(|| report::text_of_added(&added)));
+}
+
+impl Remote for super::args::Add {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        disk.with_new(self)
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(
+            around.world,
+            around.global,
+            self,
+            around.edit,
+            SET_UP_ONE,
+        ))
+    }
+}
+
+impl Perform for Add {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
+        match request.edit {
+            Some(edit) => {
+                let with = (edit, SET_UP_ONE);
+                Some(Box::pin(perform(world, self, with, request.asked)))
+            }
+            None => Some(Box::pin(std::future::ready(Err(in_it_again(&self.node))))),
+        }
+    }
+}
+
+/// A node that was removed, and came back by other means.
+fn in_it_again(node: &NodeName) -> Error {
+    Problem::new(format!(
+        "the inventory has a node `{node}` again; nothing was touched"
+    ))
+    .hint(format!("if it is not set up: replctl setup {node}"))
+    .because(Reason::Inventory)
+    .exit(Exit::Refused)
 }

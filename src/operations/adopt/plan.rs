@@ -21,6 +21,7 @@ mod tests;
 use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::actions::role::RoleAction;
+use crate::engine::operation::Properties as _;
 use crate::engine::warning::adopt::Adopt as Say;
 use crate::engine::{Adopt, Ground, Operation, Plan, Promote, Refusal, Stage, Warning};
 use crate::inventory::parse::parse;

@@ -7,6 +7,8 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::{Adopt, Operation, Plan, Promote, Refusal, inventory_edit};
 use crate::error::{Exit, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request, hand_over};
 use crate::output::ended::nothing;
 use crate::plan::{forecast, names};
 use crate::topology::sentinel;
@@ -65,7 +67,7 @@ pub async fn run(
         Done::Ran(finished) => finished,
     };
     report(world, &operation, &finished);
-    if let Some(error) = operate::verdict(&finished, &format!("replctl {}", operation.line())) {
+    if let Some(error) = operate::verdict(&finished, &of.properties().again()) {
         return Err(error);
     }
     let was = primary
@@ -165,4 +167,26 @@ pub fn report(world: &World, operation: &Adopt, finished: &Finished) {
     let adopted = adopted(&world.inventory, operation, finished.facts());
     let reached = finished.reached();
     output::told_where(&adopted, || reached.then(|| report::text(&adopted)));
+}
+
+impl Remote for super::args::Adopt {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self, hand_over()))
+    }
+}
+
+impl Perform for Adopt {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    /// Nothing comes to it but its own command.
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

@@ -24,11 +24,11 @@ pub struct Seen<'a> {
 pub struct OfNode {
     /// The node.
     pub node: NodeName,
-    /// What it is; `None`: it does not answer.
+    /// Its role; `None`: it does not answer.
     pub role: Option<&'static str>,
     /// Its clients; `None`: they cannot be known.
     pub clients: Option<Census>,
-    /// Why not.
+    /// Why they are not known.
     pub trouble: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::report::{OfNode, Seen, render};
 use crate::error::{Exit, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::output;
 use crate::output::table::Options;
 use crate::topology::{NodeName, State};
@@ -60,4 +61,14 @@ pub async fn run(world: &World, args: &super::args::Clients) -> Result<Exit> {
     output::told(&seen, || render(&seen, Options::of_stdout()));
     let unknown = seen.nodes.iter().any(|n| n.clients.is_none());
     Ok(if unknown { Exit::Problems } else { Exit::Done })
+}
+
+impl Remote for super::args::Clients {
+    fn only_looks(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, self))
+    }
 }

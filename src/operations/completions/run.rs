@@ -2,6 +2,7 @@
 
 use crate::cli::Cli;
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::Local;
 use crate::output;
 use clap::CommandFactory;
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
@@ -9,8 +10,8 @@ use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 /// The name the scripts call.
 pub const NAME: &str = "replctl";
 
-/// What makes the first TAB complete, too, where zsh has found the script in a folder of its
-/// `fpath`: there the file is the body of the function `_replctl`, and only defines what completes.
+/// Makes the first TAB complete, too, if zsh found the script in a folder of its `fpath`. There the
+/// file is the body of the function `_replctl`, and the first call only defines the completion.
 pub const FIRST_TAB: &str =
     "\nif [[ $funcstack[1] == _replctl ]]; then\n    _clap_dynamic_completer_replctl \"$@\"\nfi\n";
 
@@ -51,4 +52,10 @@ pub fn run(args: &super::args::Completions) -> Result<()> {
         script.to_owned()
     });
     Ok(())
+}
+
+impl Local for super::args::Completions {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }

@@ -2,5 +2,10 @@
 
 pub mod args;
 pub mod plan;
+mod properties;
 pub mod report;
 pub mod run;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod simulated;

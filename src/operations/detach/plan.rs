@@ -1,5 +1,5 @@
-//! Plans to let a replica stand alone: a writable primary of its own that is no part of the
-//! deployment any more. Pure.
+//! Plans to detach a replica: it becomes a writable primary that is no longer part of the
+//! deployment. Pure.
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
@@ -47,7 +47,7 @@ pub fn plan(operation: &Detach, seen: &Observed) -> Result<Plan, Vec<Refusal>> {
         Action::Local(LocalAction::NoteAlone { address }),
         Undo::By(Action::Local(LocalAction::ForgetAlone)),
     );
-    // Past this, clients may have written to it: nothing puts it back by itself.
+    // After this step clients may write to the node, so no undo puts it back.
     let promote = Step::new(name, Action::Role(RoleAction::Promote), Undo::Impossible);
     plan.stages = vec![
         Stage {
@@ -60,7 +60,7 @@ pub fn plan(operation: &Detach, seen: &Observed) -> Result<Plan, Vec<Refusal>> {
     Ok(plan)
 }
 
-/// Everything that stands against it; else what it follows.
+/// All refusals. If there is none: the node's upstream.
 fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream, Vec<Refusal>> {
     let name = &node.name;
     let server = match &node.state {
@@ -116,7 +116,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
     }
 }
 
-/// Those below it would get no writes any more.
+/// Refuses if other nodes follow it: they would get no writes any more.
 fn followers(node: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
     let name = &node.name;
     let under = topology.nodes.iter().filter(|other| {
@@ -202,7 +202,7 @@ mod tests {
         );
         let ground = |seen: &Topology| run("slave1", seen, &[]).unwrap_err()[0].ground;
         assert_eq!(ground(&headless), Ground::Unreachable);
-        // In a circle all of them answer.
+        // A circle: all its nodes answer.
         let mut circle = seed();
         circle.nodes[0] = node("master", 0, Some(address(2)));
         circle.nodes[2] = node("slave2", 2, Some(address(0)));

@@ -7,7 +7,7 @@ use crate::engine::run_facts::RunFacts;
 use crate::topology::NodeName;
 use serde::Serialize;
 
-/// What became of a detachment.
+/// The result of `detach`.
 #[derive(Debug, Serialize)]
 pub struct Detached<'a> {
     /// The operation's id in the journal; null where there was nothing to do.
@@ -22,7 +22,7 @@ pub struct Detached<'a> {
     pub outcome: Option<&'a Outcome>,
 }
 
-/// Puts it together; `run`: none where there was nothing to do.
+/// Builds the report. `run`: `None` where there was nothing to do.
 pub fn detached<'a>(node: &'a NodeName, run: Option<RunFacts<'a>>) -> Detached<'a> {
     let did =
         |wanted: &dyn Fn(&Action) -> bool| run.is_none_or(|r| r.passed(node, wanted).is_some());

@@ -7,6 +7,8 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::permissions::permitted;
 use crate::engine::{Detach, Operation};
 use crate::error::{Exit, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::plan::forecast::Unkept;
 use crate::world::World;
 use crate::{cli, output};
@@ -58,4 +60,24 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
         (finished.outcome == Outcome::Completed).then_some(text)
     });
     operate::verdict(&finished, &format!("replctl detach {node}")).map_or(Ok(Exit::Done), Err)
+}
+
+impl Remote for super::args::Detach {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Detach {
+    fn tell(&self, _world: &World, _finished: &operate::Finished) -> bool {
+        false
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

@@ -1,5 +1,4 @@
-//! Where programs are to write, in the forms that programs read. There is no password in any of
-//! them.
+//! Where programs must write, in forms that programs read. No form has a password.
 
 use super::args::EndpointFormat;
 use crate::topology::{Address, NodeName};
@@ -16,7 +15,7 @@ pub struct Endpoint<'a> {
     pub address: &'a Address,
     /// The same as a URL.
     pub url: String,
-    /// Whether it is spoken to over TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
     /// The name its certificate is for, where that is not the host.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +42,7 @@ pub fn text(endpoint: &Endpoint<'_>, format: EndpointFormat) -> String {
     }
 }
 
-/// As a shell takes it for one word.
+/// Quotes the text, so that a shell takes it as one word.
 fn quoted(text: &str) -> String {
     // Only a NUL cannot be quoted, and the inventory lets none in.
     shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)

@@ -4,6 +4,7 @@ use super::report;
 use crate::engine::context::context;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::findings::findings;
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::output;
 use crate::topology::endpoint::{Doubt, endpoint as find};
 use crate::world::World;
@@ -14,7 +15,7 @@ pub async fn run(world: &World, args: &super::args::Endpoint) -> Result<Exit> {
     let topology = seen.deployment();
     let found = findings(&topology, &context(world));
     let primary = find(&topology, &found).map_err(unknown)?;
-    // The looks at the others may have taken seconds; what is printed holds at this moment.
+    // The looks at the other nodes may have taken seconds. This look makes the answer true now.
     if let Err(seen) = world.servers.still_primary(&primary.name).await {
         let hint = "replctl status".to_owned();
         return Err(unknown(vec![Doubt { seen, hint }]));
@@ -33,8 +34,8 @@ pub async fn run(world: &World, args: &super::args::Endpoint) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// No address goes to standard output then: a script that ignores the exit code must not find a
-/// primary there.
+/// Standard output gets no address in this case: a script that ignores the exit code must not find
+/// a primary there.
 fn unknown(doubts: Vec<Doubt>) -> Error {
     let problems = doubts.into_iter().map(|doubt| {
         Problem::new(format!("the primary cannot be named: {}", doubt.seen)).hint(doubt.hint)
@@ -42,5 +43,15 @@ fn unknown(doubts: Vec<Doubt>) -> Error {
     Error {
         problems: problems.collect(),
         exit: Exit::Problems,
+    }
+}
+
+impl Remote for super::args::Endpoint {
+    fn only_looks(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, self))
     }
 }

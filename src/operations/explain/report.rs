@@ -1,13 +1,14 @@
-//! What is said of findings: for people, as JSON and as docs/diagnoses.md, from one struct. Pure.
+//! The explanations of findings: for people, as JSON and as docs/diagnoses.md, from one struct.
+//! Pure.
 
 use crate::findings::{Code, Explanation, Severity};
 use crate::inventory::nearest::nearest;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// A line of the list is not longer than this, columns.
+/// The longest line of the list, columns.
 const COLUMNS: usize = 100;
-/// A line of the document is not longer than this, columns.
+/// The longest line of the document, columns.
 const WIDTH: usize = 118;
 
 /// Findings with their explanations.
@@ -22,7 +23,7 @@ pub struct Explained {
 pub struct One {
     /// Its name.
     pub code: String,
-    /// What there is to say of it.
+    /// Its explanation.
     #[serde(flatten)]
     pub explanation: Explanation,
 }
@@ -64,8 +65,8 @@ impl Explained {
         Self { findings }
     }
 
-    /// The one of that name, in any case and with `_` for `-`; otherwise the names that it may have
-    /// been meant to be.
+    /// The finding with that name, in any case and with `_` for `-`. If there is none: the names
+    /// that the user may have meant.
     pub fn named(name: &str) -> Result<One, Vec<String>> {
         let wanted = name.trim().to_lowercase().replace('_', "-");
         let mut all = Self::all().findings;
@@ -74,7 +75,7 @@ impl Explained {
         }
         let names: Vec<String> = all.into_iter().map(|one| one.code).collect();
         let close = nearest(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
-        // Who types one word of a name means one that has it.
+        // One word of a name means every finding whose name has this word.
         let parts = |name: &String| !wanted.is_empty() && name.contains(&wanted);
         let near: Vec<String> = names.iter().filter(|n| parts(n)).cloned().collect();
         Err(close
@@ -165,7 +166,7 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Words, where what stands between two backticks is part of one.
+/// Words. Text between two backticks stays in one word.
 fn words(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut open = false;

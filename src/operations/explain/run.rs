@@ -3,6 +3,7 @@
 use super::args::Explain;
 use super::report::Explained;
 use crate::error::{Error, Exit, Problem, Result};
+use crate::operations::command::Local;
 use crate::output;
 use std::fmt::Write as _;
 
@@ -44,4 +45,10 @@ fn unknown(name: &str, near: &[String]) -> Error {
     Problem::new(message)
         .hint(format!("replctl explain{hint}"))
         .exit(Exit::Usage)
+}
+
+impl Local for Explain {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }

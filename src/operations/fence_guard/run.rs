@@ -1,7 +1,8 @@
-//! `fence-guard`: what replctl starts beside itself where a fence does not end by itself. Not for
-//! people.
+//! `fence-guard`: the second process that replctl starts where a fence does not end by itself. Not
+//! for people.
 
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::output;
 use crate::world::World;
 use crate::world::guard::{CONNECTED, ReplicasRequired, stand_guard};
@@ -20,4 +21,14 @@ pub async fn run(world: &World, args: &super::args::FenceGuard) -> Result<Exit> 
     let guarded = stand_guard(&world.connections, &node, before).await;
     guarded.map_err(|f| failed(f.why))?;
     Ok(Exit::Done)
+}
+
+impl Remote for super::args::FenceGuard {
+    fn only_looks(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, self))
+    }
 }

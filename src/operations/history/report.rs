@@ -1,5 +1,5 @@
-//! The operations of a deployment, as people read them and as `--json` prints them. What journals
-//! hold came from servers, too: it is escaped here.
+//! The operations of a deployment, as text and as `--json`. Journals also have text from servers,
+//! so it is escaped here.
 
 use crate::engine::Operation;
 use crate::engine::journal::store::Abandoned;
@@ -27,7 +27,7 @@ pub struct Shown<'a> {
     pub older: usize,
     /// The ids of those that are unfinished.
     pub open: &'a [String],
-    /// Those that were left as they are, by whom and since when.
+    /// The operations that were left as they are: by which operator, and since when.
     pub left: BTreeMap<&'a str, &'a Abandoned>,
     /// Whoever holds the lock now.
     pub holder: Option<&'a str>,
@@ -61,13 +61,13 @@ struct Listed<'a> {
     /// Who ran it last.
     who: Option<&'a str>,
     outcome: Stand,
-    /// It has to be gone on with, put back or given up.
+    /// It must be resumed, rolled back or abandoned.
     unfinished: bool,
     /// Who has left it as it is (`replctl abandon`), and since when; null where nobody has.
     left_as_it_is: Option<Left<'a>>,
     /// Why not all of its journal can be read.
     damage: Option<&'a str>,
-    /// What it did not bring to an end.
+    /// What it did not complete.
     troubles: Vec<Trouble>,
     runs: &'a [PastRun],
 }

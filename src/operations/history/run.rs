@@ -1,11 +1,11 @@
-//! `history`: what was done to this deployment from this machine. It reads journals and nothing
-//! else.
+//! `history`: what was done to this deployment from this machine. It reads journals only.
 
 use super::report::{Shown, history, text};
 use crate::cli;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::Story;
-use crate::error::Result;
+use crate::error::{Exit, Result};
+use crate::operations::command::Local;
 use crate::output::{self, table::Options};
 use crate::topology::NodeName;
 use crate::world::inventory;
@@ -50,8 +50,8 @@ pub fn run(global: &cli::Global, args: &super::args::History) -> Result<()> {
     Ok(())
 }
 
-/// The newest ones that are asked for, and how many older ones there are. Without a choice of
-/// nodes, those need not be read.
+/// The newest operations that were asked for, and the number of older ones. If no nodes were named,
+/// the older journals need not be read.
 fn read(store: &Store, ids: &[String], nodes: &[NodeName], limit: usize) -> (Vec<Story>, usize) {
     let all = ids.iter().map(|id| store.story(id));
     if nodes.is_empty() {
@@ -64,4 +64,10 @@ fn read(store: &Store, ids: &[String], nodes: &[NodeName], limit: usize) -> (Vec
     let older = chosen.len().saturating_sub(limit);
     chosen.truncate(limit);
     (chosen, older)
+}
+
+impl Local for super::args::History {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self).map(|()| Exit::Done)
+    }
 }

@@ -25,8 +25,8 @@ pub struct Init {
     /// Where to write it; with --from, `-` is stdout
     #[arg(short, long, value_name = "FILE", default_value = "inventory.toml", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
-    /// Ask nothing; what is not given takes its default. With --from: servers that others name get
-    /// the password, too
+    /// Ask nothing, and take the default for all that is not given. With --from, also send the
+    /// password to servers that only other servers name
     #[arg(short, long)]
     pub yes: bool,
     /// How a deployment that runs is found.
@@ -41,7 +41,7 @@ pub struct Find {
     /// Find the deployment of this server or Sentinel, and write it down
     #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
     pub from: Option<String>,
-    /// Add the nodes that are missing to the inventory that is there, and change nothing else in it
+    /// Add the missing nodes to the existing inventory, and change nothing else in it
     #[arg(long, requires = "from")]
     pub merge: bool,
     /// The servers' user to log in as [default: the default user]
@@ -74,7 +74,7 @@ pub struct Find {
     /// Its private key
     #[arg(long, value_name = "FILE", requires_all = ["tls", "cert"], value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
-    /// What of a certificate is looked at: full, ca (not the name it is for) or none
+    /// What to check of a certificate: full, ca (all but the name it is for) or none
     #[arg(long, value_name = "WHAT", requires = "tls", hide_possible_values = true, default_value_t = Looked::Full, value_enum)]
     pub verify: Looked,
     /// The private key for SSH [default: as ~/.ssh/config says]

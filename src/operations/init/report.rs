@@ -1,5 +1,5 @@
-//! What is said of a deployment that was found: a table, what is missing, and what to type next;
-//! or the same as JSON.
+//! The report on a deployment that was found: a table, what is missing, and what to type next; or
+//! the same as JSON.
 
 use super::plan::describe::Found;
 use crate::output::escape;
@@ -18,13 +18,13 @@ pub struct Report<'a> {
     pub deployment: &'a str,
     /// The address that was named first.
     pub from: &'a str,
-    /// It was there, and what was missing was added.
+    /// The inventory existed already, and missing nodes were added.
     pub merged: bool,
     /// The Sentinels.
     pub sentinel: Option<&'a Watch>,
     /// The servers.
     pub nodes: &'a [Found],
-    /// What was named and not taken in.
+    /// What servers named and replctl did not add.
     pub odd: &'a [String],
 }
 
@@ -87,7 +87,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Whether it is a node of the inventory that was not one before.
+/// Whether the node is new in the inventory.
 fn is_written(node: &Found) -> bool {
     !node.given && !node.entry.only_comment
 }
@@ -133,7 +133,7 @@ pub fn render(report: &Report<'_>, options: Options) -> String {
     out
 }
 
-/// What is missing, each once with all whom it is about.
+/// What is missing. Each text comes once, with all nodes that it is about.
 fn missing(report: &Report<'_>) -> Vec<String> {
     let mut of: Vec<(&str, Vec<&str>)> = Vec::new();
     for node in report.nodes {

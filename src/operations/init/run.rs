@@ -1,5 +1,5 @@
-//! `replctl init`: writes an inventory, and a new password beside it. It overwrites nothing and
-//! leaves no half of the two.
+//! `replctl init`: writes an inventory, and a new password beside it. It overwrites nothing. If it
+//! fails, it leaves neither file.
 
 mod ask;
 mod from;
@@ -12,6 +12,7 @@ use crate::inventory::node::{PORT, is_node_name};
 use crate::inventory::parse::parse;
 use crate::inventory::place::without_place;
 use crate::inventory::template::{self, Login, Sketch};
+use crate::operations::command::Local;
 use crate::output;
 use crate::topology::Address;
 use crate::world::secret;
@@ -41,9 +42,9 @@ struct Answers {
 enum Password {
     /// A new one, into a file beside the inventory.
     New,
-    /// A file that is there.
+    /// An existing file.
     File(String),
-    /// There is none.
+    /// No password.
     None,
 }
 
@@ -162,7 +163,7 @@ fn deployment_name(name: &str) -> std::result::Result<(), String> {
     }
 }
 
-/// Reads `[NAME=]ADDRESS[:PORT]`; what is wrong with it is the rest of a sentence.
+/// Reads `[NAME=]ADDRESS[:PORT]`. The error is the end of a sentence.
 fn node(text: &str) -> std::result::Result<(Option<String>, Address), String> {
     let (name, address) = match text.split_once('=') {
         Some((name, address)) => (Some(name.trim()), address.trim()),
@@ -181,7 +182,7 @@ fn node(text: &str) -> std::result::Result<(Option<String>, Address), String> {
     ))
 }
 
-/// Whether the node is a different one from those that are there.
+/// Checks that the node differs from those before it.
 fn fits(
     others: &[(Option<String>, Address)],
     node: &(Option<String>, Address),
@@ -202,7 +203,8 @@ fn fits(
     Ok(())
 }
 
-/// Gives the nameless node1, node2, … by their places, past the names that are taken.
+/// Gives nodes without a name the names node1, node2, … by their places. Skips names that are
+/// taken.
 fn named(nodes: Vec<(Option<String>, Address)>) -> Vec<(String, Address)> {
     let mut taken: Vec<String> = nodes.iter().filter_map(|(name, _)| name.clone()).collect();
     let mut number = 0;
@@ -221,7 +223,7 @@ fn named(nodes: Vec<(Option<String>, Address)>) -> Vec<(String, Address)> {
         .collect()
 }
 
-/// The inventory's text, read once by the parser before anybody sees it.
+/// The inventory's text. The parser reads it once before it is written.
 fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
     let text = template::text(&Sketch {
         name: answers.name.clone(),
@@ -234,10 +236,10 @@ fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Reads a text by the parser before anybody sees it.
+/// Checks a text with the parser before it is written.
 fn checked(text: &str, output: &Path) -> Result<()> {
     let file = Path::new("new");
-    // Lines and columns of a file that is not there yet would help nobody.
+    // The file does not exist yet, so lines and columns would not help.
     let problem = |problem: Problem| {
         let why = without_place(file, &problem.what);
         Problem {
@@ -254,8 +256,8 @@ fn checked(text: &str, output: &Path) -> Result<()> {
     }
 }
 
-/// Whoever writes the inventory chooses the hosts and the hooks of the next run: no umask makes it
-/// anybody's to write.
+/// A user who can write the inventory chooses the hosts and the hooks of the next run. So only its
+/// owner may write it, whatever the umask is.
 const INVENTORY_MODE: u32 = 0o644;
 
 fn write_both(
@@ -268,13 +270,13 @@ fn write_both(
     create(secret_file, 0o600, line.as_bytes())
         .map_err(|error| cannot_write(secret_file, &error))?;
     create(inventory, INVENTORY_MODE, text.as_bytes()).map_err(|error| {
-        // Ours, and of no use without the inventory.
+        // replctl made this file, and it is of no use without the inventory.
         let _ = std::fs::remove_file(secret_file);
         cannot_write(inventory, &error)
     })
 }
 
-/// Writes a file that must not be there yet; if that fails half-way, the file is taken away again.
+/// Writes a file that must not exist yet. If that fails half-way, the file is removed.
 fn create(path: &Path, mode: u32, text: &[u8]) -> io::Result<()> {
     let mut file: File = OpenOptions::new()
         .write(true)
@@ -333,6 +335,12 @@ fn report(inventory: &Path, password: Option<&PathBuf>) -> String {
     format!(
         "{wrote}\n\nnext:\n  {replctl} setup --dry-run   # look at the hosts and show the plan\n  {replctl} setup\n  {replctl} status"
     )
+}
+
+impl Local for super::args::Init {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self).map(|()| Exit::Done)
+    }
 }
 
 #[cfg(test)]

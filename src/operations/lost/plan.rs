@@ -1,7 +1,7 @@
-//! Plans to replay on the new primary what only an old one has. Pure.
+//! Plans to replay on the new primary the commands that only an old one has. Pure.
 //!
-//! Never by itself, and only what can be replayed without harm, unless the operator says otherwise.
-//! What was replayed once is not replayed again: the new primary's own stream tells it.
+//! replctl never replays by itself. It replays only what is safe, unless the operator says
+//! otherwise. It replays nothing twice: the new primary's own stream records each replay.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
@@ -12,10 +12,10 @@ use crate::engine::{Ground, Mode, Operation, Plan, Refusal, Replay, Stage, Step,
 use crate::rescue::split::Counts;
 use crate::topology::{Link, Node, Topology};
 
-/// How long a replica may take to have what was replayed, ms.
+/// How long a replica may take to receive what was replayed, ms.
 const ARRIVED_MS: u64 = 15_000;
 
-/// Plans `operation`, of which so much was counted.
+/// Plans `operation` with these counts.
 pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<Plan, Vec<Refusal>> {
     let Replay {
         node,
@@ -60,7 +60,7 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
     Ok(plan)
 }
 
-/// The replay of so many commands, and what is seen afterwards.
+/// The stages: the replay of so many commands, and the checks after it.
 fn stages(operation: &Replay, commands: usize, primary: &Node, topology: &Topology) -> Vec<Stage> {
     let Replay {
         node, onto, source, ..
@@ -110,6 +110,7 @@ fn counted(commands: usize) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::Properties;
     use crate::topology::sample::{address, node, seed};
 
     fn run(conflicts: bool, counts: Counts) -> Plan {

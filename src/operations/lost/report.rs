@@ -1,5 +1,5 @@
-//! What only an old primary has, as people read it, as `--json` prints it, and as the server's own
-//! client takes it in.
+//! The commands that only an old primary has: as text, as `--json`, and as input for the server's
+//! own client.
 
 use crate::output::escape;
 use crate::rescue::lost_writes::LostWrites;
@@ -37,14 +37,14 @@ pub struct Report<'a> {
     pub keys: usize,
     /// Keep-alives of the replication, which are no data.
     pub pings: u64,
-    /// Why what the new primary wrote since is not known; null where it is.
+    /// Why the new primary's writes since then are not known; null where they are known.
     pub since_unknown: Option<&'a str>,
     /// All of it, in order.
     pub list: List<'a>,
 }
 
-/// Commands and transactions with what stands against replaying each. They are read while they are
-/// printed: memory does not hold them.
+/// Commands and transactions, each with its conflict. They are read while they are printed, so
+/// memory does not hold all of them.
 #[derive(Debug)]
 pub struct List<'a> {
     lost: &'a Tail,
@@ -77,7 +77,7 @@ pub struct Listed {
     pub commands: Vec<Vec<String>>,
     /// They are one transaction.
     pub transaction: bool,
-    /// What stands against replaying it.
+    /// Why a replay is not safe.
     pub conflict: Option<Conflict>,
 }
 
@@ -160,8 +160,8 @@ pub fn text(report: &Report<'_>) -> Result<String, String> {
             let _ = writeln!(out, "  … and {rest} more: --json lists all");
         }
         if n >= MOST_LISTED {
-            // About those in conflict a person has to decide: they are not left out only because
-            // they come late.
+            // A person has to decide about the commands in conflict. So they are not left out only
+            // because they come late.
             if told == MOST_LISTED {
                 break;
             }

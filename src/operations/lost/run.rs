@@ -8,8 +8,10 @@ use crate::actions::server::ServerAction;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Operation, Plan, Replay, new_file};
+use crate::engine::{Operation, Plan, Properties, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Reason, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
@@ -59,7 +61,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
     Ok(Exit::Done)
 }
 
-/// The node that lacks them, and what it lacks.
+/// The node that lacks the commands, and what it lacks.
 async fn find(
     world: &World,
     args: &super::args::Lost,
@@ -77,7 +79,7 @@ async fn find(
     Ok((new.name.clone(), world.streams.lost(old, new).await?))
 }
 
-/// Whom a backup is compared with: the one named, or the primary.
+/// The node that a backup is compared with: the one named, or the primary.
 fn successor<'a>(
     topology: &'a Topology,
     old: &NodeName,
@@ -140,8 +142,7 @@ async fn replay(
         Done::Ran(finished) => finished,
     };
     told(&operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<Plan> {
@@ -186,7 +187,7 @@ pub fn told(operation: &Replay, finished: &Finished) {
     operate::told(finished, (!text.is_empty()).then_some(text.as_str()));
 }
 
-/// The node, which must answer and follow nobody who could take its data from it.
+/// The node. It must answer, and it must not follow a node that could replace its data.
 fn answering<'a>(topology: &'a Topology, name: &NodeName) -> Result<&'a Node> {
     let node = topology.get(name);
     match node.map(|n| &n.state) {
@@ -200,7 +201,7 @@ fn answering<'a>(topology: &'a Topology, name: &NodeName) -> Result<&'a Node> {
     }
 }
 
-/// Whom it is compared with: the one named, or the only other primary.
+/// The node that it is compared with: the one named, or the only other primary.
 fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Result<&'a Node> {
     if let Some(than) = than {
         return answering(topology, than);
@@ -242,7 +243,7 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
     .exit(Exit::Refused)
 }
 
-/// Writes both parts, each into a new file that nobody else can read.
+/// Writes both parts, each into a new file that no other user can read.
 fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".conflicts");
@@ -266,4 +267,25 @@ fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+impl Remote for super::args::Lost {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Replay {
+    fn tell(&self, _world: &World, finished: &Finished) -> bool {
+        told(self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

@@ -1,9 +1,10 @@
 //! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that
 //! changes from day to day.
 
+use crate::cli::Cli;
 use crate::cli::help::{ENVIRONMENT, EXIT, FILES, HOOKS, REASONS, Section};
-use crate::cli::{Cli, examples};
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::Local;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
@@ -30,7 +31,7 @@ pub fn run(args: &super::args::Man) -> Result<()> {
     Ok(())
 }
 
-/// The page with its preamble, which every part brought along, once at its top.
+/// The page with one preamble at its top. Every part brought its own.
 fn once(page: &[u8]) -> String {
     let text = String::from_utf8_lossy(page).replace(PREAMBLE, "");
     format!("{PREAMBLE}{text}")
@@ -107,8 +108,8 @@ fn command_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
 /// Title to options.
 fn opening(command: &Command, name: &str, page: &mut Vec<u8>) -> io::Result<Man> {
     let version = command.get_version().unwrap_or_default();
-    // No date: it would make the pages stale by itself. `Man::render_title` leaves an empty one
-    // out, which moves the rest to the left.
+    // No date: a date would make the pages stale. `Man::render_title` leaves out an empty date,
+    // which moves the rest to the left.
     page.extend_from_slice(
         format!(
             ".TH {} 1 \"\" \"{NAME} {version}\" \"replctl manual\"\n",
@@ -137,7 +138,7 @@ fn synopsis(roff: &mut Roff, command: &Command) {
 }
 
 fn examples(roff: &mut Roff, command: &str) {
-    let examples = examples::examples(command);
+    let examples = crate::operations::examples(command);
     if examples.is_empty() {
         return;
     }
@@ -173,4 +174,10 @@ fn see_also(roff: &mut Roff, ours: &[String], elsewhere: &[&str]) {
         line.push(roman(format!("({section}){end}")));
     }
     roff.text(line);
+}
+
+impl Local for super::args::Man {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }

@@ -37,8 +37,8 @@ pub fn plan(operation: &Move, topology: &Topology) -> Result<Plan, Vec<Refusal>>
     Ok(plan)
 }
 
-/// Lets the inventory say so, too: together with the move, or by itself where nothing else is left
-/// to do.
+/// Also writes the move into the inventory: together with the move, or alone if nothing else is
+/// left to do.
 pub fn written_down(plan: &mut Plan, edit: &Edit) {
     let undo = Undo::By(Action::Local(LocalAction::EditInventory(Box::new(
         edit.reversed(),
@@ -81,9 +81,8 @@ pub fn both<'a>(
     }
 }
 
-/// Whether it follows that node already. An address under which the node is known here may lead to
-/// another server from its host: then the histories differ, and only the address that a move would
-/// set counts.
+/// Whether `node` follows `under` already. From the host of `node`, an address of `under` may lead
+/// to another server. Then the histories differ, and only the address that a move would set counts.
 pub fn is_under(node: &Node, under: &Node, topology: &Topology) -> bool {
     let there = topology
         .upstream_of(node)
@@ -116,7 +115,7 @@ fn same_history(node: &Node, under: &Node, topology: &Topology) -> Result<(), Ve
     )])
 }
 
-/// It was told to follow `under` already: what was not seen or not written down.
+/// The node follows `under` already. These stages do what was not checked or not written yet.
 pub fn what_is_left(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
     let unlinked = |n: &&Node| n.upstream().is_some_and(|up| up.link == Link::Down);
     let waits: Vec<&Node> = std::iter::once(node).filter(unlinked).collect();

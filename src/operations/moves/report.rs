@@ -1,5 +1,4 @@
-//! Where a node is after a move, as people read it and as `--json` prints it: what the steps have
-//! seen.
+//! The report on a move, as text and as `--json`, from what the steps saw.
 
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
@@ -12,7 +11,7 @@ use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What became of a move.
+/// The result of a move.
 #[derive(Debug, Serialize)]
 pub struct Moved<'a> {
     /// The operation's id in the journal; null where there was nothing to do.
@@ -33,14 +32,14 @@ pub struct Moved<'a> {
     pub inventory: Option<Wished>,
 }
 
-/// Where the inventory says whom a node is to follow at first.
+/// The line of the inventory that names the node's first upstream.
 #[derive(Debug, Serialize)]
 pub struct Wished {
     /// The file.
     pub file: String,
     /// The line of its `replicaof`, from 1.
     pub line: usize,
-    /// Whom it names.
+    /// The node that it names.
     pub replicaof: NodeName,
 }
 
@@ -51,7 +50,7 @@ pub struct Arrived<'a> {
     pub node: &'a NodeName,
     /// It was seen to have what its upstream has.
     pub in_sync: bool,
-    /// How it got there.
+    /// How it got in sync.
     pub resync: Option<Resync>,
     /// Its offset then, bytes.
     pub offset: Option<u64>,
@@ -66,7 +65,7 @@ fn waits(step: &Step) -> bool {
     )
 }
 
-/// Puts it together; `run`: none where there was nothing to do.
+/// Builds the report. `run`: `None` where there was nothing to do.
 pub fn moved<'a>(
     inventory: &'a Inventory,
     operation: &'a Move,
@@ -137,8 +136,8 @@ pub fn text(moved: &Moved<'_>) -> String {
     out + &otherwise(moved)
 }
 
-/// The line of the inventory that says otherwise. It counts only where a node begins, so it is no
-/// error.
+/// Names the line of the inventory that has another upstream. This is no error: the line counts
+/// only where a node begins.
 fn otherwise(moved: &Moved<'_>) -> String {
     let (node, under) = (moved.node, moved.under);
     let differs = moved.inventory.as_ref().filter(|w| w.replicaof != *under);

@@ -4,10 +4,12 @@ use super::report::{self, Moved, Wished};
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Move, Operation, Plan, inventory_edit};
+use crate::engine::{Move, Operation, Plan, Properties, inventory_edit};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::{self, Edit};
 use crate::inventory::place::without_place;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::plan::forecast::Unkept;
 use crate::plan::reverse::Past;
 use crate::world::{World, inventory};
@@ -46,9 +48,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Move) 
 pub struct Way<'a> {
     /// How the operator asked for it.
     pub asked: Asked,
-    /// The operation that is undone by it.
+    /// The operation that this move undoes.
     pub undoes: Option<&'a Past>,
-    /// Why roles may be lost at a restart.
+    /// The accepted reasons why roles may be lost at a restart.
     pub accepted: &'a [Unkept],
 }
 
@@ -75,8 +77,7 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
         Done::Ran(finished) => finished,
     };
     report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan> {
@@ -98,7 +99,7 @@ async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan
     permitted(world, plan, way.accepted).await
 }
 
-/// The change to the inventory that says so; nothing where it does already.
+/// The edit that writes the move into the inventory; `None` if the inventory has it already.
 fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
     let inventory = &world.inventory;
     let Move { node, under, .. } = operation;
@@ -154,4 +155,30 @@ pub fn report(world: &World, operation: &Move, finished: &Finished) {
 /// `reached`: there is something to say to people.
 fn show(moved: &Moved<'_>, reached: bool) {
     output::told_where(moved, || reached.then(|| report::text(moved)));
+}
+
+impl Remote for super::args::Move {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Move {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
+        let way = Way {
+            asked: request.asked,
+            undoes: request.undoes,
+            accepted: request.accepted,
+        };
+        Some(Box::pin(perform(world, self, way)))
+    }
 }

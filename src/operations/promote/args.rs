@@ -10,7 +10,7 @@ use clap_complete::ArgValueCandidates as Candidates;
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Promote {
-    /// The node to make primary; without it the candidates are shown, and it is asked for
+    /// The node to make primary; without it, replctl shows the candidates and asks
     #[arg(value_name = "NODE", add = Candidates::new(promotable))]
     pub node: Option<String>,
     /// Show the plan and change nothing
@@ -22,16 +22,15 @@ pub struct Promote {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// The old primary is lost: promote although the node has less data than another, or less than
-    /// can be known
+    /// The old primary is lost: promote although another replica has more data, or may have more
     #[arg(long)]
     pub allow_data_loss: bool,
     /// The old primary cannot be stopped: accept that it may come back and take writes that are
     /// lost later
     #[arg(long)]
     pub accept_split_brain: bool,
-    /// Go on although something differs between the node and the primary, a permission is missing
-    /// that can be done without, or a role will not outlive a restart (repeatable)
+    /// Go on although something differs between the node and the primary, a permission that can be
+    /// done without is missing, or a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
     /// The Sentinels that the nodes still count will not come back: promote without them

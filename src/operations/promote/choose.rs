@@ -1,4 +1,4 @@
-//! `promote` without a node: which there are to choose from, and the question which it is to be.
+//! `promote` without a node: shows the candidates, and asks for one.
 
 use super::plan::candidates::{Candidate, Candidates, candidates};
 use super::run::Seen;
@@ -14,7 +14,7 @@ use serde::Serialize;
 struct Choice<'a> {
     candidates: &'a [Candidate],
     best: Option<&'a NodeName>,
-    /// What stands against each of them alike.
+    /// The refusals that all candidates have in common.
     whichever: Vec<&'a str>,
 }
 
@@ -51,7 +51,7 @@ pub async fn node(
         .iter()
         .map(|c| output::escape(&c.node.0))
         .collect();
-    // A word rather than a menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
+    // Asks for a word and shows no menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
     let answer = tokio::task::spawn_blocking(move || {
         let check = move |answer: &String| {
             let known = names.iter().any(|name| name == answer.trim());
@@ -123,7 +123,7 @@ fn nobody(all: &Candidates) -> crate::error::Error {
     problem.hint(hint).exit(Exit::Refused)
 }
 
-/// One line for each, and what stands against all.
+/// One line for each candidate, and the refusals that all have in common.
 fn text(all: &Candidates) -> String {
     let width = all.nodes.iter().map(|c| c.node.0.chars().count()).max();
     let width = width.unwrap_or(0);

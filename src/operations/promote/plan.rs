@@ -4,7 +4,7 @@
 //!   compares offsets, and only then promotes.
 //! * The primary is dead: see `failover`.
 //! * Sentinels watch: see `sentinel`.
-//! * The node is the primary already: only what hangs loose is attached to it.
+//! * The node is the primary already: the plan only attaches nodes that do not follow it.
 
 pub mod candidates;
 mod compared;
@@ -87,7 +87,7 @@ fn loads(node: &Node) -> bool {
     node.server().is_some_and(|s| s.loading.is_some())
 }
 
-/// It came back with nothing, and the others have not taken that over yet.
+/// Whether the primary came back empty, and the others have not lost their data to it yet.
 fn lost_its_data(old: &Node, topology: &Topology) -> bool {
     matches!(situation(topology), Situation::Emptied { primary, .. } if primary.name == old.name)
 }

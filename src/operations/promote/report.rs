@@ -36,14 +36,14 @@ pub fn nothing_left(primary: &NodeName, elsewhere: &[NodeName]) -> String {
     }
 }
 
-/// What a promotion can show for itself.
+/// The proof of a promotion.
 #[derive(Debug, Clone, Serialize)]
 pub struct Proof {
     /// The operation's id in the journal.
     pub id: String,
     /// The new primary; `None` where the promotion was not seen to be done, or was put back.
     pub primary: Option<NodeName>,
-    /// Where clients must write now; `None` as there.
+    /// Where clients must write now; `None` in the same cases.
     pub address: Option<Address>,
     /// How the run ended.
     pub outcome: Outcome,
@@ -62,7 +62,7 @@ pub struct Proof {
     pub may_lose: Option<String>,
     /// Who used the old primary, and who still does.
     pub clients: Option<clients::Clients>,
-    /// Another node became primary; otherwise only what hung loose was attached.
+    /// Another node became primary. Otherwise replctl only attached nodes that did not follow it.
     pub changed_primary: bool,
 }
 
@@ -131,8 +131,8 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: RunFacts<'_>) -> P
     let promoted = passed
         .iter()
         .find(|p| p.step.node == operation.node && p.step.action.promotes());
-    // The promotion compares; where Sentinel promotes, and in journals of older versions, the step
-    // before it does.
+    // The promotion compares the offsets. Where Sentinel promotes, and in journals of older
+    // versions, the step before it compares them.
     let sets_side_by_side = |a: &Action| {
         matches!(
             a,
@@ -218,7 +218,7 @@ pub fn text(proof: &Proof) -> String {
     let rows = rows(proof);
     let width = rows.iter().map(|r| r.0.chars().count()).max();
     for (label, tone, what) in &rows {
-        // Padded first: the sequences of colour have a length, too.
+        // Padded first, because the colour sequences have a length, too.
         let label = format!("{label:width$}", width = width.unwrap_or(0));
         let label = tone.map_or(label.clone(), |tone| paint::out(&label, tone));
         let _ = writeln!(text, "  {label}  {what}");

@@ -10,6 +10,8 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::permissions::permitted;
 use crate::engine::{Accept, Operation, Plan, Promote, hooks};
 use crate::error::{Error, Exit, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::output::ended::nothing;
 use crate::plan::case::Access;
 use crate::plan::hooks::Wanted;
@@ -37,7 +39,7 @@ pub struct Way<'a> {
     pub hooks: Wanted,
     /// Disconnect the clients of the old primary.
     pub kick: bool,
-    /// The operation that is undone by it.
+    /// The operation that this promotion undoes.
     pub undoes: Option<&'a Past>,
 }
 
@@ -96,9 +98,9 @@ pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
-/// Servers before 6.2 have no fence that scripts respect. One that wrote at the very moment of the
-/// demotion is found by the comparison after it, and all is put back: nothing is lost, and it is
-/// worth another try.
+/// Servers before 6.2 have no fence that stops scripts. If a script writes at the very moment of
+/// the demotion, the comparison after it finds that, and all is put back. Nothing is lost, so
+/// replctl tries again.
 async fn again_where_scripts_write(
     world: &World,
     promote: &Promote,
@@ -140,8 +142,7 @@ async fn again_where_scripts_write(
     Ok(None)
 }
 
-/// What stands against another attempt: an earlier one has changed something, and that was put
-/// back.
+/// The error of another attempt. It says that an earlier attempt was put back.
 fn not_untouched(error: Error) -> Error {
     let exit = if error.exit == Exit::Refused {
         Exit::Failed
@@ -156,8 +157,8 @@ fn not_untouched(error: Error) -> Error {
     Error { problems, exit }
 }
 
-/// Whether it was put back because of a write that came between the last wait and the demotion, on
-/// a server that cannot stop scripts.
+/// Whether it was put back because a write came between the last wait and the demotion, on a server
+/// that cannot stop scripts.
 fn slipped_past(finished: &operate::Finished) -> bool {
     let Outcome::RolledBack { at, .. } = &finished.outcome else {
         return false;
@@ -182,8 +183,8 @@ fn slipped_past(finished: &operate::Finished) -> bool {
         && stage.steps.get(at.step).is_some_and(compares)
 }
 
-/// A replica whose link was cut asks for another one within a second. What is not linked in time is
-/// told by the next plan.
+/// Waits for the replica's link. A replica whose link was cut connects again within a second. If it
+/// does not connect in time, the next plan says so.
 async fn await_link(world: &World, operation: &Promote) {
     let end = tokio::time::Instant::now() + LINKED_AGAIN;
     while tokio::time::Instant::now() < end {
@@ -196,8 +197,8 @@ async fn await_link(world: &World, operation: &Promote) {
     }
 }
 
-/// Prints the proof, where there is a new primary to speak of. The steps have seen all that is
-/// said: no second look at a node that may be dead keeps the operator waiting.
+/// Prints the proof, if there is a new primary. The proof has only what the steps saw: a second
+/// look at a node that may be dead would keep the operator waiting.
 pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
     let proof = report::proof(&world.inventory, operation, finished.facts());
     let stands = proof.primary.is_some();
@@ -212,9 +213,9 @@ pub struct Seen {
 
 /// Who changes the primary.
 enum By {
-    /// The Sentinels that watch; none where some are counted and none was found.
+    /// The Sentinels that watch; `None`: the nodes count Sentinels, and none was found.
     Sentinels(Option<Watch>),
-    /// We do, and this is known of the hosts of nodes that do not answer.
+    /// replctl does, with what is known of the hosts of nodes that do not answer.
     Us(BTreeMap<NodeName, Access>),
 }
 
@@ -246,7 +247,7 @@ impl Seen {
         &self.topology
     }
 
-    /// What would be done, or what stands against it.
+    /// The plan, or its refusals.
     pub fn plan(
         &self,
         operation: &Promote,
@@ -302,4 +303,34 @@ async fn make_plan(
     let elsewhere = topology.nodes.iter();
     let elsewhere = elsewhere.filter(|node| of_another_history(node, topology));
     Ok((plan, elsewhere.map(|node| node.name.clone()).collect()))
+}
+
+impl Remote for super::args::Promote {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Promote {
+    fn tell(&self, world: &World, finished: &operate::Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
+        let way = Way {
+            asked: request.asked,
+            hooks: request.hooks,
+            kick: false,
+            undoes: request.undoes,
+        };
+        let mut promote = self.clone();
+        let accepted = request.accepted.iter().copied().map(Accept::Unkept);
+        promote.accept.extend(accepted);
+        Some(Box::pin(async move { perform(world, &promote, way).await }))
+    }
 }

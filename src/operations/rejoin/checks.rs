@@ -85,8 +85,8 @@ fn which(name: &NodeName, several: &[&Node]) -> Refusal {
     )
 }
 
-/// The node that is to return is the one that took over, or the other holds nothing: only by its
-/// name.
+/// Refuses to return a node that took over itself, or that has keys while the other has none.
+/// `--under` overrides this.
 fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -> Option<Refusal> {
     let (name, other) = (&node.name, &successor.name);
     let (mine, theirs) = (node.server()?, successor.server()?);
@@ -95,7 +95,7 @@ fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -
         .iter()
         .any(|(of, at)| of == other && node.answers_to(at));
     let anyway = format!("replctl rejoin {name} --under {other}");
-    // Detached, it went on from the other's history without taking over from it.
+    // A detached node went on from the other's history. It did not take over from the other.
     if from_it && detached && !noted {
         return Some(Refusal::new(
             Ground::Role,
@@ -115,7 +115,7 @@ fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -
         ));
     }
     let keys = mine.key_count();
-    // One that was promoted has the other's history; without a key, that is how it was.
+    // A promoted node has the other's history. If it has no key, that is its real state.
     let unrelated = lineage(&mine.replication, &theirs.replication) == Lineage::Unknown;
     (unrelated && theirs.key_count() == 0 && keys > 0).then(|| {
         Refusal::new(

@@ -3,4 +3,5 @@
 pub mod args;
 pub mod checks;
 pub mod plan;
+mod properties;
 pub mod run;

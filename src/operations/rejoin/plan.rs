@@ -40,7 +40,7 @@ pub fn plan(
     Ok(plan)
 }
 
-/// It is a replica already: what was not seen or not written down.
+/// It is a replica already. These stages do what was not checked or not written yet.
 pub fn what_is_left(
     node: &Node,
     successor: &Node,

@@ -1,11 +1,13 @@
-//! `rejoin`: an old primary returns under the present one, with what only it has backed up.
+//! `rejoin`: an old primary returns under the present one, after a backup of what only it has.
 
 use crate::engine::backup_folder::stamped;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Operation, Plan, Rejoin};
+use crate::engine::{Operation, Plan, Properties, Rejoin};
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::output::ended::nothing;
 use crate::output::returned::returned;
 use crate::plan::forecast::Unkept;
@@ -44,7 +46,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
     let of = Operation::Rejoin(operation.clone());
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {
         Done::Nothing { warnings } => {
-            // It is only a note: where it cannot be written, `status` removes it.
+            // This is only a note. If it cannot be removed here, `status` removes it.
             let _ = world.store.forget(std::slice::from_ref(&operation.node));
             let message = format!("Nothing to do: {} is a replica, in sync.", operation.node);
             nothing(Some(&of), &message, &warnings);
@@ -54,8 +56,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
         Done::Ran(finished) => finished,
     };
     report(&operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Result<Plan> {
@@ -85,4 +86,25 @@ pub fn report(operation: &Rejoin, finished: &Finished) {
         returned(finished)
     );
     operate::told(finished, finished.reached().then_some(text.as_str()));
+}
+
+impl Remote for super::args::Rejoin {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Rejoin {
+    fn tell(&self, _world: &World, finished: &Finished) -> bool {
+        report(self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

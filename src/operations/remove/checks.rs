@@ -1,4 +1,4 @@
-//! What stands against removing a node, all at once, and what its operator should know. Pure.
+//! The refusals of a removal, all at once, and the warnings. Pure.
 
 use super::plan::Around;
 use crate::config::Paths;
@@ -12,11 +12,10 @@ use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::{Node, PersistedRole, ReplicaLine, State};
 
 const LOOK: &str = "see: replctl status";
-/// A replica says every second what it has; one that did within this many is alive.
+/// A replica reports its offset every second. It is alive if it did so within this many seconds.
 const ALIVE_SECONDS: u64 = 10;
 
-/// The primary, the node and what the inventory says of it; or why one of them is not there to go
-/// on with.
+/// The primary, the node and its entry in the inventory; or the refusal if one of them is missing.
 pub(super) fn those<'a>(
     op: &Remove,
     around: &'a Around<'_>,
@@ -92,7 +91,7 @@ pub(super) fn all(
     out.extend(too_few(primary, node));
 }
 
-/// Whoever has its data from it would be left without any.
+/// Refuses if other nodes have their data from it: they would have no upstream.
 fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Refusal>) {
     let name = &node.name;
     let above = around.seen.all().upstream_of(node).unwrap_or(primary);
@@ -109,7 +108,8 @@ fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Ref
     }));
 }
 
-/// `nodes` of `[sentinel]` would go on naming it, and mean a host of that name.
+/// Refuses if `nodes` of `[sentinel]` names the node. The entry would stay there, and mean a host
+/// of that name.
 fn sentinel_on_its_host(around: &Around<'_>, node: &Node, out: &mut Vec<Refusal>) {
     let beside = format!("sentinel@{}", node.name);
     let with_port = format!("{beside}:");
@@ -128,7 +128,7 @@ fn sentinel_on_its_host(around: &Around<'_>, node: &Node, out: &mut Vec<Refusal>
     }));
 }
 
-/// Its host can be worked on.
+/// The checks for a node whose host can be worked on.
 fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let (name, inventory) = (&node.name, around.inventory);
     let only = format!("take it out of the inventory only: replctl remove {name} --leave-running");
@@ -159,7 +159,7 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
     }
 }
 
-/// Its host cannot: then it must be seen to be dead.
+/// The check for a node whose host cannot be worked on: the node must be seen to be dead.
 fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
     let name = &node.name;
     let instead = format!(
@@ -193,7 +193,7 @@ fn is_alive(line: &ReplicaLine) -> bool {
     line.ack_age_seconds.is_some_and(|s| s < ALIVE_SECONDS)
 }
 
-/// The primary would refuse writes for want of replicas.
+/// Refuses if the primary would then refuse writes because it has too few replicas.
 fn too_few(primary: &Node, node: &Node) -> Option<Refusal> {
     let server = primary.server()?;
     let number = |name: &str| server.config.get(name)?.parse::<u64>().ok();
@@ -250,7 +250,7 @@ pub(super) fn warnings(
     out
 }
 
-/// Those that will look for it when they come back.
+/// Warns of stopped nodes that will look for it when they come back.
 fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<Warning> {
     let name = &node.name;
     let follows = |other: &&Node| match &other.persisted {
@@ -281,7 +281,7 @@ fn goes_on(around: &Around<'_>, node: &Node) -> GoesOn {
     }
 }
 
-/// What only it has, and what is not kept.
+/// The data that only this node has, and that no backup keeps.
 pub(super) fn may_lose(op: &Remove, around: &Around<'_>, node: &Node) -> Option<String> {
     let name = &node.name;
     if !op.purge || !matches!(around.host, Some(Ok(_))) {

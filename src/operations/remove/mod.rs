@@ -1,7 +1,8 @@
-//! `remove`: a node leaves for good.
+//! `remove`: a node leaves the deployment.
 
 pub mod args;
 pub mod checks;
 pub mod plan;
+mod properties;
 pub mod report;
 pub mod run;

@@ -1,8 +1,9 @@
-//! `remove`: a node that leaves for good. Its server is stopped, nothing starts it again, nobody
-//! lists it any more, and the inventory has it no more: all of that, or nothing; once the first of
-//! its files is gone, where that was asked for, only forward. Then the Sentinels forget it. Pure.
+//! `remove`: a node leaves the deployment. Its server is stopped, nothing starts it again, no other
+//! server lists it, and the inventory no longer has it: all of that, or nothing. If its files are
+//! to be deleted, the operation can only go forward after the first of them is gone. Then the
+//! Sentinels forget the node. Pure.
 //!
-//! A node whose host is dead can leave too; what could not be done there is warned of.
+//! A node whose host is dead can leave too. A warning says what could not be done there.
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -27,13 +28,13 @@ use crate::topology::{Address, Node, State, Topology, sentinel};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A connection that is closed is off the list at once; more is for a host that is slow.
+/// A closed connection leaves the list at once; the rest of this time is for slow hosts.
 const UNLISTED_MS: u64 = 15_000;
-/// Where nobody could close it, it is not worth more waiting.
+/// If replctl cannot close the connection, a longer wait does not help.
 const LOOK_MS: u64 = 1_000;
 const RC_LOCAL: &str = "/etc/rc.local";
 
-/// What is looked at.
+/// The input of the plan.
 pub struct Around<'a> {
     /// The inventory, the node still in it.
     pub inventory: &'a Inventory,
@@ -43,18 +44,18 @@ pub struct Around<'a> {
     pub seen: &'a Observed,
     /// Notes of the node: where it should replicate from, and where it was detached from.
     pub notes: Notes,
-    /// Its host; nothing where nobody has to work there.
+    /// Its host; `None` where nothing has to be done there.
     pub host: Option<&'a Result<HostFacts, Unseen>>,
-    /// Those that watch.
+    /// The Sentinels that watch.
     pub watch: Option<&'a Watch>,
 }
 
 /// What is noted of a node on the operator's machine.
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
-    /// It was replaced without being told.
+    /// The address that it should follow, if it has a pending demotion.
     pub debt: Option<Address>,
-    /// It was detached.
+    /// The address that it was detached from.
     pub alone: Option<Address>,
 }
 
@@ -93,7 +94,7 @@ pub fn plan(op: &Remove, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
     })
 }
 
-/// The edit, seen to leave every other node as it is but for whom it is to follow.
+/// The edit, checked to leave every other node as it is, except for its upstream.
 fn edited(around: &Around<'_>, primary: &Node, spec: &NodeSpec) -> Result<Edit, Refusal> {
     let path = around.inventory.path.display().to_string();
     let by_hand = |why: String| {
@@ -146,7 +147,7 @@ impl One<'_> {
         Undo::By(Action::Host(action))
     }
 
-    /// All that is done about the node itself.
+    /// All steps about the node itself.
     fn take_out(&self, edit: &Edit) -> Stage {
         let name = &self.node.name;
         let mut steps = Vec::new();
@@ -164,7 +165,7 @@ impl One<'_> {
             let undo = Undo::By(Action::Local(LocalAction::NoteAlone { address }));
             Step::new(name, Action::Local(LocalAction::ForgetAlone), undo)
         }));
-        // Last: until all else is done, the inventory tells of it.
+        // Last: the inventory has the node until all else is done.
         let undo = Action::Local(LocalAction::EditInventory(Box::new(edit.reversed())));
         let edit = Action::Local(LocalAction::EditInventory(Box::new(edit.clone())));
         steps.push(Step::new(name, edit, Undo::By(undo)));
@@ -175,7 +176,7 @@ impl One<'_> {
         }
     }
 
-    /// Its server, and what would start it again.
+    /// Stops its server, and removes what would start it again.
     fn stop(&self) -> Vec<Step> {
         let Some(facts) = self.facts else {
             return Vec::new();
@@ -209,7 +210,7 @@ impl One<'_> {
         steps
     }
 
-    /// The primary, and whoever else serves it, lists it no more.
+    /// Checks that the primary, and every other server that listed it, no longer lists it.
     fn unlisted(&self) -> Vec<Step> {
         let see = |other: &Node| {
             let listed = other.server()?.replication.replicas.iter();
@@ -238,7 +239,7 @@ impl One<'_> {
             .collect()
     }
 
-    /// Its files, and the program where nobody else needs it. Nothing of that comes back.
+    /// Deletes its files, and the program if no other node needs it. This cannot be undone.
     fn clean(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let (Some(facts), true) = (self.facts, self.op.purge) else {
@@ -262,7 +263,7 @@ impl One<'_> {
                 owner: inventory.name.clone(),
             });
         }
-        // What other deployments have there is seen, and spared, on the host.
+        // On the host, this step sees what other deployments have there, and keeps it.
         let (link, node) = (paths.current(), paths.data());
         let programs: BTreeSet<&String> = facts
             .servers
@@ -304,8 +305,8 @@ impl One<'_> {
         all.any(|other| other.name != self.spec.name && host(other) == host(self.spec))
     }
 
-    /// The Sentinels forget it, as `sentinel forget` would do it once the server is stopped; and
-    /// what is to be said of that, or why they are not told.
+    /// Makes the Sentinels forget it, as `sentinel forget` would after the server is stopped.
+    /// Returns the stages and a warning. If there are no stages, the warning says why.
     fn forget(&self) -> (Vec<Stage>, Option<Warning>) {
         let (node, topology) = (self.node, self.around.seen.all());
         let afterwards = |why: &str| {

@@ -1,4 +1,4 @@
-//! A node that has left, as people read it and as `--json` prints it: what the steps have seen.
+//! The report on a removed node, as text and as `--json`, from what the steps saw.
 
 use crate::actions::Action;
 use crate::actions::host::HostAction as Do;
@@ -14,7 +14,7 @@ use crate::output::{escape, plan as plan_text};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 
-/// What became of `remove`.
+/// The result of `remove`.
 #[derive(Debug, Serialize)]
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Removed<'a> {
@@ -26,9 +26,9 @@ pub struct Removed<'a> {
     pub address: Option<&'a Address>,
     /// The inventory.
     pub inventory: String,
-    /// The inventory has it no more.
+    /// The inventory no longer has it.
     pub written: bool,
-    /// Nothing was done, or could be, on its host.
+    /// On its host nothing was done, or nothing could be done.
     pub untouched: bool,
     /// Its server was stopped.
     pub stopped: bool,
@@ -36,7 +36,7 @@ pub struct Removed<'a> {
     pub directory: Option<String>,
     /// Its files are gone.
     pub purged: bool,
-    /// What the primary said of its list of replicas; null where nobody had to look.
+    /// What the primary said of its list of replicas; null where no look was needed.
     pub unlisted: Option<&'a str>,
     /// The Sentinels have forgotten it; null where none watches.
     pub forgotten: Option<bool>,
@@ -48,7 +48,7 @@ pub struct Removed<'a> {
     pub may_lose: Option<&'a str>,
 }
 
-/// Puts it together.
+/// Builds the report.
 pub fn removed<'a>(
     inventory: &'a Inventory,
     operation: &'a Remove,

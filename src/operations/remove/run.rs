@@ -1,4 +1,4 @@
-//! `remove`: a node that leaves for good.
+//! `remove`: takes a node out of the deployment.
 
 use super::plan::{Around, Notes};
 use super::report::removed;
@@ -8,6 +8,8 @@ use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::run_through::run_through;
 use crate::engine::{Operation, Plan, Remove, inventory_edit};
 use crate::error::{Exit, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::topology::NodeName;
 use crate::world::World;
 use crate::{cli, output};
@@ -75,11 +77,32 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     super::plan::plan(operation, &around).map_err(output::plan::refused)
 }
 
-/// Prints what was done about it, and what was not.
+/// Prints what was done, and what was not.
 pub fn report(world: &World, operation: &Remove, finished: &Finished) {
     let removed = removed(&world.inventory, operation, finished.facts());
     let reached = finished.reached();
     output::told_where(&removed, || {
         reached.then(|| super::report::text_of_removed(&removed))
     });
+}
+
+impl Remote for super::args::Remove {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Remove {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
+        Some(Box::pin(perform(world, self, request.asked)))
+    }
 }

@@ -30,8 +30,7 @@ pub struct Repair {
     /// Make no backup of NODE: the data that only NODE has is lost (repeatable)
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Vec<String>,
-    /// Where there is no primary: promote although the node has less data than another, or less
-    /// than can be known
+    /// Where there is no primary: promote although another replica has more data, or may have more
     #[arg(long)]
     pub allow_data_loss: bool,
     /// Where the old primary cannot be stopped: accept that it may come back and take writes that

@@ -1,5 +1,5 @@
-//! Plans one primary again where there are several, or where the only one came back with nothing:
-//! out of the same stages as a promotion and a return. Pure.
+//! Plans one primary again where there are several, or where the only one came back empty. It uses
+//! the same stages as a promotion and a return. Pure.
 //!
 //! Where no node is a primary, the way is an ordinary promotion.
 
@@ -23,7 +23,7 @@ use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Role, State, Topology};
 use std::collections::BTreeMap;
 
-/// What only the first has, and the second has not, for pairs of nodes.
+/// What the first node of a pair has and the second does not have.
 pub type Owns = BTreeMap<(NodeName, NodeName), Own>;
 
 /// Plans `operation` for a deployment with several primaries, or with an emptied one.
@@ -62,7 +62,7 @@ pub fn plan(operation: &Repair, owns: &Owns, topology: &Topology) -> Result<Plan
     Ok(plan)
 }
 
-/// The node that is to be the primary, which must be one of those there are to choose from.
+/// The future primary. It must be one of the nodes that can be chosen.
 fn chosen<'a>(
     operation: &Repair,
     situation: &Situation<'a>,
@@ -83,8 +83,8 @@ fn chosen<'a>(
     })
 }
 
-/// The others return under `keep`, each with what only it has backed up. `topology`: as it will be
-/// then.
+/// The others return under `keep`, each after a backup of what only it has. `topology`: as it will
+/// be then.
 fn returns(
     operation: &Repair,
     others: &[&Node],
@@ -123,8 +123,8 @@ fn returns(
     }
 }
 
-/// Those that are to follow `keep` without being asked one by one must be able to load its full
-/// copies.
+/// Checks the nodes that will follow `keep` and are not checked one by one: they must be able to
+/// load its full copies.
 fn take_copies<'a>(
     nodes: impl Iterator<Item = &'a Node>,
     keep: &Node,
@@ -172,7 +172,7 @@ fn afterwards(topology: &Topology, keep: &Node, moved: &[&Node]) -> Topology {
     after
 }
 
-/// The replicas of those that returned follow `keep` itself.
+/// The replicas of the returned nodes follow `keep` itself.
 fn follow_along(keep: &Node, moved: &[&Node], topology: &Topology) -> Vec<Stage> {
     let follow = Stage {
         title: format!("let their replicas follow {}", keep.name),
@@ -188,7 +188,8 @@ fn follow_along(keep: &Node, moved: &[&Node], topology: &Topology) -> Vec<Stage>
     ]
 }
 
-/// `keep` stops taking the nothing over, at once, and the others with it.
+/// Takes `keep` away from the empty primary at once, before `keep` loses its data too. The others
+/// follow `keep`.
 fn emptied(
     keep: &Node,
     primary: &Node,

@@ -1,4 +1,4 @@
-//! The nodes there are to choose from beside each other, for people.
+//! Compares the nodes that can be chosen, for people.
 
 use super::plan::compare::{Compared, Comparison};
 use crate::output::escape;

@@ -7,9 +7,13 @@ use crate::cli;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Accept, Operation, Plan, Promote, Repair, backup_folder, pending_demotions};
+use crate::engine::{
+    Accept, Operation, Plan, Promote, Properties, Repair, backup_folder, pending_demotions,
+};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::findings::findings;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::Perform;
 use crate::operations::perform::{self, Request};
 use crate::output::returned::returned;
 use crate::output::table::Options;
@@ -84,7 +88,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
     }
 }
 
-/// There is nothing that could be repaired.
+/// The error if there is nothing to repair.
 fn against(found: &Situation<'_>, keep: Option<&NodeName>) -> Result<()> {
     if let Situation::Silent = found {
         return Err(
@@ -119,7 +123,7 @@ fn promotion(node: NodeName, args: &super::args::Repair) -> Promote {
     }
 }
 
-/// The node that is to be the primary. Where nothing sets one apart, a person has to say which.
+/// The future primary. If nothing sets one node apart, the operator must name one.
 fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeName> {
     if let Some(keep) = keep {
         return Ok(keep);
@@ -147,8 +151,8 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
     }
 }
 
-/// The one that is noted to have been the last to be made the primary: of several, the one that
-/// replaced another, and else by the journals.
+/// The node that became the primary last, according to the notes. Of several primaries, it is the
+/// one that replaced another. In a circle, the journals name it.
 fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     match found {
         Situation::Several(primaries) => {
@@ -169,7 +173,7 @@ fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     }
 }
 
-/// What each has that another one has not, for every choice there is.
+/// What each node has that another one does not have, for every possible choice.
 async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns {
     let choice = found.choice(topology);
     let pairs: Vec<(&Node, &Node)> = match found {
@@ -211,8 +215,7 @@ async fn perform(
         Done::Ran(finished) => finished,
     };
     report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {
@@ -233,4 +236,25 @@ pub fn report(world: &World, operation: &Repair, finished: &Finished) {
     let text = format!("{}{at} is the primary.{steps}", operation.keep);
     let say = finished.reached() || !steps.is_empty();
     operate::told(finished, say.then_some(text.as_str()));
+}
+
+impl Remote for super::args::Repair {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Repair {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// `report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The operation's id, or as much of it as no other has; `last` is the newest
+    /// The id of the operation, or its beginning if no other id begins so; `last` is the newest
     #[arg(value_name = "ID", add = Candidates::new(operations))]
     pub id: String,
     /// Write it to a new FILE that only you can read

@@ -1,6 +1,6 @@
 //! The post-mortem of one operation, as Markdown: what it was, what was sent and heard, how long
-//! writes stood still, what the deployment was before and after, what was proved and what was left.
-//! From its journal alone; what old journals do not tell is said to be not recorded.
+//! writes stood still, the deployment before and after, what was proved and what was left. It reads
+//! the journal alone. What an old journal does not have is called not recorded.
 
 mod hooks;
 mod markdown;
@@ -31,7 +31,7 @@ pub struct Report<'a> {
     pub zone: TimeZone,
 }
 
-/// What stands where a journal does not tell.
+/// The text where a journal has nothing.
 const NOT_RECORDED: &str = "Not recorded.";
 
 /// The whole text, a newline at its end.
@@ -93,7 +93,7 @@ fn facts(report: &Report<'_>) -> String {
     table(&["", ""], &rows)
 }
 
-/// As the reader's clock shows it, and how far that is from UTC.
+/// The time on the reader's clock, and how far that is from UTC.
 fn local(report: &Report<'_>, time: Timestamp) -> String {
     let zoned = time.to_zoned(report.zone.clone());
     zoned.strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()

@@ -4,7 +4,8 @@ use super::report::{Report, render};
 use crate::engine::journal::store::Store;
 use crate::engine::new_file;
 use crate::engine::operation_id::find;
-use crate::error::Result;
+use crate::error::{Exit, Result};
+use crate::operations::command::Local;
 use crate::world::inventory;
 use crate::{cli, output};
 use jiff::tz::TimeZone;
@@ -54,6 +55,12 @@ struct Told<'a> {
     id: &'a str,
     markdown: Option<&'a str>,
     file: Option<&'a PathBuf>,
+}
+
+impl Local for super::args::Report {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self).map(|()| Exit::Done)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::cli::examples::Examples;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
 
-/// `resume` and `rollback`.
+/// `resume`.
 #[derive(Debug, Args)]
 pub struct Resume {
     /// The operation's id [default: the one that is unfinished]
@@ -21,6 +21,14 @@ pub struct Resume {
     /// Run none of its hooks any more
     #[arg(long)]
     pub no_hooks: bool,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The same as those of `resume`.
+    #[command(flatten)]
+    pub args: Resume,
 }
 
 /// The examples of `resume`, in its help and in its man page.

@@ -5,8 +5,10 @@ use crate::actions::server::ServerAction;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
 use crate::engine::operate::{self, Asked, Finished};
-use crate::engine::{Operation, hooks, pending_demotions};
+use crate::engine::{hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::topology::NodeName;
 use crate::world::World;
@@ -68,7 +70,7 @@ pub async fn run(
         put_back(&finished, whole || at.stage == 0);
         return Ok(Exit::Done);
     }
-    if !operations::tell(world, &operation, &finished) {
+    if !operations::perform::tell(world, &operation, &finished) {
         let text = format!("{id} is done. See: replctl status");
         let done = finished.outcome == Outcome::Completed;
         operate::told(&finished, done.then_some(text.as_str()));
@@ -78,7 +80,7 @@ pub async fn run(
     if finished.outcome == Outcome::Completed {
         pending_demotions::demote_pending(world, &asked).await?;
     }
-    operate::verdict(&finished, &again(&operation)).map_or(Ok(exit), Err)
+    operate::verdict(&finished, &operation.properties().again()).map_or(Ok(exit), Err)
 }
 
 /// The connections of an earlier run, but those to servers that it has ended: they ended with them,
@@ -106,31 +108,12 @@ fn put_back(finished: &Finished, whole: bool) {
     operate::told(finished, Some(&text));
 }
 
-/// The command that does it anew.
-fn again(operation: &Operation) -> String {
-    match operation {
-        Operation::Promote(p) => format!("replctl promote {}", p.node),
-        Operation::Setup(_) => "replctl setup".to_owned(),
-        Operation::Detach(_)
-        | Operation::Move(_)
-        | Operation::Sentinels(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_)
-        | Operation::Adopt(_) => {
-            format!("replctl {}", operation.line())
-        }
-    }
-}
-
-/// The servers that have a new password already have the one that the inventory names now. With
-/// another one some would get that, and replicas be refused.
+/// Refuses if the inventory no longer names the password that some servers were given. With another
+/// one, the other servers would get a different password, and replicas would be refused.
 async fn same_password(world: &World, record: &Record, back: bool) -> Result<()> {
     let done = |stage, step| record.progress.done.contains(&At { stage, step });
     let given = record.plan.given(&done);
-    // What is put back last may be as it was already, and its undo failed at its end.
+    // The last password to be put back may be restored already, if only the end of its undo failed.
     if given.is_empty() || back && given.len() == 1 {
         return Ok(());
     }
@@ -159,8 +142,8 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
         .exit(Exit::Refused))
 }
 
-/// The operation that is meant. A hook that failed after a promotion is made up for only as long as
-/// nothing else was done since.
+/// The operation that is meant. A hook that failed after a promotion is run again only if nothing
+/// else was done since.
 fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<Record>> {
     operate::nothing_unknown(&world.store)?;
     let Some(id) = &args.id else {
@@ -186,5 +169,33 @@ fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<
         None => Err(Problem::new(format!("there is no operation `{id}`"))
             .hint("replctl status names the unfinished one")
             .exit(Exit::Usage)),
+    }
+}
+
+impl Remote for super::args::Resume {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        disk.with_node_of(self)
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self, false))
+    }
+}
+
+impl Remote for super::args::Rollback {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        disk.with_node_of(&self.args)
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, &self.args, true))
     }
 }

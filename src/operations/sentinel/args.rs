@@ -15,13 +15,6 @@ pub struct Sentinel {
     pub command: SentinelCommand,
 }
 
-impl Sentinel {
-    /// Whether it changes nothing, and asks nothing.
-    pub fn only_looks(&self) -> bool {
-        matches!(self.command, SentinelCommand::Status(_))
-    }
-}
-
 /// The subcommands of `sentinel`.
 #[derive(Debug, Subcommand)]
 pub enum SentinelCommand {
@@ -53,17 +46,17 @@ pub enum SentinelCommand {
     /// stay, unless --purge is given.
     #[command(after_help = example_help("sentinel-remove"))]
     Remove(SentinelRemove),
-    /// Make the Sentinels forget nodes, or Sentinels, that left for good
+    /// Make the Sentinels forget nodes, or Sentinels, that left permanently
     ///
-    /// Sentinels never forget anything by themselves. A Sentinel that left still counts for the
+    /// A Sentinel never forgets anything by itself. A Sentinel that left still counts for the
     /// majority. A server that gets the address of a replica that left is made a replica.
     ///
     /// replctl sends SENTINEL RESET to one Sentinel after the other: the Sentinel forgets
     /// everything that it has found. replctl waits until it has found the replicas and the other
     /// Sentinels again, and only then goes on to the next.
     ///
-    /// replctl refuses while WHAT is still there. It refuses while anything else is away that would
-    /// be forgotten as well, and if too few Sentinels would remain.
+    /// replctl refuses while WHAT is still there. It refuses while something else is away that
+    /// would also be forgotten. It refuses if too few Sentinels would remain.
     #[command(visible_alias = "reset", after_help = example_help("sentinel-forget"))]
     Forget(SentinelForget),
 }

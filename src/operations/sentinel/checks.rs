@@ -1,5 +1,4 @@
-//! What stands against setting up Sentinels, all at once, and what their operator should know.
-//! Pure.
+//! The refusals of a setup of Sentinels, all at once, and the warnings. Pure.
 
 use super::plan::{Around, Begin, Job, Own};
 use crate::config::Paths;
@@ -18,7 +17,7 @@ use crate::topology::{Address, Node, Product, Topology};
 
 const LOOK: &str = "look at them: replctl sentinel status";
 
-/// The primary to watch: the one there is, whatever the inventory wished for at first.
+/// The primary to watch: the present one, whatever the inventory says.
 pub(super) fn primary(topology: &Topology) -> Result<&Node, Vec<Refusal>> {
     let why = match primaries(topology)[..] {
         [primary] => return Ok(primary),
@@ -34,7 +33,7 @@ pub(super) fn primary(topology: &Topology) -> Result<&Node, Vec<Refusal>> {
     Err(vec![Refusal::new(Ground::Role, why, "see: replctl status")])
 }
 
-/// Those that watch and that the inventory does not name.
+/// Sentinels that watch and that the inventory does not name.
 pub(super) fn strangers<'a>(
     settings: &'a SentinelSettings,
     around: &Around<'a>,
@@ -54,7 +53,7 @@ pub(super) fn strangers<'a>(
     views.iter().filter(move |v| v.sees().is_some() && !ours(v))
 }
 
-/// What is about all of them.
+/// The refusals that concern all of them.
 pub(super) fn together(
     look: &HostLook<'_>,
     settings: &SentinelSettings,
@@ -111,8 +110,8 @@ pub(super) fn names(inventory: &Inventory) -> bool {
     all.into_iter().any(|n| !is_literal(&n.announced().host))
 }
 
-/// Whether its program will be one of 6.2 or newer: that which replctl brings, else most likely
-/// that of the primary.
+/// Whether its program will be 6.2 or newer: the program that replctl brings, else most likely that
+/// of the primary.
 pub(super) fn modern(look: &HostLook<'_>, facts: &HostFacts, primary: &Node) -> bool {
     let brought = look
         .payload_for(&facts.arch)
@@ -124,7 +123,7 @@ pub(super) fn modern(look: &HostLook<'_>, facts: &HostFacts, primary: &Node) -> 
     })
 }
 
-/// How one of them is found, unless something stands against it.
+/// The state of one Sentinel. `None`: it was refused.
 pub(super) fn own<'a>(
     look: &HostLook<'a>,
     settings: &SentinelSettings,
@@ -259,7 +258,7 @@ fn silent<'a>(
     let Some((at, rules)) = watches(&file.directives, &settings.name) else {
         return Some(Begin::Stopped(None));
     };
-    // It starts with the primary of its file. Others that know better tell it; alone, it would take
+    // It starts with the primary of its file. Other Sentinels can correct it. Alone, it would take
     // a former primary for dead.
     let mut running = around.members.values().flatten();
     let told = running.any(|m| m.sees.as_ref().is_some_and(|s| is_it(primary, s)));
@@ -304,14 +303,14 @@ pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> V
     out
 }
 
-/// Too few, or one too many.
+/// Warns of too few Sentinels, or of an even number.
 fn number(all: usize) -> Option<Warning> {
     let few = all == 1 || all == 2;
     let even = all > 2 && all.is_multiple_of(2);
     (few || even).then(|| Warning::of_all(Sentinel::Number(all)))
 }
 
-/// Those on one host go down with it. On loopback that is what is wanted.
+/// Warns of Sentinels on one host, which go down together. On loopback that is intended.
 fn shared(own: &[Own<'_>]) -> Option<Warning> {
     let mut hosts = own.iter().map(|o| o.spec.address.host.as_str()).enumerate();
     let (_, host) = hosts.find(|(i, host)| {

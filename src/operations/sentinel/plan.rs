@@ -1,9 +1,9 @@
-//! `sentinel setup`: the Sentinels that the inventory names, running, watching the primary that is,
-//! and knowing each other. Pure.
+//! `sentinel setup`: the Sentinels that the inventory names run, watch the present primary, and
+//! know each other. Pure.
 //!
-//! What is done on their hosts is what `setup` does there. A Sentinel's file is its own from its
-//! first start on: it says who it is and which failover was the last. So it is written once; what
-//! changes later is told to the running Sentinel.
+//! On their hosts it does what `setup` does. From its first start on, a Sentinel owns its file: the
+//! file has its id and the last failover. So replctl writes the file once. It sends later changes
+//! to the running Sentinel.
 
 pub mod names;
 pub mod remove;
@@ -25,8 +25,8 @@ use crate::topology::sentinel::{Member, Sees, Watch};
 use crate::topology::{Link, Node, NodeName, Topology, Trouble};
 use std::collections::BTreeMap;
 
-/// How long a Sentinel may take to hear from the primary, ms: it asks at once (measured: 0.1 to 1
-/// s), and one that has slept through a failover is told of it within two seconds.
+/// How long a Sentinel may take to hear from the primary, ms. It asks at once (measured: 0.1 to 1
+/// s). A Sentinel that missed a failover learns of it within two seconds.
 const HEARS_MS: u64 = 15_000;
 /// How long they may take to find each other, ms: each says hello every two seconds (measured: 2 to
 /// 4 s).
@@ -39,20 +39,20 @@ pub struct Around<'a> {
     pub topology: &'a Topology,
     /// The Sentinels that watch them already, named or not.
     pub watch: Option<&'a Watch>,
-    /// What each that the inventory names says.
+    /// The answer of each Sentinel that the inventory names.
     pub members: &'a BTreeMap<NodeName, Result<Member, Trouble>>,
     /// Their hosts.
     pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-    /// The servers that replctl can bring.
+    /// The server programs that replctl can install.
     pub payload: &'a [PayloadInfo],
 }
 
-/// How one of them is found.
+/// The state in which one of them is found.
 #[derive(Debug, Clone, Copy)]
 pub enum Begin<'a> {
-    /// There is nothing of it.
+    /// It does not exist yet.
     Fresh,
-    /// It is stopped, and has a file; what that says of this deployment.
+    /// It is stopped and has a file. The rules are those that the file has for this deployment.
     Stopped(Option<SentinelRules>),
     /// It runs and does not watch this deployment.
     Idle,
@@ -67,7 +67,7 @@ pub struct Own<'a> {
     pub begin: Begin<'a>,
 }
 
-/// What they are all told.
+/// What is the same for all of them.
 pub struct Job<'a> {
     pub look: &'a HostLook<'a>,
     pub settings: &'a SentinelSettings,
@@ -137,7 +137,7 @@ pub fn plan(
     })
 }
 
-/// The replicas of the primary that are linked to it: those a Sentinel gets to know.
+/// How many replicas are linked to the primary: a Sentinel gets to know those.
 fn replicas(topology: &Topology, primary: &Node) -> u64 {
     let linked = topology.nodes.iter().filter(|n| {
         n.upstream().is_some_and(|up| up.link == Link::Up)
@@ -148,7 +148,7 @@ fn replicas(topology: &Topology, primary: &Node) -> u64 {
     linked.count() as u64
 }
 
-/// What a Sentinel has been told.
+/// The rules that a Sentinel has now.
 fn told(sees: &Sees) -> SentinelRules {
     SentinelRules {
         quorum: sees.quorum,
@@ -170,8 +170,8 @@ fn step(own: &Own<'_>, action: SentinelAction, undo: Option<SentinelAction>) -> 
 }
 
 impl<'a> Job<'a> {
-    /// Where those that do not run come to run: all of one host in one stage, so that what fails
-    /// there is put back as a whole.
+    /// The steps for a Sentinel that does not run. All steps of one host are in one stage, so that
+    /// a failure there is put back as a whole.
     fn set_up(&self, own: &Own<'a>) -> Vec<Step> {
         let mut host = Host::new(self.look, own.spec, own.facts);
         let watches = match own.begin {
@@ -204,7 +204,7 @@ impl<'a> Job<'a> {
         steps
     }
 
-    /// What is done about those that run.
+    /// The steps for a Sentinel that runs.
     fn up_to_date(&self, own: &Own<'a>) -> Vec<Step> {
         if matches!(own.begin, Begin::Fresh | Begin::Stopped(_)) {
             return Vec::new();
@@ -223,8 +223,8 @@ impl<'a> Job<'a> {
             }
             Begin::Watches(sees) => {
                 let password = matches!(self.look.inventory.auth, Auth::Password(_));
-                // Whatever keeps it from the primary: a password that is wrong is the one cause
-                // that can be mended from here.
+                // It may be cut off from the primary for several reasons. replctl can correct one
+                // of them from here: a wrong password.
                 if password && (sees.says("s_down") || sees.says("disconnected")) {
                     let (name, at) = (self.settings.name.clone(), own.spec.address.clone());
                     steps.push(step(own, SentinelAction::SetAuth { name, at }, None));
@@ -237,7 +237,7 @@ impl<'a> Job<'a> {
         steps
     }
 
-    /// The digest of what takes a restart, as its file would have it if it were begun now.
+    /// The digest of the settings that need a restart, as a new file would have it.
     pub fn fixed(&self, own: &Own<'_>) -> String {
         self.file(own).stamp.fixed
     }
@@ -268,7 +268,7 @@ impl<'a> Job<'a> {
         step(own, action, Some(undo))
     }
 
-    /// What it is to be told, where it has something else.
+    /// The steps that change its rules where they differ.
     fn rules(&self, own: &Own<'_>, have: SentinelRules) -> Vec<Step> {
         let pairs = options(&self.settings.rules)
             .into_iter()
@@ -309,7 +309,7 @@ impl<'a> Job<'a> {
         step(own, action, None)
     }
 
-    /// Whether what the proof is to see is seen already.
+    /// Whether it already is as the proof must see it.
     fn is_together(&self, own: &Own<'_>) -> bool {
         match own.begin {
             Begin::Watches(sees) => sees

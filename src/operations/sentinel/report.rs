@@ -27,7 +27,7 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// Put together.
+    /// Builds it.
     pub fn new(
         deployment: &'a str,
         topology: &'a Topology,
@@ -120,7 +120,7 @@ fn row(shown: &Seen<'_>, view: &View) -> Vec<Cell> {
     ]
 }
 
-/// The primary by the name it has in the inventory, too.
+/// The primary's address, with the node's name in the inventory.
 fn told(topology: &Topology, sees: &Sees) -> String {
     let Some(address) = &sees.primary else {
         return "nobody".to_owned();

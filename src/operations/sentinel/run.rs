@@ -5,9 +5,13 @@ mod remove;
 mod setup;
 
 use super::report::{Seen, render};
+use crate::engine::Sentinels;
+use crate::engine::operate::Finished;
 use crate::error::{Exit, Result};
 use crate::findings::healthy;
 use crate::findings::sentinels::of_sentinels;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::output::table::Options;
 use crate::world::World;
 use crate::{cli, output};
@@ -26,7 +30,7 @@ pub async fn run(
     }
 }
 
-/// What they say, against what is.
+/// Compares what they say with what is seen.
 async fn status(world: &World) -> Result<Exit> {
     let mut topology = world.observe_servers().await.into_all();
     let mut watch = world.sentinels.look(&mut topology).await;
@@ -44,4 +48,24 @@ async fn status(world: &World) -> Result<Exit> {
     } else {
         Exit::Problems
     })
+}
+
+impl Remote for super::args::Sentinel {
+    fn only_looks(&self) -> bool {
+        matches!(self.command, super::args::SentinelCommand::Status(_))
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Sentinels {
+    fn tell(&self, _world: &World, _finished: &Finished) -> bool {
+        false
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

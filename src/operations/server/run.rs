@@ -1,7 +1,8 @@
-//! `replctl server`: what replctl carries inside itself, and its files for who wants them without
-//! `setup`. Contacts no host.
+//! `replctl server`: shows the embedded server, and extracts its files for use without `setup`.
+//! Contacts no host.
 
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::Local;
 use crate::output;
 use crate::world::payload::{self, Embedded};
 use serde::Serialize;
@@ -194,7 +195,7 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
                 .mode(0o755)
                 .open(path)?;
             target.write_all(&bytes)?;
-            // Whatever the umask took away.
+            // The umask may have taken away some of these bits.
             target.set_permissions(fs::Permissions::from_mode(0o755))
         })?;
         output::changed();
@@ -211,8 +212,8 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
     })
 }
 
-/// Makes `name` in the folder at once or not at all: a running server's file is replaced, not
-/// written over.
+/// Puts `name` into the folder at once or not at all. The file of a running server is replaced, and
+/// not written over.
 fn put(
     directory: &Path,
     name: &str,
@@ -236,6 +237,12 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> crate::error::Error {
     .cause(error)
     .hint("replctl server --extract ./server")
     .exit(Exit::Failed)
+}
+
+impl Local for super::args::Server {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }
 
 #[cfg(test)]

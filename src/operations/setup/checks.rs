@@ -1,4 +1,4 @@
-//! What stands against `setup` on each host, all at once, and what its operator should know.
+//! The refusals of `setup` on each host, all at once, and the warnings.
 
 mod directives;
 pub(super) mod foreign;
@@ -21,10 +21,10 @@ use crate::plan::versions;
 use crate::topology::versions::{Pair, Said, between, pair, program};
 use crate::topology::{NodeName, State};
 
-/// Less than this is too little for comfort, bytes.
+/// With less free memory than this, `setup` warns, bytes.
 const MEMORY: u64 = 128 << 20;
 
-/// More than this spoils logs and expiry, seconds.
+/// A larger clock difference than this spoils logs and expiry, seconds.
 const CLOCK: u64 = 2;
 
 /// What is wrong with the request, the inventory and the hosts.
@@ -62,7 +62,7 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     }
     for node in look.scope() {
         match look.hosts.get(&node.name) {
-            // What stands there is not asked whether it would do: nothing is done to it.
+            // A foreign server is not checked further, because setup does nothing to it.
             Some(Ok(facts)) if foreign::what(look, node, facts).is_some() => {}
             Some(Ok(facts)) => host(look, node, facts, &mut out),
             Some(Err(why)) => out.push(unreachable(node, &why.why, why.hint.as_deref())),
@@ -133,8 +133,7 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
     }
 }
 
-/// A replica must be able to load the full copies of its upstream: what is refused, and what is
-/// only said.
+/// A replica must be able to load the full copies of its upstream. Returns refusals and warnings.
 pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<Warning>) {
     let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
     for name in wiring.fresh() {
@@ -219,7 +218,7 @@ fn of_server(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<
     out.extend(not_at_boot(name, Boot::Server, facts));
 }
 
-/// What a server that is started will find there.
+/// Warnings about the host of a server that is started.
 fn of_host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Warning>) {
     let name = &node.name;
     let mut say = |it: Host| out.push(Warning::of(name, it));

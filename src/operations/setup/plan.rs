@@ -1,7 +1,7 @@
 //! `setup`: bare hosts, or hosts with something on them, to a running and proved deployment.
 //!
-//! Live roles win: the inventory is the first wish only. What already holds is left out, so that a
-//! second run has nothing to do.
+//! Live roles win: the inventory says only how nodes begin. The plan leaves out what already holds,
+//! so that a second run has nothing to do.
 
 mod headless;
 mod hosts;
@@ -17,7 +17,7 @@ use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
-use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::engine::{Add, Mode, Operation, Plan, Properties, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, StoredData, Unseen};
 use crate::plan::hosts::HostLook;
@@ -30,8 +30,8 @@ use std::ops::Deref;
 /// A server that loads its data answers at once, so this is about starting only.
 const ANSWER_MS: u64 = 30_000;
 
-/// How long nothing may move before a replica counts as stuck; a resync that makes progress is
-/// waited for longer.
+/// How long a replica may make no progress before it counts as stuck. A resync that makes progress
+/// may take longer.
 const IN_SYNC_MS: u64 = 30_000;
 
 /// Everything the planner looks at.
@@ -39,9 +39,9 @@ pub struct Look<'a> {
     pub op: &'a Setup,
     /// The inventory, the nodes and their hosts.
     pub at: HostLook<'a>,
-    /// A node without a place goes where the inventory says, whoever the primary is.
+    /// A node without an upstream goes where the inventory says, whichever node is the primary.
     pub insists: bool,
-    /// The one node that is worked on comes into the inventory by this.
+    /// The operation that brings the one node into the inventory.
     pub adding: Option<&'a Add>,
 }
 
@@ -70,8 +70,8 @@ impl<'a> Look<'a> {
         self.op.discard_data.contains(name)
     }
 
-    /// The command by which a node's data may go. `setup` does not know one yet that is not in the
-    /// inventory.
+    /// The command that discards a node's data. `setup` does not know a node that is not in the
+    /// inventory yet, so such a node needs `add`.
     fn discarding(&self, name: &NodeName) -> String {
         let line = match self.adding {
             Some(add) if add.node == *name => add.line(),
@@ -98,8 +98,8 @@ pub fn plan(
     })
 }
 
-/// Plans `setup` of the one node that `add` brings. Where that names an upstream, it goes where the
-/// inventory says, whoever the primary is.
+/// Plans `setup` of the one node that `add` brings. If `add` names an upstream, the node goes where
+/// the inventory says, whichever node is the primary.
 pub fn of_one(add: &Add, at: &HostLook<'_>) -> Result<Plan, Vec<Refusal>> {
     let discarded = Some(add.node.clone()).filter(|_| add.discard_data);
     let op = Setup {
@@ -118,7 +118,7 @@ fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = checks::refusals(look);
     let foreign = checks::foreign::refusals(look);
     if !foreign.is_empty() {
-        // Whom the others are to follow is asked once it is known which others are meant.
+        // The upstreams of the other nodes are planned once it is known which nodes are meant.
         refusals.extend(foreign);
         return Err(refusals);
     }
@@ -222,7 +222,7 @@ fn wire(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Vec<Step> {
     let undo = if look.discards(name) {
         Undo::Impossible
     } else {
-        // Nothing was lost, and the next run takes it up again.
+        // No data was lost, and the next run goes on from here.
         Undo::Nothing
     };
     let follow = Action::Role(RoleAction::Follow {
@@ -239,8 +239,8 @@ fn wire(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Vec<Step> {
     ]
 }
 
-/// The first sync of a primary without keys is done by way of the disk: it takes milliseconds,
-/// where the diskless one waits for seconds and then keeps the first write back for one more. The
+/// The first sync of a primary without keys goes through the disk, which takes milliseconds. A
+/// diskless sync waits for seconds, and then holds the first write back for one more. Returns the
 /// step before and the step after.
 fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(Step, Step)> {
     let primary = &wiring.primary;
@@ -248,7 +248,8 @@ fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(
         return None;
     }
     let node = look.topology.get(primary);
-    // The settings of others' servers are theirs, and so is the room on their disks.
+    // replctl does not change the settings of foreign servers, and does not use the room on their
+    // disks.
     if node.is_some_and(|n| n.service.as_ref().is_some_and(|s| !s.managed)) && look.runs(primary) {
         return None;
     }
@@ -279,8 +280,8 @@ fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(
     })
 }
 
-/// Whether the primary is to send full resyncs without the disk: as the inventory says, else as its
-/// server does by itself.
+/// Whether the primary should send full resyncs without the disk: as the inventory says, else as
+/// its server does by default.
 fn diskless_wanted(look: &Look<'_>, primary: &NodeName) -> bool {
     let Some(node) = look.inventory.get(primary) else {
         return false;

@@ -13,6 +13,8 @@ use crate::engine::warning::password::Password;
 use crate::engine::{Operation, Plan, Setup, Warning};
 use crate::error::{Error, Exit, Result};
 use crate::inventory::address::is_literal;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
@@ -44,13 +46,13 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
     }
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    // Servers whose password differs from the inventory's are entered with the one in their own
-    // files.
+    // If a server's password differs from the inventory's, replctl logs in with the one in the
+    // server's own file.
     world.passwords.knock(false).await;
     let typed = AtomicBool::new(asked.dry_run);
     let planner = async || {
         let (plan, new) = make_plan(world, &operation, args.keep_earlier_password).await?;
-        // A slip at the prompt would become the password of all servers.
+        // A typing error at the prompt would become the password of all servers.
         if new && !typed.swap(true, Ordering::Relaxed) {
             world.passwords.typed_twice().await?;
         }
@@ -77,7 +79,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
 fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
     let name = &world.inventory.name;
     if let Some(earlier) = world.store.unfinished() {
-        // What it set up holds; what it wanted to prove at its end was not proved.
+        // What that operation set up is in place. Only its proof is missing.
         output::note(&format!(
             "`{0}` was cut short; for its proof: replctl resume {0}",
             earlier.id
@@ -91,7 +93,7 @@ fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
     output::ended::nothing(Some(operation), &message, warnings);
 }
 
-/// The plan, and whether servers are given a password by it that none of them has shown to have.
+/// The plan, and whether it gives servers a password that no server is known to have.
 async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<(Plan, bool)> {
     let all = world.inventory.nodes.iter().map(|n| n.name.clone());
     let all: Vec<NodeName> = all.collect();
@@ -162,7 +164,7 @@ async fn look(
     Ok((seen, hosts))
 }
 
-/// The names by which these nodes may have to follow others, to be put to their hosts.
+/// The names by which these nodes may have to follow others. Their hosts must look them up.
 fn names(world: &World, nodes: &[NodeName]) -> BTreeMap<NodeName, BTreeSet<String>> {
     let all = || world.inventory.nodes.iter();
     let of = |node: &NodeName| {
@@ -173,8 +175,8 @@ fn names(world: &World, nodes: &[NodeName]) -> BTreeMap<NodeName, BTreeSet<Strin
     nodes.iter().map(of).collect()
 }
 
-/// An old primary that was replaced while it was dead comes back as a replica: what only it has on
-/// its disk is given up.
+/// An old primary that was replaced while it was dead comes back as a replica. It loses what only
+/// it has on its disk.
 fn replaced(world: &World, plan: &Plan) -> Option<String> {
     let starts = |node: &NodeName| {
         plan.steps().any(|s| {
@@ -228,4 +230,24 @@ fn report(world: &World, finished: &operate::Finished, after: &Topology) -> Stri
     }
     text.push_str("Look at it with: replctl status");
     text
+}
+
+impl Remote for super::args::Setup {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Setup {
+    fn tell(&self, _world: &World, _finished: &operate::Finished) -> bool {
+        false
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

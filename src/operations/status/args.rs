@@ -7,8 +7,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Status {
-    /// Show every node, however many there are; over 30, those that are well are summed up
-    /// otherwise
+    /// Show every node. Otherwise, if there are more than 30, nodes that are well are summed up
     #[arg(long)]
     pub all: bool,
     /// Measure how many seconds each replica is behind (takes up to 2 seconds)

@@ -13,10 +13,9 @@ use crate::output::verdict::verdict;
 use crate::topology::lag::{Lag, Lags};
 use crate::topology::phrases::{bytes, duration};
 use crate::topology::reboot::{Reboot, reboot};
+use crate::topology::service::Service;
 use crate::topology::tree::{Place, tree};
-use crate::topology::{
-    Link, Node, Product, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
-};
+use crate::topology::{Link, Node, Product, Server, State, SyncProgress, Topology, Upstream};
 use few::{Worst, few, worst_of};
 
 /// All that `status` shows.
@@ -55,7 +54,7 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
     out
 }
 
-/// Where nothing is to be said of restarts.
+/// The text if restarts change no role.
 const SAME: &str = "restarted, each node by itself or all hosts at once, they have these roles";
 
 /// Whether no node has another role after its own restart.
@@ -83,6 +82,10 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
         Column::number("memory", 3),
         Column::number("keys", 4),
     ];
+    let starters = shows_starters(seen.topology);
+    if starters {
+        columns.push(Column::text("run by", 1).cut());
+    }
     if seen.lags.is_some() {
         columns.insert(5, Column::number("lag", 1));
     }
@@ -91,7 +94,13 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
     let rows: Vec<Vec<Cell>> = few
         .places
         .iter()
-        .map(|place| row(seen, place, &worst, options))
+        .map(|place| {
+            let mut cells = row(seen, place, &worst, options);
+            if starters {
+                cells.push(starter(place.node));
+            }
+            cells
+        })
         .collect();
     let mut text = table::render(&columns, &rows, options);
     if let Some(rest) = few.rest {
@@ -101,14 +110,26 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
     text
 }
 
+fn dash() -> Cell {
+    Cell {
+        text: "-".into(),
+        style: Tone::Dim,
+    }
+}
+
+fn shown(text: Option<String>) -> Cell {
+    text.map_or_else(dash, Cell::plain)
+}
+
+/// What starts a node's server.
+fn starter(node: &Node) -> Cell {
+    let service = node.service.as_deref();
+    shown(service.and_then(Service::run_by).map(escape))
+}
+
 fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) -> Vec<Cell> {
     let node = place.node;
     let (mark, style) = mark(seen, node, worst);
-    let dash = || Cell {
-        text: "-".into(),
-        style: Tone::Dim,
-    };
-    let shown = |text: Option<String>| text.map_or_else(dash, Cell::plain);
     let name = escape(&format!(
         "{mark} {}{}",
         branch(&place.last, options.utf8),
@@ -132,7 +153,14 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) 
     cells
 }
 
-/// Where it is reached, and that it was seen over SSH where it was.
+/// Whether replctl did not make some of the servers. If so, the table shows what starts each.
+fn shows_starters(topology: &Topology) -> bool {
+    let foreign = |service: &Service| !service.managed && service.run_by().is_some();
+    let mut services = topology.nodes.iter().filter_map(|n| n.service.as_deref());
+    services.any(foreign)
+}
+
+/// Its address, and `via ssh` if it was seen over SSH.
 fn address(node: &Node) -> String {
     let through = match &node.sight.through {
         Some(_) => " via ssh",
@@ -141,7 +169,7 @@ fn address(node: &Node) -> String {
     escape(&format!("{}{through}", node.announced))
 }
 
-/// `*` as expected, `!` something is said of it below, `?` it could not be looked at.
+/// `*`: as expected; `!`: a finding below is about it; `?`: it could not be looked at.
 fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Tone) {
     if node.server().is_none() {
         return ('?', Tone::Bad);
@@ -181,39 +209,10 @@ fn role(node: &Node) -> Cell {
         State::Up(_) if node.is_primary() => Cell::plain("primary"),
         State::Up(_) => Cell::plain("replica"),
         State::Down(trouble) => Cell {
-            text: reason(trouble.kind).to_owned(),
+            // The finding has the whole sentence.
+            text: trouble.kind.brief().to_owned(),
             style: Tone::Bad,
         },
-    }
-}
-
-/// The one reason for which a node could not be looked at, in two words; the finding has the whole
-/// sentence.
-fn reason(kind: TroubleKind) -> &'static str {
-    match kind {
-        TroubleKind::Refused => "refused",
-        TroubleKind::NoAnswer => "no answer",
-        TroubleKind::Frozen => "frozen",
-        TroubleKind::NoRoute => "no route",
-        TroubleKind::NameUnknown => "unknown name",
-        TroubleKind::PasswordMissing => "wants password",
-        TroubleKind::PasswordRefused => "wrong password",
-        TroubleKind::Forbidden | TroubleKind::Renamed => "forbidden",
-        TroubleKind::ProtectedMode => "protected mode",
-        TroubleKind::TooManyClients => "too many clients",
-        TroubleKind::Busy => "busy script",
-        TroubleKind::NotRedis => "not a server",
-        TroubleKind::NoTls => "no TLS there",
-        TroubleKind::WantsTls => "wants TLS",
-        TroubleKind::CertificateUntrusted => "not trusted",
-        TroubleKind::CertificateExpired => "cert expired",
-        TroubleKind::CertificateNotYetValid => "cert not yet valid",
-        TroubleKind::CertificateName => "cert of another",
-        TroubleKind::ClientCertificateMissing => "wants a cert",
-        TroubleKind::ClientCertificateRefused => "our cert refused",
-        TroubleKind::Tls => "TLS failed",
-        TroubleKind::Ssh => "ssh failed",
-        TroubleKind::Other => "failed",
     }
 }
 

@@ -6,6 +6,7 @@ use crate::engine::context::context;
 use crate::engine::pending_demotions;
 use crate::error::{Exit, Result};
 use crate::findings::{self, Counted};
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::output::table::Options;
 use crate::output::{self};
 use crate::plan::divergence::Own;
@@ -20,7 +21,7 @@ use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long counting what only one of several primaries has may take.
+/// How long replctl may count what only one of several primaries has.
 const COUNTED: Duration = Duration::from_secs(4);
 
 /// How long the Sentinels may take to say what they see.
@@ -71,8 +72,8 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> 
     })
 }
 
-/// Operations of other operators, or of another terminal. Only servers that tell of a claim are
-/// asked whose it is.
+/// Operations of other operators, or in another terminal. Only servers that show a claim are asked
+/// for its holder.
 async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     let told = |node: &&Node| {
         node.server()
@@ -90,8 +91,8 @@ async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     world.claims.operations_of_others(&nodes).await
 }
 
-/// Of several primaries, what each has that another one has not: read from their streams, where
-/// that is done in time.
+/// What each of several primaries has and another one does not have. It is read from their streams,
+/// if that is done in time.
 async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName), Counted> {
     let topology = seen.deployment();
     let Situation::Several(primaries) = situation(&topology) else {
@@ -118,4 +119,14 @@ async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName
         }
     });
     join_all(looks).await.into_iter().flatten().collect()
+}
+
+impl Remote for super::args::Status {
+    fn only_looks(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
 }

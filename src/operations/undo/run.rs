@@ -1,13 +1,15 @@
-//! `undo`: an operation that is done, taken back by another one of the ordinary kind.
+//! `undo`: undoes a finished operation by another operation of the ordinary kind.
 
 use crate::engine::journal::Moment;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::{Stand, Story};
 use crate::engine::operate::{self, Asked};
-use crate::engine::{Operation, Plan};
+use crate::engine::{Changes, Operation, Plan};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Request, perform};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
@@ -71,7 +73,7 @@ pub async fn run(
     perform(world, &operation, &request).await
 }
 
-/// The node that would be promoted, where it was detached since.
+/// The node that would be promoted, if it was detached since.
 fn stands_alone(past: &Past, now: &Observed) -> Option<NodeName> {
     let Operation::Promote(promote) = &past.operation else {
         return None;
@@ -80,7 +82,7 @@ fn stands_alone(past: &Past, now: &Observed) -> Option<NodeName> {
     now.is_detached(&old).then_some(old)
 }
 
-/// Why an operation left nothing to undo, where it left nothing.
+/// Why an operation left nothing to undo; `None` if it left something.
 fn put_back(story: &Story) -> Option<String> {
     let id = output::escape(&story.id);
     match story.stand(None) {
@@ -96,7 +98,8 @@ fn put_back(story: &Story) -> Option<String> {
     }
 }
 
-/// What its journal tells of an operation that is done; the error where it is not, or not told.
+/// What the journal says of a finished operation. An error if it is not finished, or if the journal
+/// does not say.
 fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     let id = output::escape(&story.id);
     let refused = |reason, what: String, hint: String| {
@@ -132,7 +135,7 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     let nodes = before.iter().flat_map(|s| &s.nodes);
     let followed = nodes.filter_map(|node| {
         let up = match &node.server.as_ref()?.upstream {
-            // What it followed is no node of the deployment: that is not being a primary.
+            // It followed a server that is no node of the deployment, so it was no primary.
             Some(up) => Some(up.node.clone()?),
             None => None,
         };
@@ -146,7 +149,7 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     })
 }
 
-/// The newest operation after it that did something and had to do with what it changed.
+/// The newest later operation that did something and concerns the same nodes.
 fn later(
     store: &Store,
     ids: &[String],
@@ -154,19 +157,12 @@ fn later(
     operation: &Operation,
     plan: &Plan,
 ) -> Option<String> {
-    let mine: Vec<&NodeName> = match operation {
-        // Whose primary it is concerns everybody.
-        Operation::Promote(_) | Operation::Repair(_) | Operation::Adopt(_) => {
-            plan.steps().map(|s| &s.node).collect()
+    let mine: Vec<&NodeName> = match operation.properties().changes() {
+        // A change of the primary concerns all nodes of its plan.
+        Changes::Primary => plan.steps().map(|s| &s.node).collect(),
+        Changes::Roles | Changes::Members | Changes::Neither => {
+            operation.node().into_iter().collect()
         }
-        Operation::Setup(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_)
-        | Operation::Sentinels(_) => operation.node().into_iter().collect(),
     };
     let newer = ids.iter().take_while(|other| *other != id);
     let mut stories = newer.map(|other| store.story(other));
@@ -175,20 +171,23 @@ fn later(
             return true; // whatever it did
         }
         let did = matches!(story.stand(None), Stand::Done | Stand::Incomplete);
-        let undoable = matches!(
-            story.operation,
-            Some(
-                Operation::Promote(_)
-                    | Operation::Move(_)
-                    | Operation::Detach(_)
-                    | Operation::Rejoin(_)
-                    | Operation::Repair(_)
-                    | Operation::Add(_)
-                    | Operation::Remove(_)
-                    | Operation::Adopt(_)
-            )
-        );
+        let operation = story.operation.as_ref();
+        let undoable = operation.is_some_and(|o| o.properties().changes().is_in_the_way());
         did && undoable && mine.iter().any(|node| story.touches(node))
     });
     found.map(|story| story.id)
+}
+
+impl Remote for super::args::Undo {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.with_removed(self))
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self, around.edit))
+    }
 }

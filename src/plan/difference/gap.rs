@@ -1,11 +1,11 @@
-//! A difference as data, with its numbers, and the one sentence that is made of it: a refusal, or
-//! a warning where it was accepted. Pure.
+//! A difference as data, with its numbers and its one sentence. The sentence is a refusal, or a
+//! warning where the difference was accepted. Pure.
 
 use super::Difference;
 use crate::topology::versions::{Pair, Said};
 use crate::topology::{Address, NodeName, phrases};
 
-/// What a node differs in, which is to be the primary.
+/// A difference of the node that is to be the primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gap {
     /// It is marked never to be promoted.
@@ -21,31 +21,31 @@ pub enum Gap {
     },
     /// It has fewer databases.
     FewerDatabases {
-        /// It has.
+        /// Its databases.
         has: u64,
-        /// The primary has.
+        /// The primary's databases.
         wants: u64,
     },
     /// It is a replica that takes writes.
     WritableReplica,
-    /// It asks for more replicas than it would have.
+    /// It requires more replicas for writes than it would have.
     MinReplicas {
-        /// It asks for.
+        /// The replicas that it requires.
         wants: u64,
-        /// It would have.
+        /// The replicas that it would have.
         has: u64,
     },
     /// It keeps nothing on disk.
     NoPersistence,
-    /// The node, which is to follow it, cannot load its full copies.
+    /// A node that is to follow it cannot load its full copies.
     VersionOrder(Pair),
-    /// The node, which is to follow it, does not get through because of TLS: why.
+    /// This node is to follow it, and cannot connect because of TLS: the reason.
     Tls(NodeName, String),
-    /// It listens on these addresses only, and the others reach it at that one.
+    /// It listens on these addresses only. The other nodes connect to that one.
     Listens(Vec<String>, Address),
     /// Protected mode keeps other hosts out.
     Protected,
-    /// It drops keys where the primary keeps them.
+    /// It evicts keys, and the primary keeps them.
     EvictionPolicy {
         /// Its policy.
         mine: String,
@@ -111,7 +111,7 @@ impl Gap {
         }
     }
 
-    /// Those that are about both.
+    /// The sentences about both nodes.
     fn between(&self, node: &str) -> String {
         match self {
             Self::VersionOrder(pair) => match pair.said(node) {

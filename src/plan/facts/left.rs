@@ -1,11 +1,11 @@
-//! What of a run is still on a host after it was put back: two looks compared. Pure.
+//! What a run still leaves on a host after its undo: a comparison of two looks. Pure.
 
 use super::{HostFacts, Listener};
 use crate::config::Paths;
 use crate::inventory::{Inventory, NodeSpec};
 
-/// What is otherwise than before, in words; nothing where all is as it was. With `alone` no other
-/// node of the deployment is on the host: what all nodes there share is looked at, too.
+/// The differences from the first look, in words; empty if there are none. `alone`: no other node
+/// of the deployment is on the host, so the parts that all nodes share are compared, too.
 pub fn left(
     inventory: &Inventory,
     node: &NodeSpec,
@@ -33,7 +33,7 @@ pub fn left(
         (&before.unit, before.unit_enabled) != (&after.unit, after.unit_enabled),
         paths.unit(),
     );
-    // A server that ran before writes its data whenever it wants to.
+    // A server that ran before may write its data at any time.
     say(
         !runs(before) && (before.data, &before.dumped) != (after.data, &after.dumped),
         format!("data in {}", paths.data()),
@@ -46,7 +46,7 @@ pub fn left(
     out
 }
 
-/// Those that were made, the innermost of each, and those that have another owner or mode.
+/// The new directories, the innermost of each, and those with another owner or mode.
 fn directories(
     before: &HostFacts,
     after: &HostFacts,
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn each_thing_that_stays_is_named() {
         assert!(told(true, |_| {}).is_empty());
-        // What is otherwise at each look is nothing that was left.
+        // Values that differ at every look do not count as left.
         assert!(told(true, |f| (f.free_bytes, f.memory_bytes) = (Some(1), None)).is_empty());
         let all = told(true, |f| {
             f.listener = Listener::Ours;
@@ -153,7 +153,7 @@ mod tests {
                 "the host's name",
             ]
         );
-        // What the other nodes of the host have brought stays with them.
+        // What other nodes of the host brought stays for them.
         let mine = told(false, |f| {
             f.owner_uid = Some(998);
             f.servers.insert("redis-7".into(), "ab".into());

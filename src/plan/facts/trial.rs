@@ -1,4 +1,4 @@
-//! Directives of the inventory that a server program does not take, as it has said itself. Pure.
+//! Directives of the inventory that a server program refuses, in the program's own words. Pure.
 
 use crate::config::directives::value_text;
 use crate::inventory::NodeSpec;
@@ -11,34 +11,34 @@ pub struct WrongDirective {
     pub name: String,
     /// The program's own words.
     pub why: String,
-    /// Line and column in the inventory, where they are known.
+    /// Line and column in the inventory, if known.
     pub place: Option<(usize, usize)>,
 }
 
-/// What came of a trial of directives.
+/// The result of a trial of directives.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Trial {
     /// There was nothing to try.
     #[default]
     None,
-    /// It takes them, but for these.
+    /// It takes them, except these.
     Heard(Vec<WrongDirective>),
     /// They could not be tried: the reason, one phrase.
     Untried(String),
 }
 
-/// What one start of the program said.
+/// The output of one start of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// It takes all of them.
     All,
     /// It refuses one: the name, and why.
     Not(String, String),
-    /// Nothing that is understood; its last line.
+    /// Its output is not understood: its last line.
     Unclear(String),
 }
 
-/// The directives of a node that can be tried without its host's files, as lines, by name.
+/// The directives of a node that need no file of its host, as lines, by name.
 pub fn lines(node: &NodeSpec) -> BTreeMap<String, Vec<String>> {
     let elsewhere = |name: &str| {
         name.starts_with("tls-")
@@ -55,8 +55,8 @@ pub fn lines(node: &NodeSpec) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// Reads what a start of the program printed. It is understood where it names a directive
-/// (`>>> 'NAME …'`), or comes to the file of users that is not there.
+/// Reads the output of one start. The output is clear if it names a directive (`>>> 'NAME …'`), or
+/// if the program gets as far as the missing file of users.
 pub fn read(output: &str) -> Said {
     let mut lines = output.lines();
     while let Some(line) = lines.next() {
@@ -65,7 +65,7 @@ pub fn read(output: &str) -> Said {
         };
         let name = quoted.split([' ', '\'']).next().unwrap_or_default();
         let why = lines.next().unwrap_or_default().trim();
-        // Later servers keep what they do not know for their modules, and say so at the end.
+        // Later servers keep unknown directives for their modules, and report them at the end.
         let why = if why.is_empty() || why.contains("Module Configuration") || why.contains(">>>") {
             "it knows no such directive"
         } else {

@@ -62,7 +62,7 @@ fn what_is_not_kept_is_refused_and_what_is_accepted_is_not_tried() {
     let names: Vec<String> = written(&plan).iter().map(ToString::to_string).collect();
     assert_eq!(names, ["master", "slave2"]);
     assert!(plan.warnings.iter().any(|w| w.text() == refused[0].why));
-    // Another word accepts another reason.
+    // Another name accepts another reason.
     let other = checked(|s| s.written = None, &[Unkept::RoleInInclude]).unwrap_err();
     assert!(
         other[0]

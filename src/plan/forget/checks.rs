@@ -1,4 +1,4 @@
-//! What stands against making Sentinels forget, all at once. Pure.
+//! Everything that blocks making Sentinels forget, all at once. Pure.
 
 use super::Gone;
 use crate::engine::warning::inventory::Inventory::Stays;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 const LOOK: &str = "see: replctl sentinel status";
 
-/// Those that watch, if some of them can be asked.
+/// The Sentinels that watch, if some of them can be asked.
 pub(super) fn watch(watch: Option<&Watch>) -> Result<&Watch, Vec<Refusal>> {
     watch.filter(|w| w.up().next().is_some()).ok_or_else(|| {
         vec![Refusal::new(
@@ -24,7 +24,7 @@ pub(super) fn watch(watch: Option<&Watch>) -> Result<&Watch, Vec<Refusal>> {
     })
 }
 
-/// All addresses by which a Sentinel knows something.
+/// All addresses that a Sentinel knows.
 fn known(watch: &Watch) -> BTreeSet<&Address> {
     let mut known = BTreeSet::new();
     for (_, sees) in watch.up() {
@@ -34,7 +34,7 @@ fn known(watch: &Watch) -> BTreeSet<&Address> {
     known
 }
 
-/// The addresses that are meant: of a node, of a Sentinel, or what was typed itself.
+/// The addresses of the named node or Sentinel, or the typed address itself.
 pub(super) fn meant(
     asked: &str,
     inventory: &Inventory,
@@ -97,7 +97,7 @@ pub(super) fn meant(
     }
 }
 
-/// What was named is neither a node nor an address.
+/// The refusal for a word that is neither a node nor an address.
 fn no_address(asked: &str, why: &str, topology: &Topology) -> Refusal {
     let names: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
     Refusal::new(
@@ -110,7 +110,7 @@ fn no_address(asked: &str, why: &str, topology: &Topology) -> Refusal {
     )
 }
 
-/// Everything that stands against it; the primary, where there is one.
+/// Collects every refusal. Returns the primary, if there is one.
 pub(super) fn all<'a>(
     gone: &[Gone],
     addresses: &BTreeSet<&Address>,
@@ -123,7 +123,7 @@ pub(super) fn all<'a>(
     } else {
         out.push(Refusal::new(
             Ground::Role,
-            "there is not one primary: what the Sentinels forget now they would not find again",
+            "there is not exactly one primary: the Sentinels would not find again what they forget now",
             "see: replctl status",
         ));
         None
@@ -148,7 +148,7 @@ pub(super) fn all<'a>(
     primary
 }
 
-/// What still is what it was would be found again within seconds.
+/// Something that is still there would be found again within seconds.
 fn still_there(
     gone: &Gone,
     primary: Option<&Node>,
@@ -215,7 +215,7 @@ fn agreed(primary: &Node, watch: &Watch, out: &mut Vec<Refusal>) {
     }
 }
 
-/// One that cannot be asked keeps what it knows.
+/// A Sentinel that does not answer keeps what it knows.
 fn silent(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>) {
     for view in watch
         .views
@@ -233,7 +233,7 @@ fn silent(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
     }
 }
 
-/// A RESET forgets all that is away just now, and not only what was asked for.
+/// A RESET forgets everything that is away now, not only what the operator named.
 fn others(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>) {
     let away: BTreeSet<&Address> = watch
         .up()
@@ -244,7 +244,7 @@ fn others(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
     for at in away {
         out.push(Refusal::new(
             Ground::Sentinel,
-            format!("a Sentinel hears nothing from the replica {at} just now, and would forget it as well: when it comes back, nobody would repoint it"),
+            format!("a Sentinel hears nothing from the replica {at} now, and would forget it, too: no Sentinel would repoint it when it comes back"),
             format!("bring it back first; or if it never comes back, name it too: … {at}"),
         ));
     }
@@ -260,7 +260,7 @@ pub(super) fn warnings(gone: &[Gone], inventory: &Inventory, watch: &Watch) -> V
     few(watch).into_iter().chain(still).collect()
 }
 
-/// With so few that one less is none.
+/// The warning for so few Sentinels that one less allows no failover.
 pub fn few(watch: &Watch) -> Option<Warning> {
     let count = watch.up().count();
     (count < 3).then(|| Warning::of_all(SentinelsAsked::Few(count)))

@@ -223,7 +223,7 @@ fn whatever_would_be_lost_besides_is_refused() {
     );
     let mut case = Case::new();
     case.sees(1).replicas[0].flags = flags(&["slave", "disconnected"]);
-    case.refused(&["slave2"], "would forget it as well");
+    case.refused(&["slave2"], "would forget it, too");
     let mut case = Case::new();
     case.sees(0).flags = flags(&["master", "s_down"]);
     case.refused(&["slave2"], "says of the primary `master`: s_down");
@@ -232,7 +232,7 @@ fn whatever_would_be_lost_besides_is_refused() {
     case.refused(&["slave2"], "says that 10.0.0.1:6380 is the primary");
     let mut case = Case::new();
     case.topology.nodes[0] = sample::down("master", 0);
-    case.refused(&["slave2"], "not one primary");
+    case.refused(&["slave2"], "not exactly one primary");
     let case = Case::new();
     case.refused(&["no such"], "is no node of the inventory");
     case.refused(&["10.0.0.1"], "means 10.0.0.1:6380 and 10.0.0.1:6381");

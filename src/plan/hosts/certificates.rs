@@ -1,5 +1,5 @@
-//! The steps that bring certificates and private keys to a host, where they differ from those of
-//! the operator's machine.
+//! The steps that copy certificates and private keys to a host, where they differ from the
+//! operator's files.
 
 use super::{Do, Host};
 use crate::actions::Action;
@@ -34,7 +34,7 @@ impl Host<'_> {
         true
     }
 
-    /// The certificates of one that runs, which reads them again where it is told so.
+    /// The certificates of a running server, which reads them again on `CONFIG SET`.
     pub fn new_certificates(&mut self) {
         let ours = self
             .facts
@@ -44,7 +44,7 @@ impl Host<'_> {
         if !ours || !self.certificates() {
             return;
         }
-        // It reads all of them again, whichever of them it is told of.
+        // It reads all of them again, whichever directive is set.
         for (directive, name) in [("tls-cert-file", tls::CERT), ("tls-ca-cert-file", tls::CA)] {
             let value = self.paths.beside(name);
             let brought = self.facts.wanted_certificates.iter();

@@ -1,9 +1,9 @@
-//! What stands against work on a host, whatever is to run there. Pure.
+//! Everything that blocks work on a host, for any kind of server. Pure.
 
-use super::{HostLook, obtain};
+use super::{HostLook, program};
 use crate::engine::warning::host::{Boot, Host, NoStart};
 use crate::engine::{Ground, Refusal, Warning};
-use crate::inventory::{NodeSpec, ServerSource};
+use crate::inventory::NodeSpec;
 use crate::plan::facts::HostFacts;
 use crate::topology::{Node, NodeName};
 
@@ -22,7 +22,8 @@ pub fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
     )
 }
 
-/// Root starts programs from there, and other users' servers with them.
+/// Root starts programs from there, also for servers of other users. So only root may change that
+/// path.
 fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     if let Some(place) = &facts.not_alone {
         out.push(Refusal::new(
@@ -38,7 +39,7 @@ fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     }
 }
 
-/// What is needed of any host.
+/// The needs of every host.
 pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let name = &node.name;
     alone(node, facts, out);
@@ -100,7 +101,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
             "log in as root, allow sudo, or give [server] a `directory` of that user's",
         ));
     }
-    let kept_there = !matches!(look.inventory.server.source, ServerSource::Package(_));
+    let kept_there = look.inventory.server.source.is_in_directory();
     if let Some(mount) = facts.noexec.as_ref().filter(|_| kept_there) {
         out.push(Refusal::new(
             Ground::Host,
@@ -134,10 +135,10 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
             "free some, or give [server] another `directory`",
         ));
     }
-    out.extend(obtain::refusal(look, name, facts));
+    out.extend(program::refusal(look, name, facts));
 }
 
-/// Nothing brings it back after its host was down.
+/// The warning that nothing starts the node after a reboot of its host.
 pub fn not_at_boot(node: &NodeName, what: Boot, facts: &HostFacts) -> Option<Warning> {
     let why = match facts.root {
         true if facts.systemd || facts.rc_local.is_some() => return None,

@@ -1,5 +1,4 @@
-//! The steps that make a node's directories, and give those that are not as they should be to their
-//! owner.
+//! The steps that make a node's directories, and correct the owner of existing ones.
 
 use super::{Do, Host};
 use crate::actions::Action;
@@ -30,7 +29,7 @@ impl Host<'_> {
         self.add(make, Some(Do::RemoveDirectories { paths }));
     }
 
-    /// What is missing is made; what is there belongs to the server's user.
+    /// Makes missing directories, and gives existing ones to the server's user.
     pub(super) fn directories(&mut self) {
         let shared = self.shared();
         let mut private = vec![self.paths.data()];
@@ -43,7 +42,7 @@ impl Host<'_> {
         };
         let (mut new_shared, new_private) = (missing(&shared), missing(&private));
         if self.builds() {
-            // They are there since it was built.
+            // The build has made them already.
             new_shared.clear();
         }
         let created: Vec<String> = new_shared

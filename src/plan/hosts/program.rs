@@ -1,43 +1,49 @@
 //! The steps that bring the server program to a host, or build it there, and the link by which the
-//! node starts it.
+//! node starts it; and what stands against them.
 
-use super::{Do, Host};
+use super::{Do, Host, HostLook};
 use crate::actions::host::HostAction;
-use crate::inventory::{ServerSource, built_as};
-
-/// The directory, beside the uploaded servers, that links to the distribution's.
-const PACKAGE: &str = "package";
+use crate::engine::{Ground, Refusal};
+use crate::inventory::ServerSource;
+use crate::inventory::source::Arrival;
+use crate::plan::facts::HostFacts;
+use crate::topology::NodeName;
+use std::path::Path;
 
 impl Host<'_> {
     /// The program, and the link to it.
     pub(super) fn server(&mut self) {
-        let target = match &self.look.inventory.server.source {
+        let source = &self.look.inventory.server.source;
+        let target = match source {
             ServerSource::Embedded | ServerSource::Binary(_) => self.upload(),
-            ServerSource::Package(name) => {
-                let target = PACKAGE.to_owned();
-                if !self.facts.servers.contains_key(&target) {
-                    let into = self.beside(&target);
-                    let name = name.clone();
-                    let undo = Some(self.remove_server(&into));
-                    self.add(Do::InstallPackage { name, into }, undo);
-                }
-                Some(target)
-            }
-            ServerSource::Tarball { sha256, .. } => Some(built_as(sha256)),
+            ServerSource::Package(name) => self.install(name.clone()),
+            ServerSource::Tarball { .. } => source.folder(),
         };
         if let Some(target) = target {
             self.link(target);
         }
     }
 
-    /// The program from its source, which takes minutes; on all hosts side by side, before the
-    /// first server is started.
+    /// The distribution's program, and the name of the folder that leads to it.
+    fn install(&mut self, name: Option<String>) -> Option<String> {
+        let target = self.look.inventory.server.source.folder()?;
+        if !self.facts.servers.contains_key(&target) {
+            let into = self.beside(&target);
+            let undo = Some(self.remove_server(&into));
+            self.add(Do::InstallPackage { name, into }, undo);
+        }
+        Some(target)
+    }
+
+    /// Builds the program from source, which takes minutes. All hosts build side by side, before
+    /// the first server starts.
     pub fn build(&mut self) {
-        let ServerSource::Tarball { file, sha256 } = &self.look.inventory.server.source else {
+        let source = &self.look.inventory.server.source;
+        let (ServerSource::Tarball { file, sha256 }, Some(target)) = (source, source.folder())
+        else {
             return;
         };
-        let target = built_as(sha256);
-        if self.facts.servers.contains_key(&target) {
+        if !self.builds() {
             return;
         }
         let into = self.beside(&target);
@@ -53,12 +59,7 @@ impl Host<'_> {
     }
 
     pub(super) fn builds(&self) -> bool {
-        match &self.look.inventory.server.source {
-            ServerSource::Tarball { sha256, .. } => {
-                !self.facts.servers.contains_key(&built_as(sha256))
-            }
-            ServerSource::Embedded | ServerSource::Package(_) | ServerSource::Binary(_) => false,
-        }
+        is_to_be_built(self.look, self.facts)
     }
 
     fn beside(&self, target: &str) -> String {
@@ -73,7 +74,7 @@ impl Host<'_> {
         }
     }
 
-    /// Uploads the program unless the very same is there; the name of its directory.
+    /// Uploads the program unless the same one is on the host. Returns the name of its directory.
     fn upload(&mut self) -> Option<String> {
         let server = self.look.payload_for(&self.facts.arch)?.clone();
         let target = server.directory_name();
@@ -103,4 +104,70 @@ impl Host<'_> {
         };
         self.add(Do::LinkServer { link, target }, Some(undo));
     }
+}
+
+/// Whether the program is built on its host, and is not there yet.
+fn is_to_be_built(look: &HostLook<'_>, facts: &HostFacts) -> bool {
+    let source = &look.inventory.server.source;
+    let folder = source
+        .folder()
+        .filter(|_| source.arrival() == Arrival::Built);
+    folder.is_some_and(|folder| !facts.servers.contains_key(&folder))
+}
+
+/// What stands against getting the program there: what a host must have where it is not brought, but
+/// installed or built there.
+pub(super) fn refusal(look: &HostLook<'_>, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
+    match &look.inventory.server.source {
+        ServerSource::Package(package) => installer(package.as_deref(), name, facts),
+        ServerSource::Tarball { file, .. } => {
+            tools(file, name, facts).filter(|_| is_to_be_built(look, facts))
+        }
+        ServerSource::Embedded | ServerSource::Binary(_) => None,
+    }
+}
+
+fn installer(package: Option<&str>, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
+    let can = facts.root && facts.package_manager.is_some();
+    if facts.package.is_some() || can {
+        return None;
+    }
+    let package = package.unwrap_or("redis-server");
+    Some(Refusal::new(
+        Ground::Host,
+        format!(
+            "the package {package} cannot be installed on the host of `{name}`: that takes root and apt-get, dnf, yum, apk or zypper"
+        ),
+        "install it by hand, or use `source = \"embedded\"`",
+    ))
+}
+
+fn tools(file: &Path, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
+    let opener = match file.extension().and_then(|e| e.to_str()) {
+        Some("xz" | "txz") => "xz",
+        Some("bz2") => "bzip2",
+        _ => "gzip",
+    };
+    let needed = |t: &&str| ["cc", "make", "tar", opener].contains(t);
+    let lacks = facts.no_build.iter().map(String::as_str).filter(needed);
+    let lacks: Vec<&str> = lacks.collect();
+    if lacks.is_empty() {
+        return None;
+    }
+    let install = match facts.package_manager.as_deref() {
+        Some("apt-get") => "apt-get install -y build-essential",
+        Some("apk") => "apk add build-base linux-headers",
+        Some("dnf") => "dnf install -y gcc make tar",
+        Some("yum") => "yum install -y gcc make tar",
+        Some("zypper") => "zypper install -y gcc make tar",
+        _ => "install them",
+    };
+    Some(Refusal::new(
+        Ground::Host,
+        format!(
+            "the host of `{name}` has no {} to build a server with",
+            lacks.join(", ")
+        ),
+        format!("there: {install}; or use `source = \"embedded\"`"),
+    ))
 }

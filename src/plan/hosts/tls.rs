@@ -1,9 +1,9 @@
-//! What stands against setting up a server that speaks TLS.
+//! Everything that blocks the setup of a server that speaks TLS.
 
 use super::HostLook;
 use crate::config::tls as directives;
 use crate::engine::{Ground, Refusal};
-use crate::inventory::{NodeSpec, ServerSource};
+use crate::inventory::NodeSpec;
 
 /// What a server that is to speak TLS needs.
 pub fn over_tls(look: &HostLook<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
@@ -25,7 +25,7 @@ pub fn over_tls(look: &HostLook<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
     if look.runs(name) {
         return;
     }
-    if look.inventory.server.source == ServerSource::Embedded {
+    if look.inventory.server.source.is_embedded() {
         out.push(Refusal::new(
             Ground::Unsupported,
             format!("`{name}` is to speak TLS, and the embedded server was built without it"),

@@ -1,4 +1,4 @@
-//! What plans need, and what is said where it is missing.
+//! The permissions that plans need, and the messages where one is missing.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::actions::rights::*;

@@ -6,10 +6,10 @@ use crate::plan::difference::gap::Gap;
 use crate::topology::{Node, Server};
 use std::net::IpAddr;
 
-/// What would keep its replicas and clients out.
+/// The settings that would keep its replicas and clients out.
 pub fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
     let set = |key: &str| new.config.get(key).map(String::as_str);
-    // What a name is on the other hosts only they know.
+    // Only the other hosts know how they resolve a name.
     if !target.announced.host.parse().is_ok_and(is_elsewhere) {
         return Vec::new();
     }
@@ -30,8 +30,8 @@ pub fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
     found
 }
 
-/// Its limit may be reached one day, and then it drops keys, where the primary refuses writes and
-/// keeps all it has.
+/// The node may reach its memory limit one day and evict keys then. The primary refuses writes
+/// instead, and keeps all its keys.
 pub fn evicts(target: &Node, new: &Server, primary: &Server) -> Option<Found> {
     let policy = |s: &Server| s.config.get("maxmemory-policy").cloned();
     let (mine, theirs) = (policy(new)?, policy(primary)?);

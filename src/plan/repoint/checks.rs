@@ -1,4 +1,4 @@
-//! What stands against moving a node, all of it at once, each with its way on. Pure.
+//! Everything that blocks moving a node, all at once, each with a hint. Pure.
 
 use super::{one_stream, way_up};
 use crate::engine::{Ground, Move, Refusal};
@@ -12,7 +12,7 @@ use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, phrases, sentin
 const KEY_BYTES: u64 = 14;
 const LOOK: &str = "see: replctl status";
 
-/// Everything that stands against it. `lost`: why its keys would not be kept.
+/// Every refusal. `lost`: why its keys would not be kept.
 pub fn all(
     operation: &Move,
     node: &Node,
@@ -50,8 +50,8 @@ pub fn all(
     if out.is_empty() { Ok(()) } else { Err(out) }
 }
 
-/// Whether it would replicate from itself, straight or around; and the primary of all, which has no
-/// upstream.
+/// Refuses a node that would replicate from itself, directly or around a circle. Also refuses the
+/// top primary, which has no upstream.
 fn circle(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>) -> bool {
     let (name, target) = (&node.name, &under.name);
     if name == target {
@@ -116,7 +116,7 @@ fn silent(node: &Node, what: &str, out: &mut Vec<Refusal>) {
     }
 }
 
-/// The new upstream has the data, and so has everybody above it.
+/// The new upstream has the data, and so have all nodes above it.
 fn ready(under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
     let name = &under.name;
     if under.server().is_none() {
@@ -166,8 +166,7 @@ fn ready(under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
     );
 }
 
-/// Sentinel takes a replica of a replica for one that has lost its way, and puts it under the
-/// primary.
+/// Sentinel considers a replica of a replica misplaced, and repoints it to the primary.
 fn beside_sentinels(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
     let Some(count) = sentinel::watched(topology).filter(|_| !under.is_primary()) else {
         return;
@@ -206,7 +205,7 @@ fn log_in(node: &Node, mine: &Server, under: &Node, theirs: &Server, out: &mut V
     );
 }
 
-/// Why its keys would not be kept, where they would not.
+/// Why its keys would not be kept; `None`: they are kept.
 pub fn lost_data(node: &Node, under: &Node, topology: &Topology) -> Option<String> {
     let (mine, theirs) = (node.server()?, under.server()?);
     let (keys, there) = (mine.key_count(), theirs.key_count());
@@ -237,7 +236,7 @@ pub fn lost_data(node: &Node, under: &Node, topology: &Topology) -> Option<Strin
             }
         }
     }
-    // A new upstream that is only late has the rest soon; it is waited for.
+    // A new upstream that is only late gets the rest soon. The plan waits for it.
     let late = if one_stream(node, under, topology) {
         position(&mine.replication).saturating_sub(position(&theirs.replication))
     } else {

@@ -1,4 +1,4 @@
-//! What moving a node will cost, as far as it can be known before. Pure.
+//! The cost of moving a node, as far as it can be known before. Pure.
 
 use super::{below, one_stream};
 use crate::engine::Warning;
@@ -8,7 +8,7 @@ use crate::plan::versions;
 use crate::topology::lineage::{Lineage, lineage, position};
 use crate::topology::{Node, NodeName, Server, Topology, phrases};
 
-/// What is lost where its keys may be replaced.
+/// The loss if its keys may be replaced.
 pub fn loss(node: &Node, under: &Node) -> String {
     let keys = phrases::keys(node.server().map_or(0, Server::key_count));
     format!(
@@ -71,7 +71,7 @@ pub fn warnings(node: &Node, under: &Node, topology: &Topology) -> Vec<Warning> 
     out
 }
 
-/// Why it needs all data anew, if it does.
+/// Why it needs a full resync, if it does.
 fn no_partial(
     node: &Node,
     mine: &Server,
@@ -97,7 +97,7 @@ fn no_partial(
     }
 }
 
-/// Where the data of the other may not fit.
+/// The warning if the new upstream's data may not fit.
 fn less_memory(mine: &Server, under: &Node, theirs: &Server) -> Option<Copy> {
     let (limit, used) = (mine.maxmemory.filter(|m| *m > 0)?, theirs.used_memory?);
     (used > limit).then(|| Copy::LessMemory {

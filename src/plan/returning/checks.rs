@@ -1,4 +1,4 @@
-//! What stands against the return of an old primary, each with its way on. Pure.
+//! Everything that blocks the return of an old primary, each with a hint. Pure.
 
 use super::Rejoin;
 use crate::engine::{Ground, Refusal};
@@ -8,7 +8,7 @@ use crate::topology::{Node, ReplicaAuth, Topology};
 /// Where to look.
 pub const LOOK: &str = "see: replctl status";
 
-/// Everything that stands against bringing a primary that runs back under `successor`.
+/// Every refusal to bring a running primary back under `successor`.
 pub fn running(
     operation: &Rejoin,
     node: &Node,

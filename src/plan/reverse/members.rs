@@ -1,4 +1,4 @@
-//! The way back from a node that came, and from one that left. Pure.
+//! The undo of `add` and of `remove`. Pure.
 
 use super::{Past, Reverse};
 use crate::actions::Action;
@@ -9,7 +9,7 @@ use crate::inventory::edit::Kind;
 use crate::topology::Topology;
 
 impl Past {
-    /// What the inventory said before it, where nothing but that was changed.
+    /// The former line of the inventory, if nothing else was changed.
     pub(super) fn wished(&self) -> String {
         let edit = self.plan.steps().find_map(|step| {
             let Action::Local(LocalAction::EditInventory(edit)) = &step.action else {
@@ -28,8 +28,8 @@ impl Past {
         steps.any(|s| matches!(&s.action, Action::Host(action) if wanted(action)))
     }
 
-    /// What had come goes again: with its files, where there were none before it.
-    pub(super) fn added(&self, add: &Add, now: &Topology) -> Reverse {
+    /// The undo of `add`: removes the node, with its files if there were none before.
+    pub fn added(&self, add: &Add, now: &Topology) -> Reverse {
         let node = &add.node;
         if now.get(node).is_none() {
             let why = format!("`{node}` is no node of the inventory any more");
@@ -49,8 +49,8 @@ impl Past {
         }))
     }
 
-    /// What had left comes again, as far as it is still there.
-    pub(super) fn removed(&self, remove: &Remove, now: &Topology) -> Result<Reverse, Refusal> {
+    /// The undo of `remove`: adds the node again, as far as it still exists.
+    pub fn removed(&self, remove: &Remove, now: &Topology) -> Result<Reverse, Refusal> {
         let node = &remove.node;
         let Some(spec) = now.get(node) else {
             return Err(Refusal::new(

@@ -1,4 +1,4 @@
-//! What undoes what, and when it is refused.
+//! Which operation undoes which, and when the undo is refused.
 
 use super::*;
 use crate::operations::promote;
@@ -85,7 +85,7 @@ fn a_promotion_is_undone_by_one_of_the_old_primary() {
     let mut both = after();
     both.nodes[0] = node("master", 0, None);
     assert!(line(reverse(&past, &both)).contains("replctl lost master"));
-    // Without any snapshot, too: the plan tells who was demoted.
+    // It works without a snapshot, too: the plan tells which node was demoted.
     let old = Past {
         followed: BTreeMap::new(),
         ..past.clone()
@@ -117,7 +117,7 @@ fn what_came_after_is_named() {
         told.contains("replctl undo 20251102-promote-slave2"),
         "{told}"
     );
-    // Where all is as it was left, what came between does not matter.
+    // If the state is as the operation left it, later events do not matter.
     assert_eq!(line(reverse(&past, &after())), "promote master");
 }
 
@@ -173,7 +173,7 @@ fn a_move_goes_back_to_where_it_came_from() {
     assert!(line(reverse(&past, &chain)).contains("they do not come back"));
 }
 
-/// slave2 began a history of its own at 101, and is at that offset.
+/// slave2 began its own history at 101, and is at that offset.
 fn alone(offset: u64) -> Topology {
     let mut topology = seed();
     topology.nodes[2] = node("slave2", 2, None);

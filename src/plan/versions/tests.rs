@@ -1,5 +1,5 @@
-//! Every plan that lets a node follow another asks the one table: the same pairs are refused, told
-//! and let through by all of them.
+//! Every plan that makes a node follow another uses one table. So all of them refuse, warn about or
+//! accept the same pairs.
 
 use crate::engine::Warning;
 use crate::engine::{Accept, Move, Plan, Promote, Refusal, Rejoin, Repair};
@@ -64,7 +64,7 @@ fn promoted(topology: &Topology, accept: &[Accept]) -> Outcome {
     promote::plan::plan(&operation, topology, &BTreeMap::new())
 }
 
-/// `slave1` is the primary already, and `slave2` hangs loose.
+/// `slave1` is the primary already, and `slave2` is loose.
 fn gathered(pair: (Program, Program)) -> Outcome {
     let mut topology = three(pair);
     topology.nodes.remove(0);
@@ -109,7 +109,7 @@ fn returned(pair: (Program, Program)) -> Outcome {
     crate::operations::rejoin::plan::plan(&operation, both, &own, &topology)
 }
 
-/// Two primaries, and `slave2` under the one that is given up.
+/// Two primaries, and `slave2` under the one to demote.
 fn repaired(pair: (Program, Program)) -> Outcome {
     let mut topology = three(pair);
     topology.nodes[1] = node("slave1", 1, None);

@@ -8,14 +8,14 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
 use crate::topology::{Address, PersistedRole, Product, sample};
 
-/// How one is found.
+/// The initial state of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
     /// The host has nothing.
     Bare,
     /// The host runs another server of replctl's.
     Beside,
-    /// It is stopped, its files are there, and nothing starts it.
+    /// The server is stopped, its files exist, and nothing starts it.
     Stopped,
     /// It runs, as replctl has set it up.
     Runs,
@@ -27,14 +27,14 @@ pub enum Begin {
     Dead,
 }
 
-/// Whose keys a server has.
+/// The keys of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
     /// None.
     None,
     /// The deployment's.
     Shared,
-    /// Its own, which are nowhere else.
+    /// Its own keys, which no other server has.
     Own,
 }
 
@@ -42,7 +42,7 @@ pub enum Keys {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Host {
     pub facts: HostFacts,
-    /// Nobody can work there.
+    /// The host cannot be reached.
     pub dead: bool,
     /// What the server follows, while it runs.
     pub of: Option<Address>,
@@ -78,7 +78,7 @@ fn file(text: &str) -> ConfigFile {
 }
 
 impl Host {
-    /// As it is found; `of`: what its server follows, or did.
+    /// The host in its initial state; `of`: the present or last upstream of its server.
     pub fn new(inventory: &Inventory, spec: &NodeSpec, begin: Begin, of: Option<Address>) -> Self {
         let mut facts = HostFacts {
             arch: "x86_64".into(),

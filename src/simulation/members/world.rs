@@ -1,5 +1,5 @@
-//! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted
-//! on the operator's machine.
+//! A deployment in memory, for `add` and `remove`: its hosts, its inventory file, and the notes on
+//! the operator's machine.
 
 mod server;
 
@@ -53,7 +53,7 @@ pub fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
 }
 
-/// An inventory of nodes that follow those; nobody's is the first primary's.
+/// An inventory of nodes with these upstreams; `None`: the first primary.
 pub fn text(follow: &[Option<usize>]) -> String {
     let mut out =
         "[deployment]\nname = \"orders\"\nauth = \"none\"\n\n# Who is where.\n".to_owned();
@@ -213,7 +213,7 @@ impl Members {
         node
     }
 
-    /// All that an operation may change, to be compared.
+    /// Everything that an operation may change, for a comparison.
     pub fn all(
         &self,
     ) -> (

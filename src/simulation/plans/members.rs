@@ -8,7 +8,7 @@ use crate::simulation::members::world::{World, coming, name, text};
 use crate::simulation::sentinel_setup::boxes::World as Boxes;
 use crate::simulation::sentinel_setup::host::Begin as Found;
 
-/// How the host of the last node is found, in words.
+/// The initial state of the last node's host, in words.
 fn host(begin: Begin) -> &'static str {
     match begin {
         Begin::Bare => "the host of n2 has nothing",
@@ -21,7 +21,7 @@ fn host(begin: Begin) -> &'static str {
     }
 }
 
-/// n0 with the replica n1, and n2, which is found like this.
+/// n0 with the replica n1, and n2 in this initial state.
 fn three(begin: Begin) -> World {
     let with = text(&[None, Some(0), Some(0)]);
     let of = Some(0).filter(|_| !matches!(begin, Begin::Empty));
@@ -98,7 +98,7 @@ fn remove_plans() {
     snapshot.hold();
 }
 
-/// How the third Sentinel is found, in words.
+/// The initial state of the third Sentinel, in words.
 fn sentinel(found: Found) -> &'static str {
     match found {
         Found::Bare => "the host of the third Sentinel has nothing",

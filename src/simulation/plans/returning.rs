@@ -1,4 +1,4 @@
-//! Planners for old primaries: `rejoin`, `repair`, and the replay of what only one of them has.
+//! Planners for old primaries: `rejoin`, `repair`, and the replay of an old primary's divergence.
 
 use super::Snapshot;
 use super::roles::server;

@@ -1,4 +1,4 @@
-//! Planners that change who follows whom: `promote`, the same through Sentinels, `move`, `detach`.
+//! Planners that change roles: `promote`, the same through Sentinels, `move`, `detach`.
 
 use super::Snapshot;
 use crate::engine::{Accept, Detach, Move, Operation, Promote};
@@ -23,7 +23,7 @@ fn chain() -> Topology {
     topology
 }
 
-/// The primary does not answer; `ahead`: what slave2 has more than slave1, bytes.
+/// The primary does not answer; `ahead`: the bytes that slave2 has more than slave1.
 fn headless(ahead: u64) -> Topology {
     let mut topology = seed();
     topology.nodes[0] = down("master", 0);
@@ -61,7 +61,7 @@ fn wish(node: &str, accept: &[Accept]) -> Promote {
     }
 }
 
-/// While the primary answers.
+/// Promotions while the primary answers.
 fn hand_overs() -> Vec<(&'static str, Topology, Promote)> {
     let straight = "servers before 6.2: the replica is brought straight under the primary first";
     vec![
@@ -75,7 +75,7 @@ fn hand_overs() -> Vec<(&'static str, Topology, Promote)> {
     ]
 }
 
-/// Where it does not; its host can be reached, or cannot.
+/// Promotions without an answer of the primary; its host can be reached, or cannot.
 fn failovers() -> Vec<(&'static str, bool, Topology, Promote)> {
     let both = [Accept::DataLoss, Accept::SplitBrain];
     let (can, cannot) = (true, false);

@@ -1,5 +1,5 @@
-//! A Sentinel that answers nothing any more from some step on: what was left at it is told, and put
-//! back once it answers again.
+//! A Sentinel that stops answering at some step. replctl reports what it left there, and restores
+//! it when the Sentinel answers again.
 
 use super::super::harness::Case;
 use super::super::topologies;

@@ -1,5 +1,4 @@
-//! The Sentinels of the model: what they were told for a moment, which stands in no file, and what
-//! they do.
+//! The Sentinels of the model: their temporary settings, which are in no file, and their actions.
 
 use crate::actions::sentinel::{InfoPeriod, SentinelAction};
 use crate::engine::execute::Failure;
@@ -8,7 +7,7 @@ use crate::topology::sentinel::FAST_INFO_MS;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What they are.
+/// The Sentinels.
 #[derive(Debug, Clone, Default)]
 pub struct Sentinels {
     /// How often each reads `INFO`, ms.
@@ -20,13 +19,13 @@ pub struct Sentinels {
 }
 
 impl Sentinels {
-    /// Whether one still reads `INFO` as often as a promotion has it do.
+    /// The Sentinels that still read `INFO` at a promotion's pace.
     fn hastened(&self) -> Vec<&Address> {
         let fast = self.periods.iter().filter(|(_, ms)| **ms == FAST_INFO_MS);
         fast.map(|(at, _)| at).collect()
     }
 
-    /// Each reads `INFO` that often from now on; one that answers nothing hinders no other.
+    /// Sets the `INFO` period of each. A Sentinel that does not answer does not stop the others.
     fn set_periods(&mut self, all: &[InfoPeriod], ms: u64) -> Result<(), Failure> {
         let mut failed = Ok(());
         for one in all {
@@ -42,7 +41,7 @@ impl Sentinels {
         failed
     }
 
-    /// Each that reads `INFO` every `from_ms` does so as often as before.
+    /// Restores the period of each Sentinel that reads `INFO` every `from_ms`.
     fn restore_periods(&mut self, all: &[InfoPeriod], from_ms: u64) -> Result<(), Failure> {
         let mut failed = Ok(());
         for one in all {
@@ -65,7 +64,7 @@ impl Sentinels {
     }
 }
 
-/// Nothing was left at them that has them replace a demoted primary sooner than ever.
+/// Asserts that no setting at the Sentinels makes them replace a demoted primary sooner than usual.
 pub fn before_demotion(servers: &mut Servers) {
     let left: Vec<String> = servers
         .sentinels

@@ -1,5 +1,5 @@
-//! Three hosts in memory with a Sentinel each, which do what they are told and write down what they
-//! know, as real ones do.
+//! Three hosts in memory, each with a Sentinel. The Sentinels obey commands and write their state
+//! into their files, as real ones do.
 
 use super::host::{Begin, Box, payload};
 use crate::actions::Action;
@@ -66,14 +66,14 @@ impl Boxes {
         self.around(|around| remove::plan(&self.inventory, self.settings(), around, purge))
     }
 
-    /// Nothing runs, nothing starts it, and where that was asked for nothing is left.
+    /// Asserts that nothing runs and nothing starts it. With `purge`, no file is left.
     pub fn assert_gone(&self, purge: bool, what: &str) {
         for (name, it) in &self.hosts {
             assert!(!it.runs() && it.told.is_none(), "{what}: {name} runs");
             assert_eq!(it.facts.unit, None, "{what}: {name}");
             let file = it.facts.config.as_ref().map(|c| &c.directives);
             assert!(!purge || file.is_none(), "{what}: {name}");
-            // Whoever was reached leaves no file that would act one day.
+            // A reached host keeps no file that could act later.
             let ran = self.before[name].runs();
             let left = file.and_then(|f| watches(f, &self.settings().name));
             assert!(!ran || left.is_none(), "{what}: {name}");
@@ -129,7 +129,7 @@ impl Boxes {
         }
     }
 
-    /// It is as it was before, apart from how often its file was written meanwhile.
+    /// Asserts that the host is as before, except for the number of writes to its file.
     pub fn assert_put_back(&self, name: &NodeName, what: &str) {
         let mut now = self.hosts[name].clone();
         now.begun = 0;
@@ -138,7 +138,7 @@ impl Boxes {
 }
 
 impl Boxes {
-    /// The nodes, with those that watch them: always well, this is not about them.
+    /// The nodes and their Sentinels: always well, as these tests are not about the nodes.
     fn topology(&self) -> Topology {
         let watching = self.hosts.values().filter(|b| b.told.is_some()).count();
         let address = |i: usize| Address::new(format!("10.0.0.{}", i + 1), 6379);
@@ -156,7 +156,7 @@ impl Boxes {
         }
     }
 
-    /// What a Sentinel that runs does when it is told.
+    /// The effect of a command on a running Sentinel.
     fn on_sentinel(&mut self, node: &NodeName, action: &Tell) -> Result<(), Failure> {
         let name = self.settings().name.clone();
         let sees = self.hosts[node].told.map(|rules| self.sees(node, rules));
@@ -202,7 +202,8 @@ impl Boxes {
         Ok(())
     }
 
-    /// What a Sentinel says that watches: all nodes are well, and it knows the others that watch.
+    /// The report of a watching Sentinel: all nodes are well, and it knows the other watching
+    /// Sentinels.
     fn sees(&self, name: &NodeName, rules: SentinelRules) -> Sees {
         let known = |flag: &str| vec![flag.to_owned()];
         let others = self

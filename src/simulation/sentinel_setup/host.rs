@@ -9,7 +9,7 @@ use crate::inventory::{Inventory, NodeSpec, SentinelRules};
 use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership};
 use crate::topology::{Address, PersistedRole, Product, sample};
 
-/// How one is found.
+/// The initial state of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
     /// The host has nothing.
@@ -49,7 +49,7 @@ const PRIVATE: Ownership = Ownership {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Box {
     pub facts: HostFacts,
-    /// What it is told, while it runs.
+    /// Its rules, while it runs.
     pub told: Option<SentinelRules>,
     /// How often a first file was written.
     pub begun: usize,
@@ -60,7 +60,7 @@ impl Box {
         self.facts.listener == Listener::Ours
     }
 
-    /// What a running Sentinel has told is in its file.
+    /// Writes the rules of a running Sentinel into its file.
     pub fn flush(&mut self, name: &str) {
         let told = self.told;
         let Some(file) = &mut self.facts.config else {

@@ -1,4 +1,4 @@
-//! What is to be seen of the servers after a run.
+//! The observable state of the servers after a run.
 
 use super::World;
 use crate::topology::{Address, NodeName};

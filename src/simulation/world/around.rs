@@ -1,12 +1,12 @@
-//! What is done around the change itself, and how it finds the world: hooks, and the clients of the
-//! old primary.
+//! The actions around the change itself, and the state of the world at each: hooks, and the clients
+//! of the old primary.
 
 use super::Servers;
 use crate::actions::server::ServerAction;
 use crate::inventory::hooks::HookPoint;
 use crate::topology::{Address, NodeName};
 
-/// A hook that was run, and how it found the world.
+/// A hook that ran, and the state of the world at that time.
 #[derive(Debug, Clone)]
 pub struct Called {
     pub point: HookPoint,
@@ -17,7 +17,7 @@ pub struct Called {
 }
 
 impl Servers {
-    /// A hook is run: how it finds the world.
+    /// Runs a hook, and records the state of the world.
     pub(super) fn called(&mut self, point: HookPoint) {
         let up = self.sims.iter().filter(|s| s.up);
         let called = Called {

@@ -1,4 +1,4 @@
-//! Changes of roles, and the looks at them: what a plan was made from, and who is a primary by now.
+//! Changes and checks of roles: the roles that a plan was made from, and the present primaries.
 
 use super::Servers;
 use crate::actions::role::{NodeRole, RoleAction, Was};
@@ -10,7 +10,7 @@ impl Servers {
     pub(super) fn on_role(&mut self, i: usize, action: &RoleAction) -> Result<(), Failure> {
         match action {
             RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address } => {
-                // What it has taken since somebody else made it a primary would be gone.
+                // Its writes since somebody else promoted it would be lost.
                 let was_replica = self.seen_replica[i] || self.planned.contains(&self.sims[i].name);
                 if was_replica && self.sims[i].of.is_none() {
                     return Err(Failure::none("it is a primary now"));

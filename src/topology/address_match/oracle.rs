@@ -1,4 +1,4 @@
-//! The index against the same questions put to each node.
+//! Compares the index with the same question to each node.
 #![allow(clippy::unwrap_used)]
 
 use super::super::testing::{down, primary, replica};

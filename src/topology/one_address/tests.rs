@@ -58,7 +58,7 @@ fn what_is_announced_is_compared_with_what_is_real() {
         told(&topology),
         ["slave1 Announces 127.0.0.1:1 = master Real"]
     );
-    // As the look at a node leaves it, where the inventory says nothing of it.
+    // As a look at a node leaves it, if the inventory gives no `announce`.
     topology.nodes[1].announced = Address::new("127.0.0.1", 1);
     assert_eq!(
         told(&topology),
@@ -116,7 +116,7 @@ fn a_name_is_what_it_stands_for() {
     topology.nodes[0].announced.host = "db1".into();
     topology.nodes[0].resolved = vec!["192.168.0.130".into()];
     assert_eq!(told(&topology).len(), 1);
-    // A name that is several nodes' is no address of one.
+    // A name of several nodes is no address of one.
     let mut topology = healthy();
     for node in &mut topology.nodes {
         node.resolved = vec![node.address.host.clone(), "any.example.org".into()];
@@ -173,8 +173,8 @@ fn the_other_port_of_a_server_is_an_address_of_it() {
         told(&topology),
         ["slave1 Announces 10.0.0.1:9 = master OtherPort"]
     );
-    // Behind a port forward the port it listens on is not reached there: two containers of one host
-    // have the same.
+    // Behind a port forward, nobody reaches the server's own port at that address: two containers
+    // of one host have the same.
     let mut topology = on_one_host("10.0.0.1");
     for node in &mut topology.nodes {
         set(node, 6379, 0, false);

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 pub struct Watch {
     /// What they call it.
     pub name: String,
-    /// Other names under which the same servers are watched: then somebody watches twice.
+    /// Other names under which the same servers are watched: then they are watched twice.
     pub other_names: Vec<String>,
     /// How many listen on its servers.
     pub counted: u64,
-    /// What each of those that are known says.
+    /// The report of each known Sentinel.
     pub views: Vec<View>,
-    /// What the host names of the inventory's Sentinels stand for: Sentinels speak of each other by
+    /// The addresses of the inventory's Sentinel host names: Sentinels name each other by
     /// addresses.
     #[serde(default)]
     pub hosts: BTreeMap<String, Vec<String>>,
@@ -39,8 +39,8 @@ pub enum ViewState {
     Up(Box<Sees>),
     /// It gave no usable answer, and this is the one reason.
     Down(Trouble),
-    /// It would get the Sentinels' password, and its address is not in the inventory: anybody may
-    /// have named it.
+    /// It would get the Sentinels' password, and its address is not in the inventory: any server
+    /// may have named it.
     NotAsked,
 }
 
@@ -76,7 +76,7 @@ impl Watch {
         self.up().map(|(address, _)| address.clone()).collect()
     }
 
-    /// Those of them that could take part in a failover now.
+    /// The Sentinels that could take part in a failover now.
     pub fn able(&self) -> impl Iterator<Item = &Address> {
         let able = self.up().filter(|(_, sees)| sees.is_able());
         able.map(|(address, _)| address)
@@ -97,7 +97,7 @@ impl Watch {
             && (same_host(&spec.host, &at.host) || hosts.any(|ip| same_host(ip, &at.host)))
     }
 
-    /// Takes in what promotions of this machine have noted of the `INFO` periods of Sentinels, ms.
+    /// Adds the `INFO` periods of Sentinels that promotions on this machine noted, ms.
     pub fn note_periods(&mut self, noted: &BTreeMap<Address, u64>) {
         for view in &mut self.views {
             if let ViewState::Up(sees) = &mut view.state {
@@ -106,7 +106,7 @@ impl Watch {
         }
     }
 
-    /// The shortest silence that any of them takes for death, ms.
+    /// The shortest silence after which one of them takes a server for down, ms.
     pub fn down_after_ms(&self) -> Option<u64> {
         self.up().map(|(_, sees)| sees.down_after_ms).min()
     }

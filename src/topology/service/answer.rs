@@ -1,4 +1,4 @@
-//! What a host said of how a server is run. Pure data; nothing in it is trusted.
+//! A host's answer about how a server is run. Pure data; nothing in it is trusted.
 
 use super::Writable;
 use super::chain::Files;
@@ -11,7 +11,7 @@ pub struct Answer {
     pub listening: bool,
     /// The process behind the port, as far as it was seen.
     pub process: Option<Seen>,
-    /// systemd is there.
+    /// The host runs systemd.
     pub systemd: bool,
     /// The unit whose cgroup the process is in.
     pub in_unit: Option<String>,
@@ -25,7 +25,7 @@ pub struct Answer {
     pub files: Files,
     /// Whether the server's user may replace the file that CONFIG REWRITE writes.
     pub writable: Option<Writable>,
-    /// A folder that the server's own view of the disk does not let it write in.
+    /// A folder that the server cannot write to in its own view of the disk.
     pub confined: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Seen {
     pub argument_bytes: Option<u64>,
     /// User, group, other groups.
     pub ids: (u32, u32, Vec<u32>),
-    /// It is in a namespace of its own, as in a container.
+    /// It runs in its own namespace, as in a container.
     pub nested: bool,
 }
 
@@ -59,8 +59,7 @@ pub struct Subject {
     pub process: Option<u32>,
     /// The configuration file it names.
     pub config_file: Option<String>,
-    /// Whether it expands patterns in includes; where that is not known, whether it does is not
-    /// decided by it.
+    /// Whether it expands patterns in includes. If that is unknown, this value does not decide it.
     pub patterns: bool,
     /// `unit` of the inventory.
     pub unit: Option<String>,

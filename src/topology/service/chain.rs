@@ -1,10 +1,9 @@
-//! The lines that give a server its role, followed as the server follows them: in order, each
-//! include where it stands, arguments last. Pure.
+//! The lines that give a server its role, read in the server's order: each include at its place,
+//! arguments last. Pure.
 //!
-//! Measured on Redis 6.0, 6.2, 7.0, 8.0 and Valkey 8.1: the last `replicaof` or `slaveof` counts
-//! wherever it stands; an include is read at its
-//! place, a relative one from the folder that `dir` has set before it; patterns are expanded from
-//! Redis 7.0 on, and before that are names of files.
+//! Measured on Redis 6.0, 6.2, 7.0, 8.0 and Valkey 8.1: the last `replicaof` or `slaveof` counts,
+//! wherever it is. An include is read at its place; a relative one from the folder that `dir` has
+//! set before it. Redis 7.0 and newer expand patterns; older ones take them as names of files.
 
 use crate::config::directives::{Directive, parse};
 use crate::topology::{Address, PersistedRole};
@@ -53,7 +52,7 @@ pub struct Files {
     pub matching: BTreeMap<String, Vec<String>>,
 }
 
-/// What came of reading one file.
+/// The result of reading one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
     /// Its lines that matter here.
@@ -64,7 +63,7 @@ pub enum Read {
     Refused(String),
 }
 
-/// What is still to be read.
+/// Files that must be read next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ask {
     /// Absolute paths.
@@ -133,7 +132,8 @@ pub(super) fn last(entries: &[Entry]) -> Option<&Line> {
     })
 }
 
-/// Follows what a start reads, as far as it was read: the chain, or what else to read.
+/// Follows the files of a start as far as they were read. Returns the chain, or the files to read
+/// next.
 ///
 /// # Errors
 /// Why it cannot be known, one phrase.
@@ -149,7 +149,7 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
     if let Some(file) = start.file {
         chain.file = walk.file(file, 0)?;
     }
-    // What stands behind an include that was not read may be read from another folder.
+    // After an unread include, the folder for later files is uncertain.
     if walk.ask == Ask::default() {
         let lines = super::command::directives(start.arguments)?;
         chain.arguments = walk.lines(&lines, None, 0)?;
@@ -198,7 +198,7 @@ impl Walk<'_> {
         let at = path.unwrap_or("its command line");
         let mut out = Vec::new();
         for line in lines {
-            // Nothing can be said of what comes after an include that was not read yet.
+            // Lines after an unread include cannot be judged yet.
             if self.ask != Ask::default() {
                 break;
             }

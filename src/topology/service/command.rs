@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub(super) struct Command {
     /// The configuration file as it was typed.
     pub file: Option<String>,
-    /// What stands behind it.
+    /// The words after it.
     pub arguments: Vec<String>,
 }
 
@@ -23,8 +23,8 @@ pub(super) fn is_server(program: &str) -> bool {
         && !name.contains("benchmark")
 }
 
-/// Takes a command apart: what stands before the server's program (a loader, `numactl`) is passed
-/// over. `None` where no program is a server's.
+/// Splits a command into parts. Words before the server's program (a loader, `numactl`) are
+/// skipped. `None`: no program is a server.
 pub(super) fn of(words: &[String]) -> Option<Command> {
     let first = words.first()?;
     // A shell's text is not a list of words any more.
@@ -96,7 +96,7 @@ pub(super) fn words(
             None => "",
         };
         if before.is_empty() && rest.is_empty() && !after.starts_with('{') {
-            // Alone and without braces it becomes several words, or none.
+            // A variable alone and without braces becomes several words, or none.
             out.extend(value.split_whitespace().map(str::to_owned));
         } else {
             out.push(format!("{before}{value}{rest}"));

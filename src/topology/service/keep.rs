@@ -1,4 +1,4 @@
-//! Whether CONFIG REWRITE makes a role outlive a restart. Pure.
+//! Whether a role survives a restart after CONFIG REWRITE. Pure.
 
 use super::chain::{Chain, Entry, Line};
 use super::{Arguments, Service};
@@ -9,21 +9,21 @@ use crate::topology::Address;
 pub enum Keep {
     /// The role is the one that the next start reads.
     Yes,
-    /// It is not, and this is why.
+    /// The next start reads another role: the obstacle.
     No(Obstacle),
     /// Not known: the reason, one phrase.
     Unknown(String),
 }
 
-/// What keeps a role from outliving a restart.
+/// The reason why a role does not survive a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
     /// It runs without a configuration file.
     NoFile,
-    /// The role stands on its command line, which wins over the file. `None`: it must, and cannot
-    /// be seen.
+    /// The role is on its command line, which wins over the file. `None`: it must be there, and
+    /// cannot be seen.
     CommandLine(Option<Line>),
-    /// The role stands in an included file, which wins.
+    /// The role is in an included file, which wins.
     Include(Line),
     /// Its user may not replace the file: the reason.
     ReadOnly {
@@ -42,9 +42,8 @@ pub enum Obstacle {
 }
 
 impl Service {
-    /// Whether `role` (`None`: primary) outlives a restart once CONFIG REWRITE has written it.
-    /// `now`: what it follows before. `same`: two
-    /// addresses are one node's.
+    /// Whether `role` (`None`: primary) survives a restart after CONFIG REWRITE has written it.
+    /// `now`: its present upstream. `same`: whether two addresses are one node's.
     pub fn keeps(
         &self,
         role: Option<&Address>,
@@ -88,7 +87,7 @@ impl Service {
         }
     }
 
-    /// Of a file that is right: whether something on the command line may still win.
+    /// For a file with the right role: whether the command line may still win.
     fn beside_arguments(
         &self,
         role: Option<&Address>,
@@ -110,10 +109,9 @@ impl Service {
     }
 }
 
-/// What CONFIG REWRITE makes of it: the first line that gives a role takes the new one, the others
-/// go, includes stay where they are, and
-/// where there was no such line the new one comes last. Of a primary all such lines go. (Measured
-/// on Redis 6.0 to 8.0 and Valkey 8.1.)
+/// The chain after CONFIG REWRITE. The first line with a role gets the new one, the other such
+/// lines are removed, and includes stay in place. Without such a line, the new one comes last. For
+/// a primary, all such lines are removed. (Measured on Redis 6.0 to 8.0 and Valkey 8.1.)
 fn rewritten(chain: &Chain, role: Option<&Address>, path: &str) -> Chain {
     let mut line = role.map(|follows| {
         Entry::Role(Line {

@@ -1,4 +1,4 @@
-//! What keeps a role from outliving a restart, in words, and what removes it. Pure.
+//! The obstacles to a role's survival of a restart, in words, and how to remove them. Pure.
 
 use super::chain::Line;
 use super::{Obstacle, Service, Starter};
@@ -78,6 +78,17 @@ impl Obstacle {
 }
 
 impl Service {
+    /// What starts it, in one or two words; `None`: not known.
+    pub fn run_by(&self) -> Option<&str> {
+        match &self.starter {
+            Starter::Unit(unit) => Some(&unit.name),
+            Starter::Script(_) => Some("start script"),
+            Starter::Container(_) => Some("container"),
+            Starter::Nothing => Some("hand"),
+            Starter::Unknown(_) => None,
+        }
+    }
+
     /// Where its command line is.
     fn command(&self) -> String {
         match &self.starter {

@@ -1,4 +1,4 @@
-//! What a process says of how it was started. Pure.
+//! How a process was started, by its own data. Pure.
 
 use super::Arguments;
 use super::answer::Seen;
@@ -20,9 +20,8 @@ pub(super) fn words(process: &Seen) -> Vec<String> {
     text.split('\0').map(str::to_owned).collect()
 }
 
-/// What a process was started with. Servers write a title over their arguments, and the room that
-/// those took stays: `redis-server *:6379` and
-/// NULs up to the length of what stood there.
+/// The start arguments of a process. A server writes a title over its arguments, and their space
+/// stays: `redis-server *:6379`, and NULs up to the former length.
 pub(super) fn of_process(process: &Seen, file: Option<&str>) -> Arguments {
     let words = words(process);
     let Some((before, program)) = title(&words) else {
@@ -50,7 +49,7 @@ pub(super) fn of_process(process: &Seen, file: Option<&str>) -> Arguments {
     Arguments::Hidden(bytes.saturating_sub(least))
 }
 
-/// The program in a title, and the bytes of what stands before the title: a loader and its
+/// The program in a title, and the length in bytes of the words before the title: a loader and its
 /// arguments.
 fn title(words: &[String]) -> Option<(usize, &str)> {
     let (last, before) = words.split_last()?;
@@ -59,7 +58,7 @@ fn title(words: &[String]) -> Option<(usize, &str)> {
     is_server(program).then_some((bytes, program))
 }
 
-/// A path as it may have been typed: whole, or from a folder above it.
+/// The possible spellings of a path on a command line: whole, or relative to a folder above it.
 fn spellings(path: &str) -> Vec<&str> {
     let tails = path.match_indices('/').map(|(at, _)| &path[at + 1..]);
     std::iter::once(path)

@@ -1,5 +1,5 @@
-//! From what a host said to how the server is run: which unit starts it, with which file and
-//! arguments, and what those say. Pure.
+//! Concludes from a host's answer how the server is run: the unit that starts it, the file and the
+//! arguments, and their content. Pure.
 
 use super::answer::{Answer, Seen, Subject};
 use super::chain::{Ask, Files, Start, follow};
@@ -10,7 +10,7 @@ use crate::config::directives::parse;
 use crate::config::server::Stamp;
 use std::collections::BTreeMap;
 
-/// How the server is run, or what else has to be read to say it.
+/// How the server is run, or what must be read to know it.
 pub fn resolve(answer: &Answer, subject: &Subject) -> Result<Service, Ask> {
     if subject.running && elsewhere(answer, subject) {
         return Ok(contained(answer, subject));
@@ -62,8 +62,8 @@ pub fn resolve(answer: &Answer, subject: &Subject) -> Result<Service, Ask> {
 
 type Properties = BTreeMap<String, String>;
 
-/// Whether the server that answers is not a process of that host: its port is forwarded, or it
-/// lives in a container.
+/// Whether the answering server is no process of that host: its port is forwarded, or it runs in a
+/// container.
 fn elsewhere(answer: &Answer, subject: &Subject) -> bool {
     match &answer.process {
         Some(process) => process.nested || !serves(process),
@@ -114,7 +114,8 @@ fn unit<'a>(
     let within = answer.in_unit.as_deref().and_then(named);
     for unit in [within, named(&subject.own_unit)].into_iter().flatten() {
         let command = command(unit).ok();
-        // What was started by hand over SSH, or by a start script, may be in that one's unit.
+        // A server started by hand over SSH, or by a start script, may be in the unit of that
+        // session or script.
         if command.is_some() || is_server_unit(unit) {
             return Ok((Some(unit), command));
         }
@@ -144,7 +145,7 @@ fn unit<'a>(
     if ask != Ask::default() && answer.reader.is_some() {
         return Err(ask);
     }
-    // One that is started at boot comes before one that is not.
+    // A unit that starts at boot comes first.
     let enabled = |unit: &Properties| unit.get("UnitFileState").is_some_and(|s| s == "enabled");
     found.sort_by_key(|(unit, _)| !enabled(unit));
     Ok(match found.into_iter().next() {
@@ -153,7 +154,7 @@ fn unit<'a>(
     })
 }
 
-/// Whether a unit whose command cannot be taken apart is a server's all the same, by its words.
+/// Whether a unit with an unreadable command is still a server's unit, by its words.
 fn is_server_unit(unit: &Properties) -> bool {
     let of = |text: Option<&String>| {
         text.is_some_and(|t| ["redis", "valkey", "keydb"].iter().any(|f| t.contains(f)))
@@ -287,7 +288,7 @@ fn file(
         })
 }
 
-/// What the next start gets besides the file.
+/// The arguments of the next start besides the file.
 fn arguments(
     answer: &Answer,
     subject: &Subject,
@@ -304,7 +305,7 @@ fn arguments(
         (Starter::Nothing | Starter::Container(_) | Starter::Unknown(_), _) => {
             match answer.process.as_ref().filter(|_| subject.running) {
                 Some(process) => of_process(process, file),
-                // A server that is stopped, and that nothing starts, is started from its file.
+                // A stopped server that nothing starts is started from its file.
                 None if !subject.running => Arguments::Shown(Vec::new()),
                 None => Arguments::Unknown("its process was not seen".to_owned()),
             }
@@ -312,7 +313,7 @@ fn arguments(
     }
 }
 
-/// What stands behind the file in a line of a start script.
+/// The words after the file in a line of a start script.
 fn of_script(line: &str, file: Option<&str>) -> Vec<String> {
     let behind = file
         .and_then(|file| line.split_once(file))

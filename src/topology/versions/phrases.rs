@@ -1,32 +1,32 @@
-//! What is said of a pair of servers, wherever it is said. Pure.
+//! The sentences about a pair of servers, for all callers. Pure.
 
 use super::{Data, FullCopy, Why, full_copy};
 use crate::topology::{Node, NodeName, Product};
 
-/// What is to be said of one node that is to follow another, or follows it.
+/// The sentence about a node that follows another, or is to follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// A full copy never arrives. The whole sentence.
     Never(String),
-    /// It depends on the data, or nobody knows. The whole sentence.
+    /// It depends on the data, or is unknown. The whole sentence.
     Perhaps(String),
 }
 
 /// A replica, and the node that it is to follow, with their programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// What becomes of a full copy.
+    /// The result of a full copy.
     pub copy: FullCopy,
     /// What the replica runs, as `Redis 7.0.15`.
     pub program: String,
-    /// Whom it follows.
+    /// Its upstream.
     pub above: NodeName,
-    /// What that runs.
+    /// The upstream's program.
     pub its_program: String,
 }
 
 impl Pair {
-    /// What is to be said of it, by the name of the replica.
+    /// The sentence about the pair, with the name of the replica.
     pub fn said(&self, below: &str) -> Option<Said> {
         let below = format!("`{below}` ({})", self.program);
         let above = format!("`{}` ({})", self.above, self.its_program);
@@ -34,7 +34,7 @@ impl Pair {
     }
 }
 
-/// Two nodes with what they run; nothing where one of them does not answer.
+/// Two nodes with their programs; nothing if one of them does not answer.
 pub fn pair(below: &Node, above: &Node) -> Option<Pair> {
     let (mine, theirs) = (below.server()?, above.server()?);
     Some(Pair {
@@ -45,8 +45,8 @@ pub fn pair(below: &Node, above: &Node) -> Option<Pair> {
     })
 }
 
-/// What is to be said of `below` under `above`; nothing where every full copy arrives, or one of
-/// them does not answer.
+/// The sentence about `below` under `above`; nothing if every full copy arrives, or if one of them
+/// does not answer.
 pub fn said(below: &Node, above: &Node) -> Option<Said> {
     pair(below, above)?.said(&below.name.0)
 }

@@ -17,7 +17,7 @@ pub(super) enum Cell {
     But(Vec<Data>),
     /// Never.
     No,
-    /// Never, but with `rdb-version-check relaxed` what the replica knows.
+    /// Never; with `rdb-version-check relaxed`, the data that the replica knows.
     Relaxed,
 }
 
@@ -29,8 +29,8 @@ pub(super) fn cell(above: Series, below: Series) -> Option<Cell> {
     cells().get(&(above, below)).cloned()
 }
 
-/// Whether it was measured that a newer one of the same product as `above` can send its copies to
-/// an older one of the same product as `below`.
+/// Whether a newer version of the product of `above` was measured to send its copies to an older
+/// version of the product of `below`.
 pub(super) fn enclosed(above: Series, below: Series) -> bool {
     cells().iter().any(|((primary, replica), cell)| {
         *cell == Cell::Yes
@@ -45,7 +45,7 @@ fn cells() -> &'static Cells {
     CELLS.get_or_init(|| read(MEASURED))
 }
 
-/// Reads the table; what is no cell is left out, and a test sees that nothing is.
+/// Reads the table. Other text is left out; a test checks that there is none.
 fn read(text: &str) -> Cells {
     let mut rows = text.lines().filter(|line| !line.starts_with('#'));
     let head = rows.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Known pairs, and what follows for those that nobody measured.
+//! Known pairs, and the conclusions for unmeasured pairs.
 
 use super::*;
 use crate::topology::sample::{server, version};
@@ -63,8 +63,7 @@ fn what_was_not_measured_is_inferred_or_not_known() {
         (redis(7, 4), valkey(8, 1), NO),
         (redis(8, 4), valkey(9, 0), NO),
         (valkey(7, 2), redis(7, 0), NO),
-        // The format is known to both, and perhaps not all that it can hold; or the primary chooses
-        // it.
+        // Both know the format, and perhaps not all data in it; or the primary chooses the format.
         (redis(6, 0), redis(5, 0), FullCopy::NotKnown),
         (redis(8, 4), redis(8, 2), FullCopy::NotKnown),
         (redis(8, 0), redis(7, 4), FullCopy::NotKnown),
@@ -106,7 +105,8 @@ fn what_two_servers_say_of_themselves_decides() {
         full_copy(&above, &below),
         FullCopy::Unless(vec![Data::Newer])
     );
-    // Older ones do not have it, and one that is known to refuse does so with it as well.
+    // Older versions do not have the setting. A version that is known to refuse does so even with
+    // it.
     (below.product, below.version) = valkey(8, 1);
     assert_eq!(full_copy(&above, &below), NO);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// How long nothing may come. A server that makes its dump says so once a second, and one that
+/// The longest silence. A server that makes its dump sends a sign of life once a second; one that
 /// cannot reach its disk may wait longer.
 const STALL: Duration = Duration::from_mins(1);
 
@@ -24,11 +24,11 @@ pub struct Fetched {
     pub offset: u64,
 }
 
-/// Asks for a dump and writes it into `folder` under `name`. `progress` is told the bytes that have
-/// come.
+/// Asks for a dump and writes it into `folder` under `name`. `progress` gets the number of received
+/// bytes.
 ///
 /// # Errors
-/// The one reason for not having it.
+/// The one reason why there is no dump.
 pub async fn fetch(
     mut stream: Box<dyn Stream>,
     folder: &mut Folder,
@@ -38,7 +38,7 @@ pub async fn fetch(
     let mut pending = Vec::new();
     for (words, needed) in [
         (&["REPLCONF", "capa", "eof", "capa", "psync2"][..], true),
-        // Older servers do not know it, and then keep for us what is written meanwhile.
+        // Older servers do not know this option. They then keep new writes for us meanwhile.
         (&["REPLCONF", "rdb-only", "1"], false),
     ] {
         say(&mut stream, words).await?;
@@ -75,7 +75,7 @@ async fn say(stream: &mut Box<dyn Stream>, words: &[&str]) -> Result<(), Trouble
 async fn waited(stream: &mut Box<dyn Stream>, pending: &mut Vec<u8>) -> Result<String, Trouble> {
     loop {
         match line(stream, pending).await {
-            // Nothing but the newlines that say it is alive.
+            // Nothing but newlines, which are signs of life.
             Err(t) if t.kind == TroubleKind::Frozen && pending.is_empty() => {
                 let mut piece = [0; 1];
                 let read = timeout(STALL, stream.read(&mut piece)).await;

@@ -21,8 +21,8 @@ const ONE: Duration = Duration::from_mins(10);
 /// Files that a data directory may hold.
 const MOST: usize = 1000;
 
-/// Size, hash and path of each file that a server loads, below the data directory. Whoever owns it
-/// reads it: he could lead root elsewhere.
+/// Size, hash and path of each file that a server loads, below the data directory. The directory's
+/// owner reads it: the owner could lead root to other files.
 const LIST: &str = r#"cd "$p" || exit 1
 find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -name 'temp-*' | while read -r f; do
   h=$(sha256sum <"$f") || exit 1

@@ -1,5 +1,5 @@
-//! A backup's folder on this machine: its files have other names until they are whole and on the
-//! disk, and the manifest comes last. Nobody else can read it.
+//! A backup's folder on this machine. A file has another name until it is whole and on the disk.
+//! The manifest comes last. No other user can read the folder.
 
 use crate::rescue::dump::Whole;
 use crate::rescue::manifest::{FILE, Held, Manifest};
@@ -31,8 +31,8 @@ pub struct Sink {
 }
 
 impl Folder {
-    /// Makes `wanted`, or where a whole backup is there already the next free name after it: no
-    /// backup is ever written over.
+    /// Makes `wanted`. If a whole backup is there already, it takes the next free name: no backup
+    /// is ever overwritten.
     pub fn make(wanted: &Path) -> io::Result<Self> {
         let free = names(wanted).find(|p| !p.join(FILE).exists());
         let path = free.ok_or(io::ErrorKind::AlreadyExists)?;
@@ -101,7 +101,7 @@ impl Folder {
         let mut sink = self.begin(name);
         for piece in pieces {
             sink.push(piece.map_err(io::Error::other)?).await?;
-            // Beside this a fence is renewed.
+            // Another task renews a fence at the same time.
             tokio::task::yield_now().await;
         }
         self.keep(sink, None).await
@@ -114,7 +114,7 @@ impl Folder {
         file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
-        // The names of the files, before that of the one which says that they are there.
+        // The names of the files must be on the disk before the manifest that lists them.
         sync(&self.path)?;
         fs::rename(part, self.path.join(FILE))?;
         sync(&self.path)?;

@@ -1,4 +1,4 @@
-//! What only an old primary had, read from the backup that was made before it gave that up.
+//! What only an old primary had, read from the backup that was made before its data were given up.
 
 use super::folder;
 use crate::error::{Exit, Problem, Result};
@@ -11,10 +11,11 @@ use crate::world::lost::{Streams, decode};
 use crate::world::spool::Spool;
 use std::path::Path;
 
-/// Reads what the backup in `folder` has of `of`, and `new` has not. `None`: nothing.
+/// Reads the writes of `of` that the backup in `folder` has and that `new` lacks. `None`: there are
+/// none.
 ///
 /// # Errors
-/// It is no such backup, or does not know.
+/// The folder is no such backup, or the backup does not know.
 pub async fn lost_in_backup(
     streams: &Streams,
     folder: &Path,
@@ -64,8 +65,8 @@ pub async fn lost_in_backup(
     }))
 }
 
-/// What the primary wrote since the old one parted from it: known while its history is that of
-/// the primary then, or goes on from it.
+/// What the primary wrote since the divergence. It is known while the primary's history is the one
+/// from then, or continues that one.
 async fn since_backup(
     streams: &Streams,
     manifest: &Manifest,

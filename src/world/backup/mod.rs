@@ -1,5 +1,5 @@
-//! Backs up what an old primary has before it gives it up: a dump over the replication protocol,
-//! the commands that only it has, and a manifest. The server is changed by none of it.
+//! Backs up an old primary before its data are given up: a dump over the replication protocol, the
+//! commands that only it has, and a manifest. It changes nothing on the server.
 
 mod dump;
 mod files;
@@ -28,7 +28,7 @@ use folder::Folder;
 use std::path::Path;
 use std::time::Duration;
 
-/// Between two words to the guard of a fence.
+/// Pause between two signs of life to the guard of a fence.
 const ALIVE: Duration = Duration::from_secs(1);
 
 /// What a backup works with.
@@ -36,11 +36,11 @@ pub(super) struct Backup<'a> {
     pub streams: &'a Streams,
     /// Where the files of a stopped server are.
     pub hosts: &'a Hosts,
-    /// Whoever lifts a fence, were replctl dead.
+    /// The guards, which lift a fence if replctl dies.
     pub guards: &'a FenceGuards,
-    /// Who is told how far it has come.
+    /// Gets the progress of the backup.
     pub transfers: &'a TransferProgress,
-    /// What must not be repeated of what servers say.
+    /// The secrets that must not be repeated from servers' replies.
     pub secrets: &'a Secrets,
 }
 
@@ -56,8 +56,8 @@ impl Backup<'_> {
     ) -> Acted {
         let work = self.back_up_fenced(node, primary, Path::new(folder));
         let Some(ms) = fence_ms else {
-            // The fence lasts by itself; who would lift it, were replctl dead, hears that it is
-            // not.
+            // The fence lasts by itself. Its guard would lift it if replctl died, and gets signs of
+            // life here.
             let alive = async {
                 loop {
                     self.guards.stands(node).await;
@@ -114,19 +114,19 @@ impl Backup<'_> {
         }
     }
 
-    /// Writes the files; the manifest is for when they are all there.
+    /// Writes the files. The manifest belongs at the end, when all files are there.
     async fn fill(&self, old: &Node, new: &Node, folder: &mut Folder) -> Result<Manifest, Failure> {
         let (begun, _) = self
             .streams
             .look_twice(&old.name)
             .await
             .map_err(|e| failed(&e))?;
-        // Before the dump: a server that forgot its history begins another one when it is asked for
-        // it.
+        // Before the dump: a server that forgot its history begins a new one when it is asked for a
+        // dump.
         let (only_there, read_to) = match self.streams.looked_for(old, new, u64::MAX).await {
             Ok(None) => (OnlyThere::Nothing, Some(position(&begun))),
             Ok(Some(found)) => (write_lost(&found, folder).await?, Some(found.to)),
-            // It would be in the dump only, where nobody can do it again.
+            // These writes would be in the dump only, and could not be replayed from there.
             Err(Unread::Failed(error)) => return Err(failed(&error)),
             Err(Unread::Unknown(error)) => {
                 let why = self.secrets.hide(&super::rejoin::sentence(&error));
@@ -171,8 +171,8 @@ impl Backup<'_> {
         })
     }
 
-    /// What came after the dump was begun: nothing, where the fence held. The offset up to which
-    /// the backup has everything.
+    /// Writes what came after the beginning of the dump: nothing, if the fence held. Returns the
+    /// offset up to which the backup has everything.
     async fn after(
         &self,
         node: &NodeName,
@@ -196,7 +196,7 @@ impl Backup<'_> {
             .tap(node, &now.replid, from, to)
             .await
             .map_err(|e| failed(&e))?;
-        // After a dump a server says its database before the first command.
+        // After a dump, a server names the database before the first command.
         let tail = decode(spool, None).await.map_err(Failure::none)?;
         for unit in tail.units() {
             if unit.map_err(Failure::none)?.db.is_none() {
@@ -252,7 +252,7 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
     Failure::none(format!("{} cannot be written: {error}", path.display()))
 }
 
-/// What is in it, for people.
+/// The content of the backup, for people.
 fn told(manifest: &Manifest, path: &Path) -> String {
     let dump = manifest.files.iter().find(|f| f.name == DUMP);
     let dump = dump.map_or_else(String::new, |f| {

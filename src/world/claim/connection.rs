@@ -1,5 +1,5 @@
-//! The connection that carries a claim: named, listening where its user may, and never silent. It
-//! is spoken over by hand, because it only listens.
+//! The connection that carries a claim: it has a name, listens if its user may, and is never
+//! silent. It uses no client library, because it only listens.
 
 use crate::inventory::NodeSpec;
 use crate::topology::claims::CHANNEL;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long the whole way to a node may take.
 const OPEN: Duration = Duration::from_secs(10);
-/// Between two words.
+/// Pause between two signs of life.
 const ALIVE: Duration = Duration::from_secs(1);
 /// Longest beginning of an answer that is read for its meaning, bytes.
 const LINE: usize = 512;

@@ -1,5 +1,5 @@
-//! One child process in a group of its own: what it is told on its standard input, what it says,
-//! how it ends, and that it does end.
+//! One child process in a group of its own: its standard input, its output, its end, and that it
+//! does end.
 
 use super::line;
 use std::os::unix::process::ExitStatusExt;
@@ -19,8 +19,8 @@ const LINES: usize = 40;
 const WIDEST: usize = 400;
 /// How long a group may take to end when it is asked to, before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long the last words of a child that has ended may take to arrive; what it left running may
-/// hold the pipe open for ever.
+/// How long the last output of an ended child may take to arrive. A process that it left behind may
+/// hold the pipe open forever.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long a killed child may take to go.
 const GOING: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ pub struct Ran {
 /// Runs it to its end, for at most `within`.
 pub async fn run(mut command: Command, told: Vec<u8>, within: Duration) -> std::io::Result<Ran> {
     let begun = Instant::now();
-    // Before the child is started: a Ctrl-C while it starts is one, too.
+    // Before the child is started: a Ctrl-C while it starts counts, too.
     let mut interrupts = signal(SignalKind::interrupt())?;
     let (reader, writer) = std::io::pipe()?;
     let mut said = Receiver::from_owned_fd(reader.into())?;
@@ -92,7 +92,7 @@ pub async fn run(mut command: Command, told: Vec<u8>, within: Duration) -> std::
     })
 }
 
-/// A child that does not read what it is told is none the worse for it.
+/// It is no failure if a child does not read its input.
 async fn tell(stdin: Option<ChildStdin>, told: Vec<u8>) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(&told).await;
@@ -120,8 +120,8 @@ fn ended(status: ExitStatus) -> End {
     }
 }
 
-/// Ends the child's whole group: asked first, then killed. The child is not waited for before, so
-/// that its number, and with it the group's, can belong to nobody else.
+/// Ends the child's whole group: first with a request, then with a kill. The child is not waited
+/// for before that, so that no other process or group can have its number.
 async fn stop(child: &mut Child, group: Option<u32>) {
     if let Some(group) = group.and_then(|id| i32::try_from(id).ok()) {
         send(group, libc::SIGTERM);

@@ -1,5 +1,5 @@
-//! What a hook is told: the same in its environment and as JSON on its standard input. No secret is
-//! in either.
+//! The facts for a hook: the same in its environment and as JSON on its standard input. Neither has
+//! a secret.
 
 use crate::actions::hook::{Change, Hook, Party};
 use crate::engine::journal::Outcome;
@@ -9,7 +9,8 @@ use crate::topology::{Address, NodeName};
 use crate::world::running::RunningOperation;
 use serde::Serialize;
 
-/// What one hook is told. The JSON is this, with `"format": 1`; fields are added, never renamed.
+/// The facts for one hook. The JSON has these fields and `"format": 1`; fields are added, never
+/// renamed.
 #[derive(Debug, Serialize)]
 pub struct HookFacts<'a> {
     format: u8,

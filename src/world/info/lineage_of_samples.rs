@@ -95,7 +95,7 @@ fn a_backlog_that_begins_too_late_means_a_full_resync() {
         lineage(&replica, &primary),
         Lineage::Same { partial: false }
     );
-    // One that is ahead would lose what it has more.
+    // A node that is ahead would lose its extra bytes.
     let Role::Replica(up) = &mut replica.role else {
         panic!()
     };

@@ -1,5 +1,5 @@
-//! Writes a changed inventory: the whole file or nothing of it, and only where it is still as it
-//! was when the change was made for it.
+//! Writes a changed inventory: the whole file or nothing of it. It writes only if the file still
+//! has the text that the change was made for.
 
 use crate::engine::execute::Failure;
 use crate::inventory::edit::{Edit, Kind, digest};
@@ -41,7 +41,7 @@ pub fn write(edit: &Edit) -> Result<String, Failure> {
     Ok("written".to_owned())
 }
 
-/// Writes another text where the file still has the one with that digest; false: it has not.
+/// Writes a new text if the present text still has that digest; false: it does not.
 ///
 /// # Errors
 /// It cannot be read or written. It is as it was then.
@@ -81,8 +81,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written?;
-    // It is there already; whether it outlives a power failure at this moment is all that is left
-    // open.
+    // The file is there already. It is only uncertain whether it survives a power failure at this
+    // moment.
     if let Some(folder) = path.parent().and_then(|f| File::open(f).ok()) {
         let _ = folder.sync_all();
     }

@@ -255,7 +255,7 @@ async fn a_write_load_does_not_make_a_replica_look_behind_and_a_frozen_one_does(
     let seen = topology(&inventory, &logins(None), &Direct, 32).await;
     assert!(seen.nodes[0].server().unwrap().replication.offset > 0);
     for replica in &seen.nodes[1..] {
-        // One or two write batches may be in flight, not what was written during the look.
+        // One or two write batches may be in flight, but not everything written during the look.
         assert!(
             seen.behind(replica).unwrap() < 500_000,
             "{:?}",

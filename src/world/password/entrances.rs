@@ -1,6 +1,6 @@
-//! Other ways into servers than the inventory's, for the time in which their password is changed:
-//! the earlier password, and the loopback of their own host. They are found by `setup` (and by who
-//! takes it up again), and known to this process alone.
+//! Other ways into servers than the inventory's, while their password changes: the earlier
+//! password, and the loopback of their own host. `setup` (or a run that resumes it) finds them, and
+//! only this process knows them.
 
 use crate::inventory::secrets::Secrets;
 use crate::topology::NodeName;
@@ -34,7 +34,7 @@ impl Entrances {
         self.inner().inside.insert(node.clone());
     }
 
-    /// It lets others in, too.
+    /// Keeps that it lets other hosts in, too.
     pub fn outside_again(&self, node: &NodeName) {
         self.inner().inside.remove(node);
     }
@@ -45,7 +45,7 @@ impl Entrances {
     }
 
     /// The password that a node had before: its own, or the one that all others had. For steps of a
-    /// plan, which only nodes have that were seen to be part of the change.
+    /// plan: their nodes were all seen to be part of the change.
     pub fn earlier(&self, node: &NodeName) -> Option<SecretString> {
         let inner = self.inner();
         if let Some(own) = inner.earlier.get(node) {
@@ -70,8 +70,8 @@ impl Entrances {
         all.len() <= 1
     }
 
-    /// The login with the password that this node itself had before. That of the others is not
-    /// tried: whoever refuses the inventory's would get it.
+    /// The login with the password that this node itself had before. The password of other nodes is
+    /// not tried: any server that refuses the inventory's password would get it.
     pub fn login(&self, node: &NodeName) -> Option<ServerLogin> {
         let password = self.inner().earlier.get(node).cloned();
         password.map(|password| ServerLogin {

@@ -1,8 +1,8 @@
-//! What servers and their files hold of passwords, and the ways into servers that have another one
-//! than the inventory's. It changes nothing.
+//! The passwords of servers and of their files, and the ways into servers whose password is not the
+//! inventory's. It changes nothing.
 //!
 //! The earlier password comes from the server's own configuration file, read over SSH as its owner.
-//! To get in, it is said to that server alone.
+//! For the login, it is sent to that server only.
 
 use super::PasswordChange;
 use crate::actions::password::written::{DefaultUser, Passwords};
@@ -35,9 +35,9 @@ impl PasswordChange {
             .map(|login| &login.password)
     }
 
-    /// Finds a way into the servers that refuse the inventory's: with the password in their own
-    /// files, or over the loopback of their hosts. `all`: the earlier password is read from every
-    /// file, because an operation that is taken up may need it.
+    /// Finds a way into the servers that refuse the inventory's password: with the password in
+    /// their own files, or over the loopback of their hosts. `all`: the earlier password is read
+    /// from every file, because an operation that is taken up may need it.
     pub async fn knock(&self, all: bool) {
         if !self.hosts.inventory.accounts.is_plain() {
             return;
@@ -101,8 +101,8 @@ impl PasswordChange {
         Ok(text.map(|text| Passwords::of_file(&text)))
     }
 
-    /// What all nodes hold of passwords. Those that do not run are marked in `hosts` where their
-    /// next start would have another one.
+    /// The passwords of all nodes. A stopped node is marked in `hosts` if its next start would have
+    /// another password.
     pub async fn held(
         &self,
         topology: &Topology,
@@ -201,7 +201,7 @@ impl PasswordChange {
     /// The operator types the inventory's password a second time, where it comes from the terminal.
     ///
     /// # Errors
-    /// Where it is another one.
+    /// The second password differs.
     pub async fn typed_twice(&self) -> Result<(), Error> {
         match (&self.hosts.inventory.auth, self.new_password()) {
             (Auth::Password(SecretSource::Prompt), Some(first)) => secret::again(first).await,

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 /// How long opening one way may take.
 const OPEN: Duration = Duration::from_secs(10);
-/// How long a server that has just been told may take to do as it was told.
+/// How long a server may take to apply a command that it just got.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where a new connection begins.
@@ -76,7 +76,7 @@ impl PasswordChange {
             }
         }
         for key in refuses {
-            // Not known any more: there is nothing to try it with.
+            // The password is not known any more, so this key cannot be tried.
             let Ok(login) = self.login_of(node, *key) else {
                 continue;
             };
@@ -142,7 +142,7 @@ impl PasswordChange {
         opened.unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(OPEN)))
     }
 
-    /// The routes without any other entrance: as everybody has it.
+    /// The routes that every client has, without other entrances.
     fn plain_routes(&self) -> ServerRoutes {
         ServerRoutes {
             entrances: super::Entrances::default(),
@@ -179,8 +179,8 @@ impl PasswordChange {
             .await
     }
 
-    /// A new connection from the node's own host to its upstream, with what the node itself would
-    /// say there.
+    /// A new connection from the node's own host to its upstream, with the login that the node
+    /// itself would send there.
     pub(super) async fn prove_link(&self, node: &NodeName, with: &NodeName) -> Acted {
         let login = self.own_login(node).await?;
         let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! A primary becomes a replica: in a hand-over, and where an old primary returns. One that is no
-//! primary any more is left as it is.
+//! A primary becomes a replica: in a hand-over, and when an old primary returns. A node that is no
+//! primary any more stays as it is.
 
 use super::transaction::{Changed, change};
 use super::{in_words, primary_of, put_back, role_of, settle};
@@ -7,13 +7,13 @@ use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::topology::{Address, NodeName};
 use crate::world::connections::{Connections, Look, Stopped};
-use crate::world::replication::{Acted, FENCED, bytes, doubtful, look, upstream};
+use crate::world::replication::{Acted, FENCED, bytes, look, upstream};
 use crate::world::resp::Conn;
 use crate::world::role::LiveRole;
 use std::time::Duration;
 
-/// How long the other nodes may take to show, right before a demotion, that none of them is a
-/// primary, beside two round trips. It is part of the time in which writers wait.
+/// How long the other nodes may take, besides two round trips, to show right before a demotion that
+/// none of them is a primary. Writers wait during this time.
 pub const OTHERS: Duration = Duration::from_millis(20);
 
 /// The primary becomes a replica of `address`, and its last offset is kept for
@@ -29,7 +29,7 @@ pub async fn demote(
     still_alone(connections, node, &conn, others).await?;
     let stopped = connections.stopped();
     let within = OTHERS + 2 * stopped.as_ref().map_or(Duration::ZERO, |s| s.round_trip);
-    // Beside it and in the same time: somebody may make another node the primary now.
+    // At the same time as the demotion: somebody may make another node the primary now.
     let (done, other) = futures::future::join(
         to_replica(connections, node, &conn, address, FENCED),
         primary_of(connections, others, within),
@@ -51,8 +51,8 @@ pub async fn demote(
     })
 }
 
-/// Sees that a node is the primary still, and that none of `others` is one. Where all were looked
-/// at since writes were stopped, that counts.
+/// Checks that a node is still the primary, and that none of `others` is one. A look at all of them
+/// since writes were stopped is enough.
 async fn still_alone(
     connections: &Connections,
     node: &NodeName,
@@ -85,11 +85,11 @@ async fn still_alone(
     }
 }
 
-/// Makes a primary a replica of `address`: the offset at which it ended, or `None` where that
-/// answer was lost and it is seen to follow.
+/// Makes a primary a replica of `address`. Returns its last offset as a primary, or `None` if that
+/// answer was lost and the node is seen to follow.
 ///
 /// # Errors
-/// It was no primary any more, and has its role again; or it could not be done.
+/// The node was no primary any more, and has its role again; or the change failed.
 pub(in crate::world) async fn to_replica(
     connections: &Connections,
     node: &NodeName,
@@ -119,10 +119,10 @@ pub(in crate::world) async fn to_replica(
                 "it was told to follow {address} and is {now}"
             )));
         }
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
-    // What became of it is looked up over another connection, after the first can do no more.
+    // Another connection shows the result, after the first can do nothing more.
     match settle(connections, node, conn.client_id()).await {
         Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => Ok(None),
         Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {

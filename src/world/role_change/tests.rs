@@ -1,5 +1,5 @@
-//! The in-doubt rule on real servers: a role change that was sent to a frozen server is neither
-//! believed nor disbelieved, and is settled by killing its connection and looking.
+//! The in-doubt rule on real servers: a role change that was sent to a frozen server counts neither
+//! as done nor as failed. The test kills its connection and looks.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::super::connections::Connections;
@@ -76,7 +76,7 @@ impl Replicas {
         self.all.iter().for_each(TestServer::thaw);
     }
 
-    /// Everything sent has come to nothing known; then each is settled, and what was told stays
+    /// The result of everything sent is unknown. Then each is settled, and the reported role stays
     /// true.
     async fn in_doubt(&self, ids: &[Option<u64>], acted: Vec<Acted>) -> Vec<LiveRole> {
         for result in acted {
@@ -207,8 +207,8 @@ async fn a_refused_role_change_certainly_had_no_effect() {
     );
 }
 
-/// Right before a demotion the others are looked at, over the connections that are open; one that
-/// is a primary by now ends it with nothing changed.
+/// Right before a demotion, the roles of the others are read over the open connections. If one is a
+/// primary by now, the demotion ends with nothing changed.
 #[tokio::test]
 async fn a_primary_is_not_demoted_beside_another() {
     let replicas = Replicas::start();
@@ -232,13 +232,13 @@ async fn a_primary_is_not_demoted_beside_another() {
         failed.why
     );
     assert!(matches!(replicas.role(0), LiveRole::Primary { .. }));
-    // A replica among the others stands against nothing.
+    // A replica among the others is no obstacle.
     let done = demote(&replicas.connections, &names[0], &to, &names[2..3]).await;
     assert!(done.unwrap().text.starts_with("follows 127.0.0.1:"));
 }
 
-/// Whoever returns or is handed over from is a primary; one that somebody else has made a replica
-/// has its upstream again.
+/// A node that returns or hands over must be a primary. If somebody else has made it a replica, it
+/// gets its upstream back.
 #[tokio::test]
 async fn a_replica_that_is_met_in_place_of_a_primary_is_put_back() {
     let replicas = Replicas::start();

@@ -20,7 +20,7 @@ pub(in crate::world) struct Changed {
 /// Sends `command` (the words of `REPLICAOF`) between two `ROLE`s, and waits `within` that time for
 /// the answers. `hold_ms`: writes are paused first, for at most that time.
 ///
-/// INFO has no place in it: servers before 6.2 then send the transaction's beginning to their
+/// The transaction must not have INFO: servers before 6.2 then send its beginning to their
 /// replicas, and never its end.
 pub(in crate::world) async fn change(
     conn: &Conn,
@@ -52,14 +52,14 @@ pub(in crate::world) async fn change(
     Ok(Changed { before, after })
 }
 
-/// Servers before 6.2 take nothing into a transaction while they have more data than `maxmemory`
-/// allows. Nothing was run then.
+/// Servers before 6.2 queue nothing in a transaction while they have more data than `maxmemory`
+/// allows. In that case, nothing was run.
 fn out_of_memory(refused: &Trouble) -> bool {
     refused.detail.contains("OOM command not allowed")
 }
 
-/// The same without a transaction. A server runs what it reads in one go from one connection
-/// without anything in between, if it is as short as this.
+/// The same without a transaction. A server runs commands that it reads in one go from one
+/// connection with nothing in between, if they are as short as these.
 async fn in_one_go(conn: &Conn, command: &[&str], within: Duration) -> Result<Changed, Trouble> {
     let mut pipe = redis::pipe();
     pipe.cmd("ROLE").cmd("REPLICAOF");
@@ -106,8 +106,8 @@ fn role_in(answer: Option<&Value>) -> Result<LiveRole, Trouble> {
     answer.and_then(role::parse).ok_or_else(|| unread("ROLE"))
 }
 
-/// There is a reply, and what it means is not known. It may have been run, so the words do not
-/// begin as a server's error does: whoever meets this looks what the server is.
+/// There is a reply with an unknown meaning. The command may have been run, so the words do not
+/// begin like a server's error. The caller then looks at the server's role.
 fn unread(command: &str) -> Trouble {
     let detail = format!("its answer to {command} cannot be read");
     trouble(TroubleKind::NotRedis, detail)

@@ -155,7 +155,7 @@ async fn commands_run_in_the_inventorys_folder() {
         run("true").await,
         Err("error: the password from the password command `true` is empty".to_owned())
     );
-    // More output than a pipe holds stops nobody.
+    // More output than a pipe holds is no obstacle.
     assert_eq!(
         run("echo s3cret; head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2").await,
         Ok("s3cret".to_owned())

@@ -1,4 +1,4 @@
-//! The steps of a plan that go through Sentinels. Each sees its effect before it says it is done.
+//! The steps of a plan that go through Sentinels. Each sees its effect before it reports success.
 
 use super::{SentinelConnections, pace, set, unwatched};
 use crate::actions::Action;
@@ -20,14 +20,14 @@ use std::time::{Duration, Instant};
 
 /// Pause between looks at Sentinels.
 const CALM: Duration = Duration::from_millis(100);
-/// How long a failover of an earlier run is waited for before its operation is taken up.
+/// How long to wait for a failover of an earlier run before its operation is resumed.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// What a Sentinel that is waited for does not say yet.
+/// What a Sentinel's answer still lacks during a wait.
 pub(super) struct Lack {
     /// In words.
     pub why: String,
-    /// It will not change: waiting is over.
+    /// It will not change, so the wait is over.
     pub lasts: bool,
 }
 
@@ -37,7 +37,7 @@ impl From<String> for Lack {
     }
 }
 
-/// Whether what one of them says is what is waited for.
+/// Whether a Sentinel's answer is the awaited one.
 pub(super) type Content<'a> = dyn Fn(&Address, &Sees) -> Result<(), Lack> + Sync + 'a;
 
 fn ms(time: Duration) -> u64 {
@@ -149,7 +149,8 @@ impl SentinelSteps<'_> {
             }
         };
         let waited = self.await_all(sentinels, name, within_ms, &agrees).await;
-        // Sentinel has cut off the clients of every node it told a new role, us among them.
+        // Sentinel has disconnected the clients of every node whose role it changed, and so us,
+        // too.
         self.connections.forget();
         waited?;
         let named = named.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -221,7 +222,7 @@ impl SentinelSteps<'_> {
     }
 }
 
-/// A failover that an earlier run asked for may still be running; its end is waited for before
+/// A failover that an earlier run requested may still be running. This waits for its end before
 /// anything is decided.
 pub async fn settle_failovers(
     sentinels: &SentinelConnections,

@@ -90,7 +90,8 @@ impl SentinelConnections {
         if let Some(spec) = self.named(address).await {
             return connect(self.servers.routes.as_ref(), spec, login).await;
         }
-        // One that the inventory does not name is spoken to as those that it names.
+        // A Sentinel that the inventory does not name gets the same TLS settings as those that it
+        // names.
         let tls = self.servers.inventory.tls_of_sentinels();
         let open = || async {
             let bare = || -> BoxFuture<'_, _> { Box::pin(self.stream(address)) };
@@ -144,7 +145,7 @@ impl SentinelConnections {
             direct.kind,
             TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
         );
-        // The hosts of the nodes reach it, since it reaches them; its own first.
+        // The nodes' hosts can reach the Sentinel, since it reaches them. Its own host comes first.
         let (mut gates, others): (Vec<&NodeSpec>, Vec<&NodeSpec>) =
             self.servers.inventory.nodes.iter().partition(|n| {
                 n.address.host == address.host || n.announced().host == address.host

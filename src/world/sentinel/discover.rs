@@ -1,8 +1,8 @@
 //! Listens to what Sentinels tell each other through a node they watch: that is how they are found
 //! without any configuration.
 //!
-//! The channel carries what anybody with the node's password sends; it is bounded in size and time,
-//! and parsed strictly.
+//! Anybody with the node's password can send on the channel. So the reading is bounded in size and
+//! time, and the parser is strict.
 
 use crate::topology::Trouble;
 use crate::topology::sentinel::Hello;
@@ -24,7 +24,7 @@ const LONGEST: usize = 4096;
 const MOST: usize = 64;
 
 /// Listens on a fresh stream to a node until `wanted` Sentinels have said hello, for at most 2.6 s.
-/// The last hello of each, by its id; each is `told` as it is heard.
+/// Returns the last hello of each, by its id. `told` gets each hello when it arrives.
 ///
 /// # Errors
 /// The one reason for not having been able to listen at all.
@@ -62,7 +62,7 @@ async fn hear(
             && channel == SENTINELS.as_bytes()
             && let Some(hello) = Hello::parse(&message)
         {
-            // Nobody may be there any more who wants to know it at once.
+            // The receiver may be gone already.
             let _ = told.send(hello.clone());
             heard.insert(hello.run_id.clone(), hello);
         }

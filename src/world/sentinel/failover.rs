@@ -1,5 +1,5 @@
-//! `SENTINEL FAILOVER` and what has to be seen before it and after it. Others may ask for one at
-//! the same time: what became of theirs is told as it is.
+//! `SENTINEL FAILOVER`, and the checks before and after it. Others may ask for a failover at the
+//! same time. Its result is reported as it is.
 
 use super::act::{Lack, SentinelSteps};
 use super::fail_over;
@@ -9,7 +9,7 @@ use crate::topology::detached::Observed;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
 use crate::world::directive::set_directive;
-use crate::world::replication::{Acted, FENCED, doubtful, seen};
+use crate::world::replication::{Acted, FENCED, seen};
 use crate::world::resp::{Conn, REPLY};
 use crate::world::role::{self, LiveRole};
 use futures::future::join_all;
@@ -19,32 +19,33 @@ use tokio::time::timeout;
 
 /// Pause between looks at a node that is about to be promoted.
 const QUICK: Duration = Duration::from_millis(2);
-/// A failover that is under way has promoted by then (measured: 130 to 270 ms); from then on the
-/// Sentinels are asked what they do.
+/// A running failover has promoted its node by then (measured: 130 to 270 ms). From then on, the
+/// Sentinels are asked for their state.
 const EXPECTED: Duration = Duration::from_millis(700);
 /// Pause between questions to the Sentinels then.
 const AGAIN: Duration = Duration::from_millis(250);
 /// How long one of them may take to answer then.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How long a Sentinel in TILT mode does nothing, with some room: one that was asked before begins
-/// after it.
+/// How long a Sentinel in TILT mode does nothing, with some reserve. It begins a failover that was
+/// requested before only after that.
 const TILT: Duration = Duration::from_secs(35);
 
 /// What the Sentinels do about a failover that was asked for and is not seen yet.
 enum Stands {
-    /// One of them is at it: it cannot be called back. For how long at most.
+    /// One of them is doing it, and it cannot be cancelled. The longest time that it may take.
     Underway(Duration),
     /// Another node is the primary now, or may be.
     Elsewhere(String),
-    /// None of them is at it, and all that are asked name the old primary, which is none any more.
+    /// None of them is doing it, and all that are asked name the old primary, which is no primary
+    /// any more.
     Nothing,
     /// It cannot be told.
     Unclear(String),
 }
 
 impl SentinelSteps<'_> {
-    /// Waits until those that could fail over see the priority. Somebody else's failover meanwhile
-    /// ends it, with what became of it.
+    /// Waits until those that could fail over see the priority. A failover by somebody else ends
+    /// the wait, with the result of that failover.
     pub(super) async fn await_priority(
         &self,
         node: &NodeName,
@@ -97,9 +98,9 @@ impl SentinelSteps<'_> {
         Ok(seen(format!("all {n} Sentinels see it")))
     }
 
-    /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect; where the
-    /// Sentinel has said yes, only what is seen counts. `priority`: what the node's is again where
-    /// another one was chosen.
+    /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect. After the
+    /// Sentinel's OK, only what is seen counts. `priority`: the node's priority to put back if
+    /// another node was chosen.
     pub(super) async fn fail_over(
         &self,
         node: &NodeName,
@@ -113,8 +114,9 @@ impl SentinelSteps<'_> {
         let (asked, conn) = self.listening(at, or).await?;
         let begun = Instant::now();
         if let Err(trouble) = conn.call(&fail_over(name), REPLY).await
-            && !doubtful(&trouble)
-            // Somebody else has asked for one already: it is waited for as if it were ours.
+            && !trouble.may_be_executed()
+            // Somebody else has requested a failover already. The wait for it is the same as for
+            // ours.
             && !trouble.detail.starts_with("INPROG")
         {
             return Err(Failure::none(format!(
@@ -128,8 +130,8 @@ impl SentinelSteps<'_> {
             .await
     }
 
-    /// Looks at the node, and where it is late at the Sentinels, until it is the primary or will
-    /// not be.
+    /// Looks at the node until it is the primary or will not be. If it is late, it looks at the
+    /// Sentinels, too.
     async fn watch_failover(
         &self,
         node: &NodeName,
@@ -154,7 +156,7 @@ impl SentinelSteps<'_> {
                     _ if matches!(self.is_primary(node).await, Ok(Some(_))) => continue,
                     Stands::Nothing if self.is_primary(node).await.is_ok() => {
                         return Err(Failure::none(format!(
-                            "no Sentinel is failing over, {} ms after {asked} was told to, and `{node}` is still a replica",
+                            "no Sentinel is failing over, {} ms after the request to {asked}, and `{node}` is still a replica",
                             begun.elapsed().as_millis()
                         )));
                     }
@@ -168,7 +170,7 @@ impl SentinelSteps<'_> {
                     Stands::Underway(most) => {
                         end = end.max(begun + most);
                         waited_for = true;
-                        "a failover has begun, cannot be called back, and is not done"
+                        "a failover has begun, cannot be cancelled, and is not done"
                             .clone_into(&mut unclear);
                     }
                     Stands::Unclear(why) => unclear = why,
@@ -185,8 +187,8 @@ impl SentinelSteps<'_> {
         }
     }
 
-    /// What all of them do just now, as far as they answer. `asked` is the one that was told to
-    /// fail over.
+    /// What all of them do just now, as far as they answer. `asked` is the Sentinel that got the
+    /// request.
     async fn stands(
         &self,
         node: &NodeName,
@@ -211,7 +213,7 @@ impl SentinelSteps<'_> {
                     }
                     primaries.extend(sees.primary);
                 }
-                // Its process has ended, and what it was told with it.
+                // Its process has ended, and its request with it.
                 Ok(Err(trouble)) if trouble.kind == TroubleKind::Refused => ended += 1,
                 Ok(Err(trouble)) if at == asked => unclear = Some(trouble.detail),
                 Err(_) if at == asked => unclear = Some(format!("the Sentinel {at} says nothing")),
@@ -243,8 +245,8 @@ impl SentinelSteps<'_> {
         Stands::Nothing
     }
 
-    /// Another node was made the primary: the old one must stay what it is, and the priority is put
-    /// back here and now.
+    /// Another node was made the primary. The old primary must stay what it is, and the priority is
+    /// put back at once.
     async fn elsewhere(&self, node: &NodeName, who: &str, priority: Option<u32>) -> Failure {
         let why = format!(
             "the Sentinels have made {who} the primary, not `{node}`: somebody else asked for a failover, or they began one themselves"
@@ -285,8 +287,8 @@ impl SentinelSteps<'_> {
         Err(Failure::none(why.join("; ")))
     }
 
-    /// The same, over a new connection where the old one has been closed: a failover closes those
-    /// of all whose role it changes.
+    /// The same, over a new connection where the old one has been closed: a failover closes the
+    /// connections of all nodes whose role it changes.
     async fn is_primary_anew(&self, node: &NodeName) -> Result<Option<u64>, Failure> {
         if let Ok(is) = self.is_primary(node).await {
             return Ok(is);
@@ -307,7 +309,7 @@ impl SentinelSteps<'_> {
     }
 }
 
-/// How long one that is at it may take by its own settings, and it may have to wait for the end of
+/// How long a Sentinel's failover may take by its own settings. It may have to wait for the end of
 /// TILT mode first.
 fn longest(sees: &Sees) -> Duration {
     Duration::from_millis(sees.failover_timeout_ms.saturating_add(1_000)) + TILT
@@ -315,13 +317,13 @@ fn longest(sees: &Sees) -> Duration {
 
 fn promoted(begun: Instant, offset: u64, waited_for: bool) -> Seen {
     let late = if waited_for {
-        ": the failover had begun, could not be called back, and was waited for"
+        ": the failover had begun and could not be cancelled, so replctl waited for it"
     } else {
         ""
     };
     Seen {
         text: format!(
-            "it is a primary, {} ms after Sentinel was told{late}",
+            "it is a primary, {} ms after the request to Sentinel{late}",
             begun.elapsed().as_millis()
         ),
         offset: Some(offset),

@@ -1,5 +1,5 @@
-//! The first look at what may be a Sentinel: an address of which nothing is known but that somebody
-//! named it. It changes nothing.
+//! The first look at a possible Sentinel: an address that somebody named, and of which nothing else
+//! is known. It changes nothing.
 
 use super::{Sentinels, reply};
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
@@ -11,8 +11,8 @@ use redis::cmd;
 
 impl Sentinels {
     /// The deployments that a Sentinel at the address of a node watches, each with its primary. The
-    /// node was named by the operator: it gets the password of the servers, and that of the
-    /// Sentinels where it refuses the first.
+    /// operator named the node, so it gets the servers' password. If it refuses that, it gets the
+    /// Sentinels' password.
     ///
     /// # Errors
     /// The one reason for not knowing it; [`TroubleKind::NotRedis`]: it is no Sentinel.

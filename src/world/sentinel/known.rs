@@ -1,6 +1,6 @@
-//! Sentinels that are known without listening until the last of them has said hello: those that the
-//! inventory names, those of the last promotion, or the first that is heard, know the others. They
-//! count only where they are all that the primary counts.
+//! Finds all Sentinels without waiting for the hello of each. Some Sentinels know the others: those
+//! that the inventory names, those of the last promotion, or the first one heard. The result counts
+//! only if it has as many as the primary counts.
 
 use super::{Sentinels, each_once, reply};
 use crate::actions::Action;
@@ -17,8 +17,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const JOURNALS: usize = 5;
 
 impl Sentinels {
-    /// What they call the deployment, and what each says, as soon as it is certain that these are
-    /// all. It waits without end where it is not.
+    /// Their name for the deployment, and the answer of each, as soon as it is certain that these
+    /// are all. If it never is, this waits without end.
     pub(super) async fn all_known(
         &self,
         topology: &Topology,
@@ -69,8 +69,8 @@ impl Sentinels {
         found.unwrap_or_default()
     }
 
-    /// What those of them that answer call the deployment, where they all call it the same, and
-    /// which these are.
+    /// The one name that all answering Sentinels have for the deployment, and which Sentinels
+    /// answered.
     async fn name_at(
         &self,
         topology: &Topology,
@@ -95,8 +95,8 @@ impl Sentinels {
     }
 }
 
-/// Whether those which say that they hear from the primary are as many as listen there, and
-/// anywhere: each listens once for each name it watches under.
+/// Whether the Sentinels that hear from the primary are as many as listen there, and anywhere. Each
+/// listens once for each name that it watches under.
 fn are_all(topology: &Topology, counted: u64, views: &[View]) -> bool {
     let hears = |view: &&View| {
         view.sees().is_some_and(|sees| {

@@ -12,8 +12,8 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 
 impl Sentinels {
-    /// Which password a Sentinel could not read again from the file that it writes itself: there it
-    /// stands as it is, and a quote would begin a string.
+    /// The password that a Sentinel could not read again from its own file. The file has the
+    /// password as it is, so a quote would begin a string.
     pub fn password_for_none(&self) -> Option<&'static str> {
         let breaks = |login: &Option<ServerLogin>| {
             let secret = login.as_ref().map(|l| l.password.expose_secret());

@@ -1,5 +1,5 @@
-//! How often Sentinels read `INFO` of the nodes, for as long as a promotion waits for them: set,
-//! put back, and looked at before either is said. It decides nothing.
+//! How often Sentinels read `INFO` of the nodes while a promotion waits for them. The period is set
+//! and put back; each is read back before it is reported. It decides nothing.
 
 use super::{SentinelConnections, SentinelSteps, reply};
 use crate::actions::sentinel::InfoPeriod;
@@ -15,19 +15,19 @@ use tokio::time::{sleep, timeout};
 
 /// Pause before one that gave no answer is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long one of them may take to be told, the way to it included: it is not worth more, since
-/// without it they only look more slowly.
+/// How long it may take to set the period at one Sentinel, including the way to it. More time is
+/// not worth it: without it, they only look more slowly.
 const TOLD: Duration = Duration::from_secs(4);
 /// How long the wait for a turn may take, ms.
 const TURN_MS: u64 = 1_000;
 
-/// What became of one that is to have its period back.
+/// The result of putting back the period of one Sentinel.
 enum Back {
     /// It says that it has it.
     Has,
     /// Somebody else has set it to that.
     Other(u64),
-    /// Its process has ended, and what it was told with it.
+    /// Its process has ended, and its period with it.
     Ended,
 }
 
@@ -37,14 +37,14 @@ fn debug() -> Cmd {
     command
 }
 
-/// What it says now.
+/// The period that it reports now.
 async fn period(conn: &Conn) -> Result<u64, Trouble> {
     let said = conn.call(&debug(), REPLY).await?;
     let period = reply::info_period(&said);
     period.map_err(|_| trouble(TroubleKind::Other, "its SENTINEL DEBUG cannot be read"))
 }
 
-/// Sets it, and sees that it says so.
+/// Sets the period, and reads it back.
 async fn set(conn: &Conn, ms: u64) -> Result<(), Trouble> {
     let mut command = debug();
     command.arg("INFO-PERIOD").arg(ms);
@@ -58,7 +58,7 @@ async fn set(conn: &Conn, ms: u64) -> Result<(), Trouble> {
     }
 }
 
-/// What puts it back by hand.
+/// The command that puts the period back by hand.
 fn by_hand(at: &Address, ms: u64) -> String {
     format!(
         "redis-cli -h {} -p {} SENTINEL DEBUG INFO-PERIOD {ms}",
@@ -105,8 +105,8 @@ pub(super) async fn set_info_period(
     Err(Failure::unknown(failed.join("; ")))
 }
 
-/// Puts it back at each of them, and sees it. One that gives no answer is asked again for so
-/// long.
+/// Puts the period back at each of them, and reads it back. One that gives no answer is asked again
+/// for so long.
 pub(super) async fn restore_info_period(
     sentinels: &SentinelConnections,
     periods: &[InfoPeriod],
@@ -179,8 +179,8 @@ async fn give_back(
 }
 
 impl SentinelSteps<'_> {
-    /// Waits until that Sentinel has read `INFO` of the replica so long ago. It is no failure where
-    /// that cannot be seen.
+    /// Waits until that Sentinel's last `INFO` of the replica is so old. If that cannot be seen, it
+    /// is no failure.
     pub(super) async fn await_turn(
         &self,
         node: &NodeName,

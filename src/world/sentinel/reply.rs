@@ -1,5 +1,5 @@
-//! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends
-//! well; what does not fit is dropped. It does no I/O.
+//! Reads what Sentinels answer: lists of fields and values. No answer can break the reading; what
+//! does not fit is dropped. It does no I/O.
 
 use crate::topology::Address;
 use crate::topology::sentinel::{KnownReplica, NoDebug, Peer, Sees, address, name_of, run_id_of};
@@ -12,8 +12,8 @@ const MOST: usize = 4096;
 /// The fields of one entry.
 type Fields = BTreeMap<String, String>;
 
-/// The answer to `SENTINEL MASTER name`, which everything but the lists stands in; `None` where it
-/// is none.
+/// The answer to `SENTINEL MASTER name`, which has everything except the lists; `None` if it is no
+/// such answer.
 pub fn primary(reply: &Value) -> Option<Sees> {
     let fields = fields(reply)?;
     let number = |key: &str| fields.get(key).and_then(|v| v.parse::<u64>().ok());

@@ -1,5 +1,5 @@
-//! What a Sentinel is told of a deployment, and what is waited for until it has taken it in. Each
-//! is safe to repeat.
+//! The settings of a deployment at a Sentinel, and the waits until it has applied them. Each is
+//! safe to repeat.
 
 use super::{SentinelConnections, look, reply};
 use crate::actions::sentinel::SentinelAction;
@@ -9,7 +9,7 @@ use crate::inventory::SentinelRules;
 use crate::topology::Address;
 use crate::topology::sentinel::Sees;
 use crate::world::login::ServerLogin;
-use crate::world::replication::{Acted, doubtful, seen};
+use crate::world::replication::{Acted, seen};
 use crate::world::resp::{Conn, REPLY};
 use redis::{Cmd, cmd};
 use secrecy::ExposeSecret;
@@ -26,11 +26,11 @@ fn sentinel(words: &[&str]) -> Cmd {
     command
 }
 
-/// Sends one request; what became of one without an answer is not known.
+/// Sends one request. Without an answer, its effect is not known.
 async fn tell(conn: &Conn, command: &Cmd) -> Result<(), Failure> {
     let reply = conn.call(command, REPLY).await;
     reply.map(drop).map_err(|trouble| {
-        if doubtful(&trouble) {
+        if trouble.may_be_executed() {
             Failure::unknown(trouble.detail)
         } else {
             Failure::none(trouble.detail)
@@ -183,7 +183,7 @@ async fn await_together(
     )))
 }
 
-/// Waits until it knows these again, and nobody who is gone.
+/// Waits until it knows these again, and none that is gone.
 async fn await_relearned(
     sentinels: &SentinelConnections,
     (at, name): (&Address, &str),
@@ -236,7 +236,7 @@ async fn log_in(conn: &Conn, name: &str, own: Option<&ServerLogin>) -> Result<()
     })
 }
 
-/// Looks again and again until nothing is lacking. `lacks` says what is.
+/// Looks again and again until `lacks` finds nothing missing.
 async fn await_content(
     sentinels: &SentinelConnections,
     at: &Address,

@@ -1,8 +1,8 @@
-//! Who may be sent the Sentinels' password, and told the servers' new one. A hello, and what one
-//! Sentinel says of the others, is what anybody may have sent who has the password of a node. So it
-//! goes to the addresses that the inventory names as Sentinels, and to a port of a node's own host
-//! where that host says, over SSH, that the process which listens there is a Sentinel of root's or
-//! of the server's own user.
+//! Who may get the Sentinels' password, and the servers' new one. Anybody with the password of a
+//! node may have sent a hello, or a list of other Sentinels. So a password goes only to two kinds
+//! of addresses: those that the inventory names as Sentinels, and a port of a node's own host. For
+//! the second kind, that host must say over SSH that a Sentinel of root or of the server's own user
+//! listens there.
 
 use super::SentinelConnections;
 use crate::inventory::NodeSpec;
@@ -36,7 +36,7 @@ echo yes"#;
 type Confirmed = BTreeMap<Address, bool>;
 
 impl SentinelConnections {
-    /// Whether it may be asked. Without a password everybody may.
+    /// Whether it may be asked. Without a password, every Sentinel may.
     pub(super) async fn may_be_asked(&self, address: &Address) -> bool {
         self.servers.logins.sentinels.is_none() || self.is_confirmed(address).await
     }
@@ -59,7 +59,7 @@ impl SentinelConnections {
         confirmed == Some(true)
     }
 
-    /// Those of the Sentinels which answered that may be told the servers' password.
+    /// The answering Sentinels that may get the servers' password.
     pub async fn confirmed_of(&self, watch: &Watch) -> BTreeSet<Address> {
         let looks = watch.addresses().into_iter().map(|at| async move {
             let confirmed = self.is_confirmed(&at).await;
@@ -75,8 +75,8 @@ impl SentinelConnections {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens
-    /// there; `None`: it did not say in time.
+    /// Whether the node's host with that address says that a Sentinel listens there; `None`: it did
+    /// not say in time.
     async fn host_confirms(&self, address: &Address) -> Option<bool> {
         let Some(spec) = self.on_host_of(address).await else {
             return Some(false);

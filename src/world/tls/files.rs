@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 
 /// More than this is no file of certificates: the whole web's authorities take 300 kB.
 const LARGEST: u64 = 4 << 20;
-/// Where systems keep the authorities they trust, for a program that brings an OpenSSL of its own,
-/// which does not know it.
+/// Where systems keep the authorities that they trust. A program with an OpenSSL of its own needs
+/// these paths, because that OpenSSL does not know them.
 const SYSTEM: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -45,7 +45,7 @@ pub fn for_host(inventory: &Inventory, node: &NodeSpec, facts: &mut HostFacts) {
         .as_ref()
         .filter(|_| directives::brings_pair(node))
     {
-        // What does not fit together would only be found out by the server.
+        // Without this check, only the server would find out that files do not fit together.
         let mut sample = match SslContextBuilder::new(SslMethod::tls_server()) {
             Ok(builder) => builder,
             Err(error) => {
@@ -203,7 +203,7 @@ fn private_key(path: &Path, key: &str) -> Had<PKey<Private>> {
         .any(|mark| bytes.windows(mark.len()).any(|part| part == *mark));
     if is_locked {
         let what = format!(
-            "the private key `{}` has a passphrase, which nobody could be asked for when a script runs replctl",
+            "the private key `{}` has a passphrase, which replctl could not ask for when a script runs it",
             path.display()
         );
         return Err(Problem::new(what).hint(format!(
@@ -211,7 +211,7 @@ fn private_key(path: &Path, key: &str) -> Had<PKey<Private>> {
             quoted(path)
         )));
     }
-    // Never asked for: without this OpenSSL would ask on the terminal.
+    // The passphrase is never asked for. Without this callback, OpenSSL would ask on the terminal.
     PKey::private_key_from_pem_callback(&bytes, |_| Ok(0)).map_err(|e| {
         let what = format!(
             "the file of `{key}` `{}` holds no private key in PEM form",
@@ -249,7 +249,7 @@ fn read(file: File, path: &Path, what: &str) -> Had<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// The last of OpenSSL's words: the others say in which of its functions it was.
+/// The last of OpenSSL's messages. The others only name its functions.
 fn words(error: &ErrorStack) -> String {
     let last = error
         .errors()

@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// So many of them; the longest line that a server greets with is longer, and its beginning tells
-/// enough.
+/// How many bytes. The longest greeting of a server is longer, and its beginning tells enough.
 const KEPT: usize = 200;
 
 /// A stream, and the first bytes that came over it.

@@ -210,7 +210,7 @@ async fn a_server_that_wants_a_certificate_of_its_clients_is_told_by_any_version
         told(
             none,
             TroubleKind::ClientCertificateMissing,
-            "certificate of its clients",
+            "client certificate",
         );
         let refused = TroubleKind::ClientCertificateRefused;
         told(look(with_own(ca, &foreign)).await, refused, "issued by");
@@ -218,7 +218,7 @@ async fn a_server_that_wants_a_certificate_of_its_clients_is_told_by_any_version
     }
 }
 
-/// What somebody who is not the server gets to hear, whatever he answers.
+/// What an impostor of the server receives, whatever it answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_said_before_the_handshake_is_done() {
     let stage = Stage::new();

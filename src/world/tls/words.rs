@@ -68,7 +68,7 @@ pub fn explain(failed: &Failed<'_>) -> Trouble {
         return certificate(failed.reading, failed.name);
     }
     if failed.first.is_empty() {
-        // As a dead server's proxy does: nothing says that anybody is there.
+        // The proxy of a dead server does the same: nothing shows that a server is there.
         return trouble(
             TroubleKind::Other,
             "it closed the connection instead of answering the TLS handshake",
@@ -78,7 +78,7 @@ pub fn explain(failed: &Failed<'_>) -> Trouble {
         // Before TLS 1.3 there is no alert that says so.
         Some(40) if !failed.with_own => trouble(
             TroubleKind::ClientCertificateMissing,
-            "it ended the TLS handshake, as a server does that wants a certificate of its clients and gets none",
+            "it ended the TLS handshake, like a server that wants a client certificate and gets none",
         ),
         Some(number) => of_alert(number),
         None => match failed.error.ssl_error().and_then(last) {
@@ -91,8 +91,8 @@ pub fn explain(failed: &Failed<'_>) -> Trouble {
     }
 }
 
-/// Why nothing can be read any more from a connection whose handshake was good; a server looks at
-/// our certificate after that.
+/// Why a connection with a good handshake can no longer be read: a server checks our certificate
+/// only after the handshake.
 pub fn from_io(error: &io::Error) -> Trouble {
     let inner = error
         .get_ref()
@@ -210,7 +210,7 @@ fn last(stack: &ErrorStack) -> Option<&'static str> {
     stack.errors().last()?.reason()
 }
 
-/// Whom a certificate is for: its alternative names, or the common name where it has none.
+/// The names that a certificate is for: its alternative names, or the common name if it has none.
 fn names(certificate: &X509Ref) -> Vec<String> {
     let mut found: Vec<String> = certificate
         .subject_alt_names()

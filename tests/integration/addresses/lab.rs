@@ -1,5 +1,5 @@
 //! Deployments whose hosts know each other by names, by IPv6 addresses, or only through a gateway
-//! that forwards ports: set up, looked at, promoted.
+//! that forwards ports: setup, status and promotion.
 
 use crate::support::inventory::{InventoryText, NodeText, write_password};
 use crate::support::process::{Ran, run};
@@ -13,11 +13,11 @@ const HOSTS: [&str; 3] = ["master", "slave1", "slave2"];
 const LAST: [u16; 3] = [120, 130, 140];
 const PASSWORD: &str = "correct-horse-battery-staple";
 
-/// One of the deployments on the hosts of one lab, each in a folder and on ports of its own.
+/// One of several deployments on the hosts of one lab. Each has its own folder and ports.
 struct Deployment<'a> {
     operator: Replctl<'a>,
     lab: &'a Lab,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl<'a> Deployment<'a> {
@@ -52,7 +52,7 @@ impl<'a> Deployment<'a> {
         Self {
             operator,
             lab,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -61,8 +61,7 @@ impl<'a> Deployment<'a> {
         self.operator.run(arguments)
     }
 
-    /// `status` finds nothing but that Sentinels watch, and that these hosts have nothing that
-    /// starts servers.
+    /// `status` finds only that Sentinels watch, and that nothing starts servers on these hosts.
     #[track_caller]
     fn calm(&self) {
         let mut last = None;
@@ -124,7 +123,7 @@ fn forget(lab: &Lab, host: &str, name: &str) {
     lab.inside(host, &line).ok();
 }
 
-/// What a host does not know is said before anything is done, and where it happens afterwards.
+/// A name that a host does not know is reported before any change, and again where it fails later.
 fn unknown_names(deployment: &Deployment<'_>) {
     let lab = deployment.lab;
     let unknown =
@@ -249,6 +248,45 @@ fn by_ipv6(lab: &Lab) {
     deployment.set_up();
     deployment.promote("slave2", "[fd00::140]:6390");
     deployment.promote("slave1", "[fd00::130]:6390");
+    found_by_ipv6(&deployment);
+}
+
+/// `init --from` writes an inventory of the same deployment, from a replica's address.
+fn found_by_ipv6(deployment: &Deployment<'_>) {
+    let written = deployment.folder.path().join("found.toml");
+    let file = |name: &str| deployment.folder.path().join(name).display().to_string();
+    let (key, output) = (deployment.lab.key(), written.display().to_string());
+    let words = [
+        "init",
+        "--from",
+        "[fd00::120]:6390",
+        "--user",
+        "root",
+        "--identity-file",
+        key.to_str().unwrap(),
+        "--known-hosts",
+        &file("known_hosts"),
+        "--password-file",
+        &file("password"),
+        "--yes",
+        "--output",
+        &output,
+    ];
+    let operator = Replctl::in_lab(deployment.lab);
+    operator.run(&words).ok().says("3 servers");
+    let table: toml::Table = std::fs::read_to_string(&written).unwrap().parse().unwrap();
+    let nodes = table["node"].as_array().unwrap();
+    let field = |node: &toml::Value, key: &str| node[key].as_str().map(str::to_owned).unwrap();
+    let mut found: Vec<(String, String)> = nodes
+        .iter()
+        .map(|node| (field(node, "name"), field(node, "address")))
+        .collect();
+    found.sort();
+    let pair = |i: usize| (HOSTS[i].to_owned(), format!("fd00::{}", LAST[i]));
+    assert_eq!(found, [pair(0), pair(1), pair(2)]);
+    let operator = operator.inventory(&written);
+    operator.run(&["status"]).ok().says("2 replicas in sync");
+    operator.run(&["promote", "slave2", "--dry-run"]).ok();
 }
 
 /// Pairs of hosts.

@@ -1,4 +1,4 @@
-//! Whether what a document names as a command is there: targets of the Makefile, tests, scripts,
+//! Whether the commands that a document names exist: targets of the Makefile, tests, scripts,
 //! commands and options of replctl.
 
 use crate::support::{Replctl, repository};
@@ -26,7 +26,7 @@ static TESTS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// What `--help` of a command says, by the command.
 static HELP: LazyLock<Mutex<BTreeMap<String, String>>> = LazyLock::new(Mutex::default);
 
-/// Why a line cannot be meant, if it is a command of ours.
+/// What is wrong with a line, if it is a command of ours.
 pub fn trouble_with(line: &str) -> Option<String> {
     // `env=$(replctl …)`, `NAME=VALUE make …`, a pipe: what matters is where our word begins.
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -69,7 +69,7 @@ fn test(words: &[&str]) -> Option<String> {
     (!some).then(|| "it runs no test".to_owned())
 }
 
-/// Each word of a command that is a name of a command has to be one, and each option one of its
+/// Checks that each command word of a line is a command, and that each option is one of its
 /// options.
 fn ours(words: &[&str]) -> Option<String> {
     let plain = |w: &&&str| w.chars().all(|c| c.is_ascii_lowercase());

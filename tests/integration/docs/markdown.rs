@@ -3,9 +3,9 @@
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// What stands first behind the fence.
+    /// The first word after the fence.
     pub language: String,
-    /// `example` stands behind it: it is shown and not run.
+    /// The fence has the word `example`: the block is shown and not run.
     pub example: bool,
     pub lines: Vec<String>,
 }
@@ -97,8 +97,8 @@ impl Page {
         found
     }
 
-    /// What could be typed at a shell: code spans of one line, the lines of `sh` blocks, and what
-    /// stands behind `$ `.
+    /// The possible shell commands: code spans of one line, the lines of `sh` blocks, and the text
+    /// after `$ `.
     pub fn commands(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for line in &self.prose {

@@ -1,5 +1,5 @@
-//! Console blocks on three real nodes behind sshds of this machine: each command is run as it
-//! stands, and what it prints is compared with what stands below it.
+//! Console blocks on three real nodes behind sshds of this machine: each command runs as written,
+//! and its output is compared with the text below it.
 //!
 //! Numbers, times, sizes and the widths of columns may differ. `…` stands for anything.
 //! 127.0.0.1:7001, 7002 and 7003 are `master`, `slave1` and `slave2`.
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How the nodes are when the first command is run.
+/// The state of the nodes before the first command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
     /// Hosts without servers.
@@ -44,11 +44,12 @@ impl Session {
     }
 }
 
-/// For a command and for what it says of a deployment that needs a moment to be as it is shown.
+/// How long a command may take, and how long the deployment may take to reach the state that is
+/// shown.
 const PATIENCE: Duration = Duration::from_mins(2);
 const SETTLES: Duration = Duration::from_secs(20);
 
-/// Plays sessions on nodes of their own, one after the other.
+/// Plays sessions one after the other, on their own nodes.
 pub fn play(begin: Begin, deployment: &str, sessions: &[Session]) {
     let Some(mut bench) = Bench::new(NAMES.len()) else {
         return;
@@ -80,8 +81,7 @@ pub fn play(begin: Begin, deployment: &str, sessions: &[Session]) {
     }
 }
 
-/// The nodes by the ports that are shown: those of every page, and those that a table of a picture
-/// has.
+/// The nodes, by the ports in the text: those of every page, and those in the table of a picture.
 fn ports(sessions: &[Session]) -> BTreeMap<String, usize> {
     let mut found: BTreeMap<String, usize> = (0..NAMES.len())
         .map(|n| ((7001 + n).to_string(), n))
@@ -129,7 +129,7 @@ fn typed(bench: &Bench, line: &str) -> Ran {
     run(&mut command, PATIENCE)
 }
 
-/// What is wrong with what a command did.
+/// What is wrong with a command's result.
 fn trouble(session: &Session, looks: bool, ran: &Ran) -> Option<String> {
     let fails = session
         .output
@@ -145,7 +145,7 @@ fn trouble(session: &Session, looks: bool, ran: &Ran) -> Option<String> {
     differs(&session.output.join("\n"), &ran.stdout)
 }
 
-/// The first piece of what is shown that is not in what was printed.
+/// The first piece of the shown text that the output lacks.
 fn differs(shown: &str, printed: &str) -> Option<String> {
     let printed = even(printed);
     let mut rest = printed.as_str();

@@ -1,5 +1,5 @@
-//! The user of the server is hostile: it answers what it likes and plants what it likes, and root
-//! does nothing for it.
+//! The server's user is hostile: it gives any answer and plants any link. Root must do nothing for
+//! it.
 
 use crate::files::site::{Case, Link, PASSWORD, Site, sh, tree};
 use crate::support::process::Leased;
@@ -22,8 +22,8 @@ fn as_redis(line: &str, log: &Path) -> Leased {
     Leased::start(Path::new("/bin/sh"), &["-c", &line], log)
 }
 
-/// K2.4: the file is swapped for a link to a file of root's, and back, as fast as it goes, while
-/// its role is written.
+/// K2.4: while the role is written, the file is swapped for a link to a file of root's and back, as
+/// fast as possible.
 #[test]
 fn a_file_that_is_swapped_for_a_link_gets_root_to_do_nothing() {
     if !crate::files::able() {
@@ -65,7 +65,7 @@ fn a_file_that_is_swapped_for_a_link_gets_root_to_do_nothing() {
     assert_eq!(tree(Path::new("/etc")), etc);
 }
 
-/// Passes everything on, and names another file as the server's.
+/// A proxy that names another file as the server's.
 const LIAR: &str = r#"use strict; use IO::Socket::INET; use IO::Select;
 my ($listen, $to, $true, $false) = @ARGV;
 $SIG{CHLD} = "IGNORE";
@@ -100,7 +100,7 @@ fn lie(site: &Site, file: &str, bait: &Path) -> String {
     format!("{}{lie}", "/".repeat(own.len() - lie.len()))
 }
 
-/// From now on the second node is reached through a liar, which runs as that user.
+/// Puts that proxy in front of the second node, run by that user.
 fn lies(site: &Site, user: &str, lie: &str) -> Leased {
     let (liar, real) = (ports::free(), site.nodes[1].port);
     let own = site.nodes[1].config().display().to_string();
@@ -129,8 +129,7 @@ fn lies(site: &Site, user: &str, lie: &str) -> Leased {
     process
 }
 
-/// K2.3: what a server says of its file is not believed with more rights than the user of the
-/// server has.
+/// K2.3: a server's word about its file gives it no more rights than the server's user has.
 #[test]
 fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
     if !crate::files::able() {

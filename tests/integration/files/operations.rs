@@ -1,6 +1,6 @@
-//! Every operation that writes a role: afterwards each server, started again as its own user from
-//! its own file, has that role, and the file is no wider. The files are such as others made:
-//! root's, links, of another group.
+//! Every operation that writes a role: afterwards each server, restarted as its own user from its
+//! own file, has that role, and the file is no more open. The files are like foreign ones: root's,
+//! links, of another group.
 
 use crate::files::site::{Case, Link, Site};
 use crate::support::Sshds;

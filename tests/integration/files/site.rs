@@ -49,7 +49,7 @@ pub struct Node {
     process: Option<Leased>,
 }
 
-/// Both, and who works on them. The first is the primary.
+/// Both servers, and their operator. The first is the primary.
 pub struct Site {
     pub nodes: Vec<Node>,
     pub operator: Replctl<'static>,
@@ -64,7 +64,7 @@ pub fn sh(line: &str) -> String {
     run(&mut command, Duration::from_secs(20)).ok().stdout
 }
 
-/// What `ls -l` and a hash say of everything below a folder, by path.
+/// The output of `ls -l` and a hash for everything below a folder, by path.
 pub fn tree(folder: &Path) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut todo = vec![folder.to_owned()];
@@ -146,7 +146,7 @@ impl Node {
         self.own.join("conf/redis.conf")
     }
 
-    /// The file in the end.
+    /// The real file, after all links.
     pub fn target(&self, link: Link) -> PathBuf {
         self.own.join(match link {
             Link::No => "conf/redis.conf",
@@ -156,7 +156,7 @@ impl Node {
         })
     }
 
-    /// Starts it as whoever administers it does: as `redis` with its groups, umask 022.
+    /// Starts it as an administrator does: as `redis` with its groups, umask 022.
     pub fn start(&mut self) {
         let (program, config) = (self.program.display(), self.config());
         let line = format!(
@@ -171,7 +171,7 @@ impl Node {
         });
     }
 
-    /// Ends it, and starts it anew: it reads what stands in its file now.
+    /// Restarts it: it reads the present content of its file.
     pub fn restart(&mut self) {
         self.stop();
         self.start();

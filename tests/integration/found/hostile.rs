@@ -1,4 +1,5 @@
-//! First addresses that lead to no inventory: one clear sentence, and nothing is written.
+//! First addresses that lead to no inventory: the command prints one clear sentence, and writes
+//! nothing.
 
 use super::{Finder, at};
 use crate::support::server::Family;
@@ -7,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// Answers everybody in one way, until the test ends.
+/// Gives every client the same answer, until the test ends.
 fn listener(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! `init --from … --merge`: what is missing comes into the inventory that is there.
+//! `init --from … --merge`: missing nodes are added to the existing inventory.
 
 use super::{Finder, at};
 use crate::support::Trio;

@@ -1,5 +1,5 @@
-//! A hook that fails when there is a new primary: nothing is undone, it can be made up for, and
-//! what else is left to do stays so.
+//! A hook that fails after the promotion: nothing is undone, the hook can be repeated, and the rest
+//! of the work stays.
 
 use crate::hooks::hooked::Hooked;
 use crate::support::server::Family;

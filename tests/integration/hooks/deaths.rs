@@ -1,5 +1,5 @@
-//! replctl dies at every line of its journal: what resume and rollback make of the hooks; and the
-//! hooks where Sentinel watches.
+//! replctl dies at every line of its journal: the hooks after resume and rollback; and the hooks
+//! under Sentinels.
 
 use crate::hooks::hooked::Hooked;
 use crate::support::process::run;

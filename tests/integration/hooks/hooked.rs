@@ -1,4 +1,4 @@
-//! A deployment whose hooks write down what they were told.
+//! A deployment whose hooks record their input.
 
 use crate::support::program::Replctl;
 use crate::support::server::Family;
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// A trio whose inventory has hooks: each adds a line to `log` and keeps what it was told.
+/// A trio whose inventory has hooks. Each adds a line to `log` and keeps its input.
 pub(super) struct Hooked {
     /// The servers.
     pub(super) trio: Trio,
@@ -18,8 +18,8 @@ pub(super) struct Hooked {
     pub(super) more: String,
 }
 
-/// Writes down who runs it, where the primary is then by replctl's own word, its environment and
-/// its standard input; then does what a file of its name says.
+/// Records who runs it, the primary's address from replctl, its environment and its standard input.
+/// Then runs the file with its name.
 const SCRIPT: &str = r#"#!/bin/sh
 cat >"$D/$REPLCTL_HOOK.json"
 env >"$D/$REPLCTL_HOOK.env"
@@ -65,12 +65,12 @@ impl Hooked {
             .env("REPLCTL", Replctl::binary().to_str().unwrap())
     }
 
-    /// What that hook does from now on, besides writing down.
+    /// Sets what that hook does from now on, besides recording.
     pub(super) fn does(&self, hook: &str, script: &str) {
         std::fs::write(self.folder.path().join(format!("{hook}.sh")), script).unwrap();
     }
 
-    /// What was run, and forgets it.
+    /// Takes the list of the hooks that ran.
     pub(super) fn log(&self) -> Vec<String> {
         let file = self.folder.path().join("log");
         let text = std::fs::read_to_string(&file).unwrap_or_default();
@@ -83,7 +83,7 @@ impl Hooked {
         serde_json::from_slice(&text).unwrap()
     }
 
-    /// The variables that hook had of replctl's.
+    /// The variables that replctl gave to that hook.
     pub(super) fn variables(&self, hook: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.path().join(format!("{hook}.env")));
         let mut ours: Vec<String> = text

@@ -1,5 +1,4 @@
-//! Journals of format 1, whole and damaged: each with the verdict that a reader of its text comes
-//! to.
+//! Journals of format 1, whole and damaged: each with the verdict from its text.
 
 mod bytes;
 mod sense;
@@ -15,26 +14,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// What is to be known of an operation from its journal.
+/// The state of an operation, by its journal.
 #[derive(Debug, Clone, Copy)]
 pub enum Verdict {
     /// It has ended.
     Ended,
-    /// It stopped half-way, and where is known.
+    /// It stopped half-way, at a known step.
     HalfWay,
-    /// What it did is not known, for this reason.
+    /// Its steps are unknown, for this reason.
     Unknown(&'static str),
 }
 pub use Verdict::{Ended, HalfWay, Unknown};
 
-/// How a journal comes about.
+/// Makes a journal; returns its id.
 pub type Damage = Box<dyn Fn(&Replctl<'_>) -> String>;
 
 /// A journal with its verdict.
 pub struct Case {
     /// Its name, for messages.
     pub name: &'static str,
-    /// What its reader comes to.
+    /// The verdict of its reader.
     pub verdict: Verdict,
     /// Writes it; gives its id.
     pub make: Damage,
@@ -105,7 +104,7 @@ pub fn before_the_end(lines: &mut Vec<String>) {
     lines.truncate(end.unwrap());
 }
 
-/// Those that are as their writers left them, dead or alive.
+/// Journals as their writers left them, dead or alive.
 pub fn whole_ones() -> Vec<Case> {
     let same = |text: Vec<u8>| text;
     vec![
@@ -152,7 +151,7 @@ pub fn whole_ones() -> Vec<Case> {
     ]
 }
 
-/// Those that are no files of ours.
+/// Files that are no journals of ours.
 pub fn damaged_files() -> Vec<Case> {
     let no_file = Unknown("it is no regular file");
     let mut all = vec![

@@ -1,5 +1,5 @@
-//! What the program makes of each journal in the table: what cannot be read is unfinished and not
-//! known, and stands against every change.
+//! The program's reaction to each journal in the table: an unreadable one counts as unfinished and
+//! unknown, and blocks every change.
 
 use crate::journals::cases::{
     Case, Ended, HalfWay, Unknown, Verdict, damaged_beginnings, damaged_bytes, damaged_cuts,
@@ -11,7 +11,7 @@ use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, Trio};
 use std::fs;
 
-/// What stands in every case.
+/// The assertions for every case.
 fn told(operator: &Replctl<'_>, id: &str, verdict: Verdict) {
     let status = operator.run(&["status", "--no-ssh"]);
     let promote = ["promote", "slave1", "--dry-run"];
@@ -64,7 +64,7 @@ fn told(operator: &Replctl<'_>, id: &str, verdict: Verdict) {
     }
 }
 
-/// K7.1: Every case alone; then it is left as it is, and stands against nothing any more.
+/// K7.1: every case alone. After `abandon` the journal blocks nothing.
 #[test]
 fn what_cannot_be_read_is_unfinished_and_unknown() {
     let Some(family) = Family::debian() else {
@@ -188,7 +188,7 @@ fn it_stands_against_every_change() {
     deployment.assert_primary(1);
 }
 
-/// What changes no role is simply gone on with: it does not come first.
+/// An operation that changes no role can be resumed at any time, so it blocks nothing.
 #[test]
 fn half_a_set_up_stands_against_nothing() {
     let Some(family) = Family::debian() else {

@@ -1,4 +1,4 @@
-//! The folder of the journals: whose it is and who can write into it; and whoever holds its lock.
+//! The folder of the journals: its owner, its mode, and the holders of its lock.
 
 use crate::journals::{CUT, fixture, journals, put, unfinished};
 use crate::support::process::run;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// What reads or writes journals, and would change nothing here.
+/// Commands that read or write journals, and would change nothing here.
 const COMMANDS: [&[&str]; 6] = [
     &["status", "--no-ssh"],
     &["promote", "slave1", "--yes"],
@@ -22,11 +22,13 @@ const COMMANDS: [&[&str]; 6] = [
     &["abandon", CUT, "--yes"],
 ];
 
-/// Refused by all, with a command that is pasted then, after which nothing is refused.
+/// All commands refuse, with a command to paste. After it, none refuses.
 fn repaired(operator: &Replctl<'_>, says: &str) {
     for command in COMMANDS {
         operator.run(command).code(3).says(says);
     }
+    let told = operator.run(&["history", "--json"]).code(3);
+    told.says("\"reason\": \"unknown\"");
     let hint = operator.run(&["history"]).stderr;
     let hint = hint.lines().find_map(|l| l.trim().strip_prefix("hint: "));
     // There is no sudo where the tests are root already.
@@ -136,8 +138,8 @@ impl Drop for Memory {
     }
 }
 
-/// K7.5: Locks are looked for by device and inode: one on another device with the same inode is
-/// another one.
+/// K7.5: a lock is identified by device and inode. The same inode on another device is another
+/// lock.
 #[test]
 fn a_lock_on_another_device_is_not_taken_for_this_one() {
     let there = tempfile::TempDir::new().unwrap();

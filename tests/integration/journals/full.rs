@@ -1,5 +1,5 @@
-//! The operator's own disk is full: what was put back is known to be put back, and where that
-//! cannot be written it is said.
+//! The operator's own disk is full: a rollback is recorded as one, and if that cannot be written, a
+//! message says so.
 
 use crate::journals::folder::Memory;
 use crate::journals::{history, unfinished};
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 /// What the hook `before_promote` does, when the journal is begun: `$1` is the folder of the
 /// journals.
 const FILL: &str = "cat /dev/zero > $1/filled 2>/dev/null\nhead -c $(cat $2) /dev/zero | tr '\\0' x | fold -w 300\nexit 0\n";
-/// The same, and the room that the journal keeps is taken from it; what is left of its last page is
-/// filled by what the hook says.
+/// The same, and the hook also takes the space that the journal reserves; it fills the rest of the
+/// last page, too.
 const TAKE: &str = "journal=$1/replctl/orders/journal/*.jsonl\n\
     size=$(stat -c %s $journal)\n\
     truncate -s $size $journal\n\
@@ -89,8 +89,8 @@ impl Full {
     }
 }
 
-/// K7.3: The disk is full at every place of a promotion. Whatever is said of it is what its journal
-/// says, and `resume` does nothing that was put back.
+/// K7.3: the disk gets full at every place of a promotion. The messages match the journal, and
+/// `resume` repeats nothing that was rolled back.
 #[test]
 fn what_is_put_back_on_a_full_disk_is_known_to_be() {
     let Some(family) = Family::debian() else {
@@ -154,7 +154,7 @@ fn clear(state: &Path) {
     fs::remove_dir_all(state.join("replctl")).unwrap();
 }
 
-/// No room at all: nothing is begun.
+/// Without any free space, nothing begins.
 #[test]
 fn on_a_full_disk_nothing_is_begun() {
     let Some(family) = Family::debian() else {
@@ -193,8 +193,7 @@ fn on_a_full_disk_nothing_is_begun() {
     }
 }
 
-/// Where not even the end can be written, that is said, and status and resume say what the journal
-/// says.
+/// If even the end cannot be written, a message says so, and status and resume follow the journal.
 #[test]
 fn where_the_end_cannot_be_written_that_is_said() {
     let Some(family) = Family::debian() else {
@@ -213,7 +212,7 @@ fn where_the_end_cannot_be_written_that_is_said() {
     let ran = ran
         .code(1)
         .says(&format!(
-            "how `{id}` ended could not be written into its journal"
+            "the end of `{id}` could not be written into its journal"
         ))
         .says("No space left on device")
         .says("nothing was changed");

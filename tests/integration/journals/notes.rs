@@ -1,5 +1,5 @@
-//! The notes beside the journals, damaged in several ways: they are told, nothing is done on the
-//! ground of them, and there is a way on.
+//! The notes beside the journals, damaged in several ways: replctl reports them, does nothing on
+//! their basis, and gives a hint.
 
 use crate::support::program::Replctl;
 use crate::support::server::Family;

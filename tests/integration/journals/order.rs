@@ -1,4 +1,4 @@
-//! The order of the journals, where clocks are wrong: none hides another one.
+//! The order of the journals under wrong clocks: no journal hides another.
 
 use crate::journals::{CUT, DONE, dies, fixture, history, journals, newest_name, put, unfinished};
 use crate::support::server::Family;
@@ -101,7 +101,7 @@ fn a_clock_that_is_put_back_hides_none() {
     assert_eq!(sequence(&ahead), 1);
 }
 
-/// What was begun after it is not gone back before.
+/// An abandoned operation is neither resumed nor rolled back after a later one.
 #[test]
 fn one_that_was_left_behind_is_not_gone_on_with() {
     let Some(family) = Family::debian() else {

@@ -1,5 +1,4 @@
-//! Signals while a journal is begun: an operation that did nothing is not one that stopped
-//! half-way.
+//! Signals while a journal begins: an operation that did nothing does not count as half-way.
 
 use crate::journals::{history, journals, unfinished};
 use crate::support::figure;
@@ -8,8 +7,7 @@ use crate::support::trio::{BACKLOG, NAMES, Trio};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// K7.4: The signal comes as soon as there is something in the folder of the journals, and at
-/// moments around that.
+/// K7.4: the signal comes as soon as the journals' folder has a file, and at moments around that.
 #[test]
 fn a_signal_right_after_the_beginning_is_in_the_journal() {
     const ROUNDS: u32 = 40;

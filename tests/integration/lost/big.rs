@@ -7,14 +7,14 @@ use crate::support::server::Family;
 use crate::support::{await_that, figure};
 use std::time::Duration;
 
-/// What `lost` and `rejoin` may take, kB.
+/// The most memory that `lost` and `rejoin` may use, kB.
 const MOST_KB: u64 = 64 << 10;
 /// Bytes of one write in the stream: `*3 SET k:0000001 v…`.
 const ONE: u64 = 80;
 /// Writes that are sent at once.
 const AT_ONCE: u64 = 1_000;
 
-/// Length of the stream, MB. One of 32 MB is long enough to be told from what is held in memory.
+/// The length of the stream, MB. At 32 MB its size stands out clearly from what is held in memory.
 fn megabytes() -> u64 {
     let given = std::env::var("REPLCTL_LOST_MB").ok();
     given.map_or(32, |n| n.parse().unwrap())
@@ -35,7 +35,7 @@ fn write(client: &mut RawRedis, from: u64, count: u64) {
     }
 }
 
-/// The end of a run, and the most memory that it was seen to have, kB.
+/// The end of a run, and the most memory that it used, kB.
 fn peak(pair: &Pair, words: &[&str]) -> (Ran, u64) {
     let mut running = pair.operator.start(words);
     let file = format!("/proc/{}/status", running.pid());

@@ -1,4 +1,4 @@
-//! What only an old primary has, done again on the new one: each command once, whoever dies or
+//! The replay of an old primary's divergence on the new one: each command once, whoever dies or
 //! writes in between.
 
 use crate::lost::{Family, Pair, words};
@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// All that is safe to do again.
+/// The command that replays everything that is safe.
 const REPLAY: [&str; 4] = ["lost", "master", "--replay", "--yes"];
 
-/// Counters, so that a command that is done twice or not at all shows.
+/// Writes counters: they show a command that runs twice or not at all.
 fn count(pair: &Pair, keys: usize, times: usize) {
     let mut old = pair.master.client();
     for _ in 0..times {
@@ -39,7 +39,8 @@ fn counts(pair: &Pair, keys: usize) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Replays while a client of the new primary writes these keys. Gives those it has written.
+/// Replays while a client of the new primary writes these keys. Returns the keys that it has
+/// written.
 fn replayed_beside_a_client(pair: &Pair, keys: &[&String]) -> (Ran, Vec<String>) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -234,7 +235,7 @@ fn conflicts_only_where_asked_and_the_plan_first() {
         pair.operator
             .run(&["undo", "last", "--yes"])
             .code(3)
-            .says("they are not taken back");
+            .says("an undo does not remove them");
         report_of(&pair, &pair.operator.run(&["report", "last"]).ok());
     });
 }

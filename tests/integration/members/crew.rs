@@ -1,5 +1,5 @@
-//! A deployment of two nodes behind real sshds, hosts for more, an inventory with comments in it,
-//! and its operator.
+//! A deployment of two nodes behind real sshds, further hosts, an inventory with comments, and its
+//! operator.
 
 use crate::support::inventory::write_password;
 use crate::support::process::{Ran, living_in, run};
@@ -58,7 +58,7 @@ impl Crew {
         self.folder.path().join("inventory.toml")
     }
 
-    /// What the inventory says now.
+    /// The present inventory.
     pub fn now(&self) -> String {
         std::fs::read_to_string(self.file()).unwrap()
     }
@@ -67,7 +67,7 @@ impl Crew {
         self.ports[n]
     }
 
-    /// What a node has on its host.
+    /// A node's own folder on its host.
     pub fn own(&self, n: usize) -> PathBuf {
         self.db().join(self.port(n).to_string())
     }
@@ -122,7 +122,7 @@ impl Crew {
         self.connect(n).unwrap_or_else(|e| panic!("{n}: {e}"))
     }
 
-    /// A write on the primary arrives there.
+    /// Asserts that a write on the primary arrives at node `n`.
     #[track_caller]
     pub fn follows(&self, n: usize, primary: usize) {
         let key = format!("k{n}");
@@ -138,7 +138,7 @@ impl Crew {
         assert_eq!(info["role"], "slave");
     }
 
-    /// Nothing of the node is left on its host, and nothing runs there.
+    /// Asserts that nothing of the node is left or runs on its host.
     #[track_caller]
     pub fn nothing_of(&self, n: usize) {
         await_that("its server's end", Duration::from_secs(5), || {

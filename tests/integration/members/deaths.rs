@@ -1,5 +1,5 @@
-//! replctl dies at every line of its journal while a node comes, and while it goes: it is gone on
-//! with, or put back, whatever the inventory says then.
+//! replctl dies at every line of its journal during `add` and `remove`. It is resumed or rolled
+//! back, whatever the inventory says then.
 
 use crate::members::crew::Crew;
 use crate::support::figure;

@@ -1,5 +1,5 @@
-//! What goes wrong while a node comes or goes: all of it is put back, and what somebody else has
-//! written into the inventory is left alone.
+//! Failures of `add` and `remove`: everything is rolled back, and foreign changes in the inventory
+//! stay.
 
 use crate::members::crew::Crew;
 use crate::support::await_that;

@@ -1,4 +1,4 @@
-//! Hosts of their own with systemd, of which one comes and goes.
+//! Separate hosts with systemd, one of which is added and removed.
 
 use crate::members::crew::PASSWORD;
 use crate::support::inventory::write_password;

@@ -1,5 +1,4 @@
-//! A replica that stands alone on purpose: left alone by every other command until it is brought
-//! back by name.
+//! A detached replica: no other command touches it until an operator brings it back by name.
 
 use super::*;
 

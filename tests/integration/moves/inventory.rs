@@ -1,5 +1,4 @@
-//! What the inventory says of a node that was moved: it is named, and changed only where that is
-//! asked for.
+//! The inventory's line for a moved node: it is reported, and changed only on request.
 
 use crate::moves::four;
 use crate::support::program::Replctl;
@@ -63,7 +62,7 @@ fn the_inventory_is_told_where_that_is_asked_for() {
     refused_where_it_cannot_be_written(&operator, &told);
 }
 
-/// A circle in what it wishes, and the first primary, which has no such line.
+/// A circle among the inventory's upstreams, and the first primary, which has no `replicaof` line.
 fn refused_where_it_cannot_be_written(operator: &Replctl<'_>, told: &[&str]) {
     operator.run(told).ok();
     operator

@@ -1,5 +1,5 @@
-//! A deployment of this machine's sshds whose password is changed, its operator, and looks at it
-//! that do not go through replctl.
+//! A deployment on this machine's sshds whose password is changed, its operator, and checks that do
+//! not go through replctl.
 
 use crate::support::inventory::write_password;
 use crate::support::process::{Ran, living_in, signal};
@@ -59,7 +59,7 @@ impl Bench {
         };
     }
 
-    /// The inventory says that it is typed.
+    /// Makes the inventory ask for the password.
     pub fn say_prompt(&self) {
         let path = self.plain.write(self.folder.path());
         let text = std::fs::read_to_string(&path).unwrap();
@@ -68,7 +68,7 @@ impl Bench {
         std::fs::write(path, typed).unwrap();
     }
 
-    /// `setup --yes` on a terminal, where these are typed; what is shown besides.
+    /// Runs `setup --yes` on a terminal and types these words. Returns the rest of the screen.
     pub fn typed(&self, words: &[&str]) -> String {
         let mut command = self.operator.command(&["setup", "--yes"]);
         command.env("TERM", "xterm");
@@ -155,7 +155,7 @@ impl Bench {
             })
     }
 
-    /// Ends every link, and sees that all come up again by new logins.
+    /// Ends every link, and checks that all come up again with new logins.
     #[track_caller]
     pub fn links_come_back(&self, password: Option<&str>) {
         let full = |b: &Self| b.client(0, password).info("stats")["sync_full"].clone();
@@ -168,8 +168,8 @@ impl Bench {
         assert_eq!(full(self), before, "a link came back by a full copy");
     }
 
-    /// Every server is as if it had been set up with that password: running, in its file, and after
-    /// a restart from it.
+    /// Asserts that every server has that password: running, in its file, and after a restart from
+    /// it.
     #[track_caller]
     pub fn is_at(&self, password: Option<&str>, others: &[Option<&str>]) {
         for (n, name) in NAMES.iter().enumerate().take(self.count()) {
@@ -202,8 +202,8 @@ impl Bench {
         self.start_all();
     }
 
-    /// From now on the servers are of that program, which needs libraries that only this machine
-    /// has: no setup could bring it.
+    /// Replaces the servers' program by one that needs libraries that only this machine has, so no
+    /// setup could install it.
     #[track_caller]
     pub fn replace_program(&self, server: &Path) {
         self.end_all(libc::SIGKILL);
@@ -260,7 +260,7 @@ impl Bench {
             .unwrap()
     }
 
-    /// No password is in what the operator's machine keeps.
+    /// Asserts that the operator's machine stores no password.
     #[track_caller]
     pub fn nothing_is_kept(&self) {
         let mut open = vec![self.operator.home().to_owned()];

@@ -1,4 +1,4 @@
-//! replctl dies on the way: at every journal line, and what can be done about it then.
+//! replctl dies at every journal line, and the ways to go on.
 
 use crate::password::bench::{Bench, NEW, OLD};
 use crate::support::figure;
@@ -6,7 +6,7 @@ use crate::support::process::run;
 use crate::support::server::all_of_them;
 use std::time::Duration;
 
-/// Runs `setup` until it dies after that many journal lines; false: it came to its end.
+/// Runs `setup` until it dies after `line` journal lines; false: it reached its end.
 #[track_caller]
 fn dies(bench: &Bench, line: usize) -> bool {
     let mut command = bench.operator.command(&["setup", "--yes"]);
@@ -23,7 +23,7 @@ fn dies(bench: &Bench, line: usize) -> bool {
     true
 }
 
-/// Whatever was done: replctl is let in everywhere, and every replica has its link or gets it back.
+/// Asserts that replctl can log in everywhere, and that every replica has its link or gets it back.
 #[track_caller]
 fn nobody_is_cut_off(bench: &Bench, both: [Option<&str>; 2]) {
     let any = |n: usize| both.iter().find_map(|p| bench.connect(n, *p).ok());
@@ -34,8 +34,8 @@ fn nobody_is_cut_off(bench: &Bench, both: [Option<&str>; 2]) {
     crate::support::await_that("the links", Duration::from_secs(15), || bench.linked(any));
 }
 
-/// Taken up by `resume` or by `rollback`, in turns, at every third line; where everything is to be
-/// tried, by both at every line.
+/// Tests `resume` and `rollback` in turns, at every third line; in the full test run both, at every
+/// line.
 fn killed_at_every_line(from: Option<&str>, to: Option<&str>) {
     let Some(bench) = Bench::of(2, None, from) else {
         return;
@@ -113,7 +113,7 @@ fn killed_at_every_line_on_the_way_to_another() {
     killed_at_every_line(Some(OLD), Some(NEW));
 }
 
-/// The inventory's password is another one when the operation is taken up: nobody is given two.
+/// The inventory has another password at the resume: no server gets two passwords.
 #[test]
 fn another_password_is_not_gone_on_with() {
     let Some(bench) = Bench::of(2, None, Some(OLD)) else {

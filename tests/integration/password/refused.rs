@@ -1,4 +1,4 @@
-//! What setup cannot do about a password, and what it leaves half done: nothing, or said.
+//! Passwords that setup cannot change: it changes nothing, or says what it left half done.
 
 use crate::password::bench::{Bench, NAMES, NEW, OLD};
 use crate::password::mode;
@@ -6,7 +6,7 @@ use crate::support::process::signal;
 use crate::support::{Family, await_that, process::living_in};
 use std::time::Duration;
 
-/// Somebody has changed it by hand and wrote it nowhere.
+/// Somebody has changed the password by hand and saved it in no file.
 #[test]
 fn a_password_that_no_file_has_is_refused_and_the_hint_is_the_way() {
     let Some(bench) = Bench::set_up(None, Some(OLD)) else {
@@ -45,7 +45,8 @@ fn a_password_that_no_file_has_is_refused_and_the_hint_is_the_way() {
     bench.is_at(Some(NEW), &[Some(by_hand), Some(OLD), None]);
 }
 
-/// One server dies before the change: the others get it, and the dead one with its next start.
+/// One server dies before the change. The others get the password, and the dead one gets it at its
+/// next start.
 #[test]
 fn a_stopped_node_gets_the_password_with_its_start() {
     for (from, to) in [(None, Some(NEW)), (Some(OLD), Some(NEW)), (Some(OLD), None)] {
@@ -70,7 +71,7 @@ fn a_stopped_node_gets_the_password_with_its_start() {
     }
 }
 
-/// The file of one server cannot be written: everything is put back, in the servers and in their
+/// The file of one server cannot be written: everything is restored, in the servers and in their
 /// files.
 #[test]
 fn a_failure_on_the_way_puts_all_back() {
@@ -112,7 +113,7 @@ fn a_failure_on_the_way_puts_all_back() {
     }
 }
 
-/// Both are taken until the operator says that all clients have the new one.
+/// Servers accept both passwords until the operator says that all clients have the new one.
 #[test]
 fn the_earlier_password_is_taken_until_the_next_run_where_that_is_wished() {
     let Some(bench) = Bench::set_up(None, Some(OLD)) else {
@@ -144,7 +145,8 @@ fn the_earlier_password_is_taken_until_the_next_run_where_that_is_wished() {
     bench.is_at(Some(NEW), &[Some(OLD), None]);
 }
 
-/// While both are taken the inventory is set back: the one that was called off is taken no more.
+/// The inventory goes back to the old password while both are accepted: the cancelled one is no
+/// longer accepted.
 #[test]
 fn a_change_that_is_called_off_leaves_one_password() {
     let Some(bench) = Bench::set_up(None, Some(OLD)) else {
@@ -162,8 +164,8 @@ fn a_change_that_is_called_off_leaves_one_password() {
     bench.is_at(Some(OLD), &[Some(NEW), None]);
 }
 
-/// A slip at the prompt is not made the password of all servers; the right one is asked for twice
-/// only where it is new.
+/// A typing mistake at the prompt does not become the password of all servers. Only a new password
+/// is asked for twice.
 #[test]
 fn a_slip_at_the_prompt_changes_nothing() {
     let Some(bench) = Bench::of(2, None, Some(OLD)) else {
@@ -182,8 +184,8 @@ fn a_slip_at_the_prompt_changes_nothing() {
     bench.is_at(Some("canary-typed"), &[Some(OLD)]);
 }
 
-/// A replica that the inventory lacks would be refused at its next login: it is said, and nothing
-/// is changed.
+/// A replica that the inventory lacks would be refused at its next login: setup reports that and
+/// changes nothing.
 #[test]
 fn a_replica_that_the_inventory_lacks_is_not_cut_off() {
     let Some(family) = Family::debian() else {

@@ -1,4 +1,5 @@
-//! Sentinels watch the deployment whose password is changed: they are told it, and lose no server.
+//! Sentinels watch a deployment during a change of its password: they get the new one, and lose no
+//! server.
 
 use crate::password::bench::{Bench, NEW, OLD};
 use crate::support::sentinel::{LocalSentinel, NAME, await_together};
@@ -77,7 +78,7 @@ fn one_that_cannot_be_told_is_named_and_nothing_is_changed() {
     bench.in_sync(Some(NEW));
 }
 
-/// Answers as the Sentinel on `port` does, under an id of its own, and keeps what is said to it.
+/// A proxy that answers like the Sentinel on `port`, with another id, and records what it gets.
 fn impostor(port: u16) -> (u16, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let own = listener.local_addr().unwrap().port();

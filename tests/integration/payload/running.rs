@@ -34,8 +34,8 @@ fn options(command: &mut Command, port: u16, directory: &str) {
     command.args(["--repl-diskless-sync-delay", "0"]);
 }
 
-/// A command inside a root folder that holds nothing but the server. As root by chroot, else by a
-/// user namespace; None where the machine allows neither.
+/// A command inside a root folder that contains only the server. Root uses chroot, others a user
+/// namespace; `None`: the machine allows neither.
 fn enter(root: &Path) -> Option<Command> {
     let chroot = installed("chroot", "coreutils");
     let uid = Command::new("id").arg("-u").output().unwrap().stdout;

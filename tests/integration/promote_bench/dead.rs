@@ -1,5 +1,5 @@
-//! The primary is gone: how soon clients can write again after `promote` was typed, and beside it
-//! what three Sentinels need that find out by themselves.
+//! The primary is gone: how soon clients can write again after `promote` was typed. For comparison,
+//! the time that three Sentinels need to notice it themselves.
 
 use super::{median, rounds};
 use crate::support::figure;
@@ -16,14 +16,14 @@ const ROUNDS: usize = 1;
 const DOWN_AFTER_MS: u32 = 5_000;
 /// How long `replctl` waits for a server that says nothing, ms.
 const TIME_OUT_MS: f64 = 2_000.0;
-/// What may pass until a write is taken, beyond that time-out, ms; and until all are in sync after
-/// that.
+/// The time until a write is accepted, beyond that time-out, ms; and the time from then until all
+/// are in sync.
 const WRITE_MS: f64 = 300.0;
 const SYNC_MS: f64 = 1_000.0;
 /// The same on a machine that does other things beside.
 const BUSY_MS: f64 = 5_000.0;
 
-/// How the primary goes.
+/// How the primary fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Death {
     /// Its port refuses connections.
@@ -32,8 +32,7 @@ enum Death {
     Frozen,
 }
 
-/// When things were so again, ms after the command began or, for Sentinels, after the primary had
-/// gone.
+/// The times of recovery, ms after the command began or, for Sentinels, after the primary failed.
 struct Again {
     written: f64,
     in_sync: f64,
@@ -52,7 +51,7 @@ fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// A client that connects again where it was disconnected, as Sentinels do to the clients of whom
+/// A client that reconnects after a disconnect: Sentinels disconnect the clients of servers that
 /// they change.
 fn ask(server: &LocalServer, words: &[&str]) -> Option<String> {
     let mut client = server.connect(Duration::from_secs(1)).ok()?;

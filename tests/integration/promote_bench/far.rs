@@ -1,4 +1,4 @@
-//! The same over long ways: between replctl and the servers, and between the servers.
+//! The same with network delay: between replctl and the servers, and between the servers.
 
 use super::{load, median};
 use crate::support::await_that;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const DELAYS_MS: [u64; 1] = [5];
 /// Changes of the primary for each delay, where `REPLCTL_BENCH_ROUNDS` does not say more.
 const ROUNDS: usize = 2;
-/// The delays, ms, and how many server families are measured: where nobody asks for it, one.
+/// The delays, ms, and the number of server families: by default one.
 fn delays() -> (Vec<u64>, usize) {
     let given = std::env::var("REPLCTL_BENCH_DELAYS_MS").ok();
     given.map_or((DELAYS_MS.to_vec(), 1), |list| {
@@ -25,7 +25,7 @@ fn delays() -> (Vec<u64>, usize) {
     })
 }
 
-/// Three servers that are known by ports with a long way behind them.
+/// Three servers that are reached only through ports with a delay.
 struct Far {
     trio: Trio,
     ways: Vec<LongWay>,

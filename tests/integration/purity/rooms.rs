@@ -1,22 +1,22 @@
-//! Arrows between the rooms of src/ that are held: no operation imports another, and no room below
-//! imports an operation.
+//! The import rules between the modules of src/: no operation imports another one, and no module
+//! below imports an operation.
 //!
-//! Those that are left would be named and counted. A number that is lower than it is said to be
-//! fails, too, so that the list is true.
+//! Remaining exceptions would be named and counted here. A number that is too high fails, too, so
+//! the list stays true.
 
 use super::{module, operation_and_part, product, scan, within};
 use std::collections::BTreeMap;
 
-/// An operation, the other one that it names, and how many names it takes from there. There is
-/// none: what two of them share is a floor down, and `operations/perform` carries out what one
-/// comes to and another does.
+/// An operation, another one that it names, and the number of names it uses from there. There is
+/// none: shared code is one level below, and `operations/perform` runs what one operation produces
+/// and another one does.
 const BETWEEN_OPERATIONS: [(&str, &str, usize); 0] = [];
 
-/// A room below, the operation that it names, and how many names it takes from there.
+/// A module below, the operation that it names, and the number of names it uses from there.
 const FROM_BELOW: [(&str, &str, usize); 0] = [];
 
-/// The only rooms that may know the operations: the table of commands, and the operations
-/// themselves; and test code.
+/// The only modules that may know the operations: the table of commands, the operations themselves,
+/// and test code.
 const ABOVE: [&str; 3] = ["main", "cli", "operations"];
 
 type Counted = BTreeMap<(String, String), Vec<String>>;
@@ -50,13 +50,15 @@ fn between(sources: &[(std::path::PathBuf, String)]) -> Counted {
     found
 }
 
-/// What every operation may ask the table of operations for, whose files stand beside the folders.
+/// Whether a path belongs to the table of operations, whose files stand beside the folders. Every
+/// operation may use it.
 fn is_table(path: &str) -> bool {
     [
         "crate::operations::working_inventory",
         "crate::operations::with_threads",
         "crate::operations::perform",
-        "crate::operations::tell",
+        "crate::operations::command",
+        "crate::operations::examples",
     ]
     .iter()
     .any(|table| within(path, table))
@@ -131,7 +133,7 @@ fn a_planted_import_of_another_operation_is_caught() {
     assert_eq!(found.len(), 1);
 }
 
-/// What leaves detached nodes out by hand.
+/// Calls that leave detached nodes out by hand.
 const BY_HAND: [&str; 2] = [".without(", "still_alone("];
 
 /// Where a source leaves detached nodes out by hand.

@@ -1,7 +1,7 @@
 //! Reads Rust source far enough to know what it names: comments, texts and test modules taken out,
 //! `use` trees spread out.
 //!
-//! It is no compiler: macros that make paths would pass it by, and there are none.
+//! It is no compiler: it would miss macros that make paths, and there are none.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
-//! replctl dies in the midst of a promotion, and before anybody goes on with it a person makes a
-//! replica a primary, to which clients write. Whoever goes on, or puts back, must not replace what
-//! that node has taken.
+//! replctl dies during a promotion. Before it is resumed or rolled back, a person promotes a
+//! replica, and clients write to that node. Neither resume nor rollback may replace its writes.
 
 use crate::races::deed::Deed;
 use crate::races::field::{FIRST, Field, SECOND};
@@ -9,8 +8,8 @@ use crate::support::server::Family;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// The journal lines after which it dies: before, in and after the hand-over of three nodes, where
-/// each step has two lines.
+/// The journal lines after which it dies: before, during and after the hand-over of three nodes.
+/// Each step has two lines.
 const LINES: [usize; 10] = [4, 10, 14, 18, 20, 22, 24, 26, 28, 32];
 
 #[test]
@@ -55,8 +54,8 @@ fn taken_up(family: &Family, line: usize, verb: &str) {
     );
 }
 
-/// Another operator makes a third node the primary before the first goes on: "n1 is the primary"
-/// would not be true any more.
+/// Another operator promotes a third node before the first one resumes: "n1 is the primary" would
+/// be false then.
 #[test]
 fn a_promotion_that_another_replaced_is_not_gone_on_with() {
     let Some(family) = Family::debian() else {

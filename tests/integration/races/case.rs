@@ -1,4 +1,4 @@
-//! One case: a tree, writers, what was done before, the race itself, and the judgement.
+//! One case: a tree, writers, the preparation, the race itself, and the judgement.
 
 use crate::races::deed::Deed;
 use crate::races::dice::Dice;
@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// How long a run may take beside another one. Two that step back for each other for ever are found
-/// by it.
+/// The time limit for a run beside another one. It finds two runs that step back for each other
+/// forever.
 const BOUND: Duration = Duration::from_secs(75);
 
 /// How a case went.
@@ -167,7 +167,7 @@ fn load(field: &Field, race: &Race, family: &str) -> Load {
     load
 }
 
-/// The race itself: every operator, and the person, at the moment that the dice gave them.
+/// The race itself: every operator and the person start at their random moments.
 fn all_at_once(field: &Field, race: &Race, operators: &[Replctl<'_>]) -> Vec<Turn> {
     let start = Instant::now() + Duration::from_millis(20);
     let late = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));

@@ -1,5 +1,4 @@
-//! What one operator does in a race, what has to be there before, and what it promises where its
-//! exit code is 0.
+//! What one operator does in a race, its preparation, and its promise if the exit code is 0.
 
 use crate::races::field::{Field, name};
 use crate::support::await_that;
@@ -7,7 +6,7 @@ use crate::support::program::Replctl;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a command that nobody disturbs may take.
+/// The time limit for an undisturbed command.
 const ALONE: Duration = Duration::from_mins(1);
 
 /// What one operator does. Nodes are numbers; n0 is the first primary.
@@ -19,26 +18,26 @@ pub enum Deed {
     Move { node: usize, under: usize },
     /// A replica that stands alone.
     Detach(usize),
-    /// n0, which was replaced by that node while it was frozen, returns.
+    /// n0 returns. It was replaced by that node while it was frozen.
     Rejoin { new: usize },
     /// The same by comparing the two.
     Repair { keep: usize },
-    /// Takes a promotion of that node back, which was done before.
+    /// Undoes an earlier promotion of that node.
     Undo { of: usize },
-    /// Goes on with a promotion of that node, which died after so many journal lines.
+    /// Resumes a promotion of that node that died after this number of journal lines.
     Resume { to: usize, line: usize },
-    /// Puts such a promotion back.
+    /// Rolls back such a promotion.
     Rollback { to: usize, line: usize },
 }
 
-/// What is said to be so by an exit code 0.
+/// What an exit code of 0 promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
     /// That node is the primary.
     Primary(usize),
     /// That node is a replica of that one.
     Under(usize, usize),
-    /// That node is a primary of its own which nobody follows.
+    /// That node is a separate primary without replicas.
     Alone(usize),
     /// That node is a replica.
     Replica(usize),
@@ -66,7 +65,7 @@ impl Deed {
         matches!(self, Self::Rejoin { .. } | Self::Repair { .. })
     }
 
-    /// The node that is to stand alone: nobody writes to it, since its writes are its own affair.
+    /// The node to detach: no client writes to it, because its writes would not count.
     pub fn alone(self) -> Option<usize> {
         match self {
             Self::Detach(node) => Some(node),
@@ -88,8 +87,7 @@ impl Deed {
         (under == upstream).then_some(node)
     }
 
-    /// What its exit code 0 promises. Where it is not the deed but the output that says so
-    /// (`repair`, `undo`, `rollback` name the primary themselves), the sentence is what counts.
+    /// What its exit code 0 promises; `None`: only the printed sentence counts.
     pub fn promises(self) -> Option<Promise> {
         match self {
             Self::Promote(node) => Some(Promise::Primary(node)),
@@ -102,8 +100,8 @@ impl Deed {
         }
     }
 
-    /// Two primaries: n0 was replaced by `new` while it was frozen, and thawed. Before the clients
-    /// begin.
+    /// Makes two primaries before the clients begin: n0 is replaced by `new` while it is frozen,
+    /// then thaws.
     pub fn part(field: &Field, operator: &Replctl<'_>, new: usize) {
         field.servers[0].pause();
         let words = ["promote", &name(new), "--yes", "--no-hooks"];
@@ -123,8 +121,8 @@ impl Deed {
         });
     }
 
-    /// What the operator did earlier, under the clients' writes: a promotion that is to be taken
-    /// back, or one that died.
+    /// The operator's earlier operation, under the clients' writes: a promotion to undo, or one
+    /// that died.
     pub fn before(self, field: &Field, operator: &Replctl<'_>) {
         match self {
             Self::Undo { of } => {

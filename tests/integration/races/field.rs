@@ -1,6 +1,5 @@
-//! The servers of one case, on loopback, and the operators who work on them: each has a home and a
-//! state folder of its own and logs in as a user of its own, so that the servers' logs tell who
-//! changed a role.
+//! The servers of one case, on loopback, and their operators. Each operator has its own home and
+//! state folder, and logs in as its own user, so the servers' logs tell who changed a role.
 
 use crate::support::Deployment;
 use crate::support::inventory::{InventoryText, write_password};
@@ -10,7 +9,7 @@ use crate::support::server::{Family, families};
 use std::ops::Deref;
 use std::time::Duration;
 
-/// The families that are raced on; what cannot be had is told by `families`.
+/// The families of the races; `families` reports missing ones.
 pub const RACED: [&str; 6] = [
     "redis-6.0",
     "debian",
@@ -20,7 +19,7 @@ pub const RACED: [&str; 6] = [
     "valkey-8.1",
 ];
 
-/// Those that can be had. Valkey 8.1 stands in where 8.0 cannot be had.
+/// The available families. Valkey 8.1 replaces 8.0 if that is missing.
 pub fn raced() -> Vec<&'static Family> {
     let found: Vec<&Family> = RACED
         .iter()
@@ -103,7 +102,7 @@ impl Field {
         }
     }
 
-    /// An operator with a machine of its own. `hooked`: its copy of the inventory has a hook that
+    /// An operator on a separate machine. `hooked`: its copy of the inventory has a hook that
     /// sleeps for two seconds.
     pub fn operator(&self, user: &str, hooked: bool) -> Replctl<'static> {
         let folder = self.folder().join(user);
@@ -150,7 +149,7 @@ impl Field {
         self.servers.iter().position(|s| s.port == port)
     }
 
-    /// Where the way up from a node ends; nothing in a circle or at a stranger.
+    /// The top of a node's chain; nothing in a circle or at a stranger.
     pub fn root(&self, roles: &[Role], i: usize) -> Option<usize> {
         let mut at = i;
         for _ in 0..=roles.len() {

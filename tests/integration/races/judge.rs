@@ -1,21 +1,21 @@
-//! What must hold after a race, by the servers' own word.
+//! The conditions that must hold after a race, by the servers' own reports.
 //!
-//! Between two operators: every acknowledged write is on the one primary (or in a backup, where two
-//! primaries were there before), all others replicate from it and hold the same, nobody made a
-//! second primary meanwhile, no fence is left, every printed sentence is true, and one went
-//! through.
+//! Between two operators: every acknowledged write is on the one primary (or in a backup, if two
+//! primaries existed before), all others replicate from it with the same data, nobody made a second
+//! primary meanwhile, no fence is left, every printed sentence is true, and one operator succeeded.
 //!
-//! A person who sends REPLICAOF by hand may lose writes and make primaries; replctl itself may not:
+//! A person who sends REPLICAOF by hand may lose writes and make primaries. replctl itself must
+//! not:
 //! - **Lost by replctl**: an acknowledged write that is on no primary and in no backup at the end
-//!   (on no node at all, where it says that it stopped half-way), where the last change of role
-//!   that took it away was replctl's. From the node that acknowledged it, the changes are followed:
-//!   whoever makes that node a replica must have seen that the new upstream has the write, so the
-//!   upstream is its next holder; if the person makes a holder a replica, the person lost it; if
-//!   the last holder never became a replica and does not have it, the operator lost it who handed
-//!   over to it. What a node took within [`SHORT`] of the person's promotion is the person's.
+//!   (on no node at all, if replctl says that it stopped half-way), lost by a role change of
+//!   replctl's. The judge follows the holders, from the node that acknowledged the write. An
+//!   operator who makes the holder a replica must have seen the write on the new upstream, which is
+//!   the next holder. If the person does that, the person lost the write. If the last holder never
+//!   became a replica and lacks the write, the operator who handed over to it lost it. What a node
+//!   took within [`SHORT`] of the person's promotion is the person's.
 //! - **A second primary by replctl**: its `REPLICAOF NO ONE` while another node was a primary,
-//!   unless the person made that one so late that no look could have shown it: less than [`LOOK`]
-//!   before the operator's first change of a role, or, where it puts a primary back, before that.
+//!   unless the person made that one too late for any look: less than [`LOOK`] before the
+//!   operator's first role change, or, for the undo of a demotion, before that undo.
 //! - **Named**: a failed run names a node that the person changed; `status` names what is wrong.
 
 mod culprit;
@@ -34,9 +34,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A look at all nodes and what follows from it, at most, on a busy machine, ms.
+/// The longest time for a look at all nodes and its conclusions, on a busy machine, ms.
 const LOOK: i64 = 300;
-/// How long a write may be on a node before anybody can know that the node takes writes, ms.
+/// How long a write may be on a node before anyone can know that the node takes writes, ms.
 const SHORT: i64 = 100;
 /// How long links take to come up after the last change.
 const LINKS: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ const ORDER: Duration = Duration::from_mins(1);
 /// What kind of wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// None, or more than one, or one too many meanwhile.
+    /// No primary, several, or a second one meanwhile.
     Primaries,
     /// Acknowledged writes are gone.
     Lost,
@@ -72,7 +72,7 @@ impl fmt::Display for Violation {
 #[derive(Default)]
 pub struct Judged {
     pub acknowledged: usize,
-    /// Acknowledged writes that are lost, beside a person those that replctl lost.
+    /// Lost acknowledged writes; beside a person, only those that replctl lost.
     pub lost: usize,
     /// Which of the operators ended with exit code 0.
     pub through: &'static str,
@@ -197,7 +197,7 @@ impl Bench<'_> {
         made
     }
 
-    /// Whether `other` may be a primary at `event`: it is detached, or nobody could have seen it.
+    /// Whether `other` may be a primary at `event`: it is detached, or no look could have shown it.
     fn is_excused(&self, event: &Event, other: usize, before: &[Event]) -> bool {
         let Some(made) = before.iter().rfind(|e| e.node == other) else {
             return false;
@@ -218,7 +218,7 @@ impl Bench<'_> {
         made.who == Who::Person && made.at > looked - LOOK
     }
 
-    /// The node that somebody detached, and those moved under it since by somebody who knew.
+    /// The detached node, and nodes that were moved under it knowingly since then.
     fn apart(&self) -> Vec<usize> {
         let turns = || self.turns.iter().filter(|t| t.went_through());
         let alone = turns().find_map(|t| t.deed.alone());
@@ -262,7 +262,7 @@ impl Bench<'_> {
         self.race.deeds.iter().any(died)
     }
 
-    /// Whether it is for the other that neither went through. What a promotion left that died
+    /// Whether neither succeeded because of the other one. The rest of a promotion that died
     /// half-way may forbid both by itself.
     fn starved(&self) -> bool {
         let others = ["another operator", "somebody else"];
@@ -270,7 +270,7 @@ impl Bench<'_> {
         !self.one_had_died() || self.turns.iter().any(gave_way)
     }
 
-    /// All nodes but that one hold the same.
+    /// Asserts that all other nodes have the primary's data.
     fn alike(&self, primary: usize, apart: &[usize], judged: &mut Judged) {
         let holds = |i: usize| {
             let mut client = self.field.servers[i].client();
@@ -290,7 +290,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Beside a person: what the operator is told afterwards.
+    /// Beside a person: the messages for the operator afterwards.
     fn named(&self, judged: &mut Judged) {
         let turn = &self.turns[0];
         let told = Told {

@@ -1,12 +1,12 @@
-//! Who does what in a case: the pairs of operations, the trees, the offsets, the hooks, and what a
-//! person does by hand.
+//! The actors of a case: the pairs of operations, the trees, the offsets, the hooks, and the
+//! person's changes by hand.
 
 use crate::races::deed::Deed;
 use crate::races::dice::Dice;
 use crate::races::person::Stroke;
 use std::time::Duration;
 
-/// One case in the making.
+/// An unfinished case.
 #[derive(Debug)]
 pub struct Race {
     /// Its row in the table.
@@ -15,10 +15,9 @@ pub struct Race {
     pub parents: Vec<usize>,
     /// What each operator does.
     pub deeds: Vec<Deed>,
-    /// Whose copy of the inventory has a hook that sleeps for two seconds.
+    /// For each operator: whether its inventory has a hook that sleeps for two seconds.
     pub hooked: [bool; 2],
-    /// How much later than the first the second begins, ms; the other way round where it is
-    /// negative.
+    /// How much later the second operator begins, ms; negative: how much earlier.
     pub offset: i64,
     /// What a person does by hand.
     pub strokes: Vec<Stroke>,
@@ -194,8 +193,7 @@ impl Race {
             .collect()
     }
 
-    /// The node that took over from n0 before the race, where two primaries are there when it
-    /// begins.
+    /// The node that replaced n0 before the race, if the race begins with two primaries.
     pub fn took_over(&self) -> Option<usize> {
         let rejoins = self.deeds.iter().find_map(|d| {
             if let Deed::Rejoin { new } = d {

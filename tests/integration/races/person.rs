@@ -51,8 +51,7 @@ impl Stroke {
         }
     }
 
-    /// The nodes that somebody who looks can name: the one whose role was changed, and whom it
-    /// follows since.
+    /// The nodes that a message can name: the changed node, and its new upstream.
     pub fn names(&self) -> Vec<String> {
         let nodes = std::iter::once(self.node).chain(self.under);
         nodes.map(name).collect()

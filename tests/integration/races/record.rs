@@ -1,5 +1,4 @@
-//! The changes of roles as the servers' own logs tell them: when, on which node, to what, and by
-//! whom.
+//! The role changes in the servers' own logs: when, on which node, to what, and by whom.
 
 use crate::races::field::{FIRST, Field, Role, SECOND};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,7 +27,7 @@ pub struct Event {
     pub who: Who,
 }
 
-/// The changes of roles in one race, and what was there before them.
+/// The role changes in one race, and the roles before them.
 pub struct Record {
     /// The roles when the race began.
     pub first: Vec<Role>,

@@ -1,8 +1,8 @@
-//! What the printed sentences and the exit code of a run promise, each held against what the
-//! servers' logs and files say.
+//! The promises of a run's printed sentences and its exit code, each compared with the servers'
+//! logs and files.
 //!
-//! A sentence is false only if replctl could not be right: whatever somebody else changed on a node
-//! after the run's own last change of it excuses the run.
+//! A sentence is false only if replctl was wrong: a change of a node by somebody else after the
+//! run's own last change of it excuses the run.
 
 use crate::races::case::Turn;
 use crate::races::deed::{Deed, Promise};
@@ -102,7 +102,7 @@ impl Told<'_> {
         before != after && before != Some(now)
     }
 
-    /// Who is said to be what, by sentences on stdout and by the exit code 0.
+    /// The roles that the sentences on stdout and the exit code 0 promise.
     fn of_roles(&self) -> Vec<String> {
         if !self.turn.went_through() {
             return Vec::new();
@@ -136,8 +136,8 @@ impl Told<'_> {
         holds || self.is_excused(node)
     }
 
-    /// "Role written to its file", "its file says so": of every node whose role the run changed,
-    /// where nobody changed it since.
+    /// "Role written to its file", "its file says so": true for every node whose role the run
+    /// changed, unless somebody else changed it since.
     fn of_files(&self) -> Vec<String> {
         let said = self.turn.said();
         let says = said.contains("written to its file") || said.contains("its file says so");
@@ -157,7 +157,7 @@ impl Told<'_> {
         differ.map(text).collect()
     }
 
-    /// Beside a person: whoever fails names a node that the person changed.
+    /// Beside a person: a failed run names a node that the person changed.
     pub fn names_none(&self, names: &[String]) -> bool {
         let said = self.turn.said();
         !names.iter().any(|name| said.contains(name.as_str()))

@@ -1,4 +1,4 @@
-//! No secret is in a report, a journal or anything that is printed, whoever repeats it.
+//! No secret is in a report, a journal or any output, whoever repeats it.
 
 use super::*;
 use crate::report::bench::{Bench, PASSWORD};
@@ -56,7 +56,7 @@ fn guarded(family: &Family, secret: &str) -> [LocalServer; 2] {
     servers
 }
 
-/// What is no server may repeat all that it is sent, the password first of all.
+/// A port without a real server may repeat everything it gets, the password first.
 #[test]
 fn a_port_that_repeats_the_password_gets_it_nowhere() {
     const CANARY: &str = "canary-canary-canary";
@@ -118,8 +118,8 @@ fn echo() -> u16 {
     port
 }
 
-/// A setup carries the password, and secrets of the operator's own in the directives; servers that
-/// know no CONFIG repeat its arguments.
+/// A setup sends the password, and the operator's own secrets in the directives. Servers without
+/// CONFIG repeat its arguments.
 #[test]
 fn a_report_of_a_setup_has_no_secret() {
     let Some(mut bench) = Bench::new(2) else {

@@ -1,5 +1,4 @@
-//! Sentinels that are not able, that begin late or not at all, and failovers that somebody else
-//! asks for.
+//! Sentinels that cannot act, that begin late or never, and failovers that somebody else requests.
 
 use super::{NAMES, WRITES, Watched};
 use crate::support::rotation::each_family;
@@ -31,7 +30,7 @@ fn priorities(watched: &Watched) -> Vec<String> {
     watched.servers.iter().map(of).collect()
 }
 
-/// Who is a primary by its own word.
+/// The nodes that report themselves as primaries.
 fn primaries(watched: &Watched) -> Vec<usize> {
     let is = |i: &usize| watched.info(*i, "role") == "master";
     (0..watched.servers.len()).filter(is).collect()
@@ -64,7 +63,7 @@ fn nothing_is_begun_with_sentinels_in_tilt_mode() {
     });
 }
 
-/// A neighbour of K8.1: one of three is, and the others do without it.
+/// Related to K8.1: one of three is in TILT mode, and the others do without it.
 #[test]
 fn one_sentinel_in_tilt_mode_is_left_to_the_others() {
     let Some(family) = Family::debian() else {
@@ -85,7 +84,7 @@ fn one_sentinel_in_tilt_mode_is_left_to_the_others() {
     watched.assert_primary(1);
 }
 
-/// A neighbour of K8.1: they freeze while their view of the priority is waited for.
+/// Related to K8.1: they freeze while replctl waits for their view of the priority.
 #[test]
 fn sentinels_that_freeze_before_the_demotion_have_all_put_back() {
     let Some(family) = Family::debian() else {
@@ -111,7 +110,7 @@ fn sentinels_that_freeze_before_the_demotion_have_all_put_back() {
     tally.nothing_lost(watched.servers[0].address());
 }
 
-/// K8.1: the one that was told to has begun, and dies before it has promoted anybody.
+/// K8.1: the Sentinel that got the order has begun, and dies before it has promoted a node.
 #[test]
 fn a_sentinel_that_dies_after_the_demotion_gives_the_primary_back_at_once() {
     let Some(family) = Family::debian() else {
@@ -169,7 +168,7 @@ fn killed_when_told(family: &Family) -> bool {
     true
 }
 
-/// K1.4: somebody else asks for a failover while the new priority is waited for.
+/// K1.4: somebody else requests a failover while replctl waits for the new priority.
 #[test]
 fn the_failover_of_somebody_else_is_told_as_it_was_and_the_priority_is_put_back() {
     each_family(|n, family| {
@@ -209,8 +208,8 @@ fn the_failover_of_somebody_else_is_told_as_it_was_and_the_priority_is_put_back(
     });
 }
 
-/// K8.1: one that has begun, and is in TILT mode then, cannot be called back: it is waited for, and
-/// that is said.
+/// K8.1: a Sentinel that has begun and then enters TILT mode cannot be called back. replctl waits
+/// for it, and says so.
 #[test]
 fn a_failover_that_has_begun_is_waited_for() {
     let Some(family) = Family::debian() else {
@@ -235,15 +234,15 @@ fn a_failover_that_has_begun_is_waited_for() {
         let tally = writer.stop();
         tally.nothing_lost(watched.servers[1].address());
         if !promoted {
-            ran.says("could not be called back, and was waited for");
+            ran.says("could not be cancelled, so replctl waited for it");
             return;
         }
     }
     panic!("it had promoted each time before it could be frozen");
 }
 
-/// K1.4: the Sentinel that was told freezes, and somebody asks another one, which takes another
-/// node.
+/// K1.4: the Sentinel that got the order freezes. Somebody asks another Sentinel, which chooses
+/// another node.
 #[test]
 fn another_primary_than_the_one_asked_for_is_told_and_nothing_is_made_a_second_one() {
     let Some(family) = Family::debian() else {

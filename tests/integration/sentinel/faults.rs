@@ -71,7 +71,8 @@ fn refused_for_a_priority(watched: &Watched) {
     });
 }
 
-/// Two of three dead: no failover could be agreed on, and beside the third nothing is done either.
+/// Two of three are dead: no failover could be agreed on, and replctl does nothing beside the third
+/// either.
 fn refused_without_a_quorum(watched: &Watched) {
     let operator = watched.operator();
     watched.sentinels[1].kill9();

@@ -1,5 +1,5 @@
-//! Sentinels on hosts of their own, over a deployment with a password that replctl has set up:
-//! found, gone through, and believed.
+//! Sentinels on separate hosts, over a deployment with a password that replctl has set up: replctl
+//! finds them, promotes through them, and believes them.
 
 use crate::support::deployed::{Deployed, PASSWORD, address};
 use crate::support::redis::{RawRedis, Reply};
@@ -59,8 +59,8 @@ fn await_all_well(deployed: &Deployed) {
     });
 }
 
-/// For a minute nothing happens by itself, while a client writes: what is done beside Sentinels is
-/// undone within half of one. Their logs say so, too.
+/// For a minute nothing happens by itself while a client writes: Sentinels undo changes beside them
+/// within half a minute. Their logs show this, too.
 fn quiet_for_a_minute(deployed: &Deployed, writer: &Writer) {
     let lab = deployed.lab;
     for host in HOSTS {
@@ -91,7 +91,7 @@ fn quiet_for_a_minute(deployed: &Deployed, writer: &Writer) {
     }
 }
 
-/// Run beside the promotions on loopback, because it waits for most of its time.
+/// Runs beside the promotions on loopback, because it spends most of its time waiting.
 pub fn sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
         return;
@@ -151,7 +151,7 @@ fn is_promoted(deployed: &Deployed) {
     assert_eq!(mode.stdout.trim(), "600", "Sentinel had the file rewritten");
 }
 
-/// The primary dies: Sentinel replaces it by itself, and what replctl says is true.
+/// The primary dies: Sentinel replaces it by itself, and replctl's report is true.
 fn dies_and_comes_back(deployed: &Deployed) {
     let lab = deployed.lab;
     lab.inside(

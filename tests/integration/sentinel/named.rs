@@ -1,5 +1,5 @@
-//! Sentinels that resolve and announce host names, and have a password and a user of their own; and
-//! one that disagrees, because it is cut off. On every family.
+//! Sentinels that resolve and announce host names, and have their own password and user; and one
+//! that disagrees because it is cut off. On every family.
 
 use super::NAMES;
 use crate::support::inventory::{InventoryText, NodeText};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const PASSWORD: &str = "s3ntinel";
-/// All that replctl's user needs on a Sentinel to look, to promote and to let it forget.
+/// The rights that replctl's user needs on a Sentinel to look, to promote and to make it forget.
 const OPS: &str = "-@all +ping +client|setname +client|id +sentinel|master +sentinel|masters +sentinel|get-master-addr-by-name +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum +sentinel|myid +sentinel|failover +sentinel|reset +sentinel|debug";
 
 /// Three nodes and three Sentinels at addresses of their own.

@@ -1,12 +1,11 @@
-//! What else is done where Sentinels watch: an old primary returns, nodes are moved, and one is let
-//! go.
+//! Other operations under Sentinels: an old primary returns, nodes are moved, and one is detached.
 
 use super::{NAMES, Watched};
 use crate::support::server::Family;
 use crate::support::{await_that, figure};
 use std::time::{Duration, Instant};
 
-/// Freezes the primary until Sentinel has replaced it, and lets it go on. Gives the new one.
+/// Freezes the primary until Sentinel has replaced it, then thaws it. Returns the new primary.
 fn replaced_meanwhile(watched: &Watched, old: usize) -> usize {
     watched.servers[old].pause();
     let was = watched.servers[old].port.to_string();

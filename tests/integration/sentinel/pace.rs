@@ -1,5 +1,5 @@
-//! How soon Sentinels see the node that is to be promoted: they are told to look more often for as
-//! long as it takes, and it is put back on every way out.
+//! How soon Sentinels see the node to promote: replctl makes them look more often for the time of
+//! the promotion, and restores that on every way out.
 
 mod figures;
 
@@ -13,7 +13,7 @@ use crate::support::{await_that, process};
 use std::process::Command;
 use std::time::Duration;
 
-/// What one of them says of how often it reads `INFO`, ms; nothing where it has no such command.
+/// The `INFO` period that a Sentinel reports, ms; nothing if it has no such command.
 fn period(sentinel: &LocalSentinel) -> Option<u64> {
     let words = sentinel.ask(&["SENTINEL", "DEBUG"]);
     let crate::support::redis::Reply::Array(Some(all)) = words else {
@@ -37,7 +37,8 @@ fn is_old(family: &Family) -> bool {
     family.name.starts_with("redis-6")
 }
 
-/// Redis 6.2 has no such command, and a user may not have it: said in the plan, with the time.
+/// Redis 6.2 has no such command, and a user may lack the right to it: the plan says so, with the
+/// time.
 #[test]
 fn who_cannot_be_told_to_look_more_often_is_told_of_in_the_plan() {
     each_family(|_, family| {
@@ -97,7 +98,8 @@ fn paste(line: &str) {
 
 const BEFORE: [Option<u64>; 3] = [Some(10_000), Some(7_000), Some(10_000)];
 
-/// However it goes on after a death, what each had is put back, and until then it is told.
+/// After a death, every way to go on restores each Sentinel's period. Until then replctl reports
+/// the changed one.
 #[test]
 fn killed_at_every_line_before_the_demotion_the_periods_are_told_and_put_back() {
     let Some(family) = Family::debian() else {
@@ -184,8 +186,7 @@ fn last_id(operator: &Replctl<'_>) -> String {
     all[0]["id"].as_str().unwrap().to_owned()
 }
 
-/// Waits until one has been told to look more often; `false`: the command has ended before that was
-/// seen.
+/// Waits until the Sentinel has the short period; `false`: the command ended before that was seen.
 fn hastened(sentinel: &LocalSentinel, running: &mut Running) -> bool {
     while !running.has_ended() {
         if period(sentinel) == Some(500) {
@@ -196,7 +197,7 @@ fn hastened(sentinel: &LocalSentinel, running: &mut Running) -> bool {
     false
 }
 
-/// Told as left behind, and put back by whoever takes it up.
+/// replctl reports the period that it could not restore. The next resume or rollback restores it.
 #[test]
 fn a_sentinel_that_does_not_answer_the_put_back_is_told() {
     let Some(family) = Family::debian() else {
@@ -267,7 +268,7 @@ fn a_sentinel_that_dies_meanwhile_keeps_nothing_and_nothing_stays_at_the_others(
     panic!("it had seen the priority each time before it died");
 }
 
-/// Somebody else's failover while they look more often: what became of it is told as it was.
+/// Somebody else's failover while they look more often: replctl reports its real outcome.
 #[test]
 fn the_failover_of_somebody_else_meanwhile_leaves_nothing_at_sentinels() {
     each_family(|n, family| {

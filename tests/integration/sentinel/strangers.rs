@@ -1,4 +1,4 @@
-//! The Sentinels' password goes to nobody whose address only a hello names.
+//! The Sentinels' password never goes to an address that only a hello message names.
 
 use super::Watched;
 use crate::support::inventory::{InventoryText, NodeText};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const PASSWORD: &str = "s3ntinel";
 
-/// Listens, and keeps what is said to it.
+/// A listener that records what it gets.
 struct Stranger {
     port: u16,
     ip: &'static str,
@@ -36,8 +36,8 @@ impl Stranger {
         Self { port, ip, heard }
     }
 
-    /// Whether replctl has spoken to it: it says its name in its first words. Real Sentinels speak
-    /// to it, too.
+    /// Whether replctl has connected to it: its first words contain its name. Real Sentinels
+    /// connect to it, too.
     fn heard_replctl(&self) -> bool {
         let heard = self.heard.lock().unwrap();
         String::from_utf8_lossy(&heard).contains("replctl")
@@ -66,8 +66,8 @@ fn a_stranger_on_a_nodes_own_host_gets_no_password_either() {
     a_stranger_gets_no_password("127.0.0.1");
 }
 
-/// Their hosts vouch for Sentinels that the inventory does not name, and not for what else listens
-/// there.
+/// Hosts confirm real Sentinels that the inventory does not name, and no other listener on the same
+/// host.
 #[test]
 fn a_host_tells_its_sentinels_from_what_else_listens() {
     let (Some(family), Some(sshds)) = (Family::debian(), Sshds::start(1)) else {
@@ -114,7 +114,7 @@ fn a_host_tells_its_sentinels_from_what_else_listens() {
     assert!(!stranger.heard_replctl(), "the stranger was asked");
 }
 
-/// Lets all Sentinels believe that the stranger is one of them.
+/// Makes all Sentinels believe that the stranger is one of them.
 fn announce(watched: &Watched, stranger: &Stranger) {
     let hello = format!(
         "{},{},{},0,m,127.0.0.1,{},0",

@@ -1,4 +1,4 @@
-//! `sentinel forget`: what left for good is known by nobody any more, and all others are.
+//! `sentinel forget`: no Sentinel knows removed nodes any more, and all know the others.
 
 use crate::sentinel_setup::group::Group;
 use crate::sentinel_setup::{NOTHING, SET_UP};
@@ -6,7 +6,7 @@ use crate::support::process::{run, signal};
 use crate::support::{await_that, figure};
 use std::time::{Duration, Instant};
 
-/// Stops the server of a node for good.
+/// Stops the server of a node permanently.
 fn stop(group: &Group, node: usize) {
     let mut client = group.bench.client(node);
     client.try_command(&["SHUTDOWN", "NOSAVE"]).ok();
@@ -15,7 +15,7 @@ fn stop(group: &Group, node: usize) {
     });
 }
 
-/// How many of a field's things the Sentinels know, each by itself.
+/// The number of known items by a field, for each Sentinel.
 fn known(group: &Group, field: &str) -> Vec<String> {
     let live = (0..group.ports.len()).filter(|n| group.connect(*n).is_some());
     live.map(|n| group.field(n, field)).collect()

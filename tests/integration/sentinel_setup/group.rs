@@ -1,4 +1,4 @@
-//! Three nodes behind real sshds with the Sentinels that replctl sets up beside them, looked at by
+//! Three nodes behind real sshds with the Sentinels that replctl sets up beside them, checked by
 //! clients that do not go through replctl.
 
 use crate::sentinel_setup::bench::{Bench, PASSWORD};
@@ -15,7 +15,7 @@ pub struct Group {
     pub ports: Vec<u16>,
     /// Lines of `[sentinel]` besides `nodes`.
     pub lines: String,
-    /// What they are asked with.
+    /// The password for connections to them.
     pub password: Option<&'static str>,
     /// `$OF_SENTINEL` of the program under test.
     pub secret: Option<&'static str>,
@@ -116,7 +116,7 @@ impl Group {
         text.trim().parse().unwrap()
     }
 
-    /// Every Sentinel watches that node, both others, and says that it is well.
+    /// Asserts that every Sentinel watches that node, knows both others, and reports it as healthy.
     #[track_caller]
     pub fn assert_watched(&self, primary: usize) {
         for n in 0..self.ports.len() {
@@ -142,8 +142,7 @@ impl Group {
         writer
     }
 
-    /// The node that all Sentinels take for the primary, once it is another than `old` and answers
-    /// as one.
+    /// Waits until all Sentinels have a primary other than `old` that answers as one; returns it.
     #[track_caller]
     pub fn await_other(&self, old: usize) -> usize {
         let mut chosen = None;

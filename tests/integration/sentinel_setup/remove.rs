@@ -1,5 +1,5 @@
-//! `sentinel remove`: they end, the nodes stay, and nothing of them is left where that is asked
-//! for.
+//! `sentinel remove`: the Sentinels end, the nodes stay, and on request nothing of the Sentinels is
+//! left.
 
 use crate::sentinel_setup::bench::{PASSWORD, listing};
 use crate::sentinel_setup::group::Group;

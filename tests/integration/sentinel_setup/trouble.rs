@@ -1,4 +1,4 @@
-//! What `sentinel setup` refuses, and what becomes of hosts on which it fails.
+//! Refusals of `sentinel setup`, and the state of hosts on which it fails.
 
 use crate::sentinel_setup::group::Group;
 use crate::sentinel_setup::{NOTHING, SET_UP};

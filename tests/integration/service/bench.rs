@@ -17,7 +17,7 @@ pub struct Bench {
     sshds: Sshds,
     folder: TempDir,
     ports: [u16; 2],
-    /// Numeric ids of who runs them; `None`: who runs the test.
+    /// Numeric ids of the servers' user; `None`: the user of the test.
     user: Option<(u32, u32)>,
     /// The words of each start, and its process.
     servers: [Option<(Vec<String>, Leased)>; 2],
@@ -42,7 +42,8 @@ impl Bench {
         })
     }
 
-    /// The servers run as that user; `None`, after saying so, where the test may not become it.
+    /// Runs the servers as that user; `None`, after a message, if the test may not become that
+    /// user.
     pub fn as_user(family: &'static Family, name: &str) -> Option<Self> {
         let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
         let line = passwd.lines().find(|l| l.starts_with(&format!("{name}:")));
@@ -196,14 +197,14 @@ impl Bench {
         });
     }
 
-    /// Nobody may write in its folder any more.
+    /// Makes its folder read-only for all.
     pub fn lock(&self, n: usize) {
         let home = self.home(n);
         chown(&home, Some(0), Some(0)).unwrap();
         std::fs::set_permissions(home, PermissionsExt::from_mode(0o755)).unwrap();
     }
 
-    /// Everybody may write in its folder, and only owners may replace; its file is root's.
+    /// Makes its folder sticky and writable for all, and its file root's.
     pub fn stick(&self, n: usize) {
         let home = self.home(n);
         let config = home.join("redis.conf");

@@ -19,7 +19,7 @@ pub struct Bench<'a> {
     folder: TempDir,
 }
 
-/// Hosts of that kind, of which the last one's disk has the given size.
+/// Hosts of that kind; `last`: options of the last one, for example its disk's size.
 pub fn hosts(flavour: Flavour, last: &[&str]) -> Option<Lab> {
     let lab = Lab::up()?;
     lab.host("master", "192.168.0.120", flavour);

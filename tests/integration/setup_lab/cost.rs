@@ -1,5 +1,5 @@
-//! What a set-up costs its hosts, counted: processes and commands, not time. One process for each
-//! fact had once made fifty hosts as slow as a shell script that asks one after the other.
+//! The cost of a setup on its hosts, counted in processes and commands, not in time. One process
+//! per fact once made fifty hosts as slow as a shell script that asks one after the other.
 
 use crate::setup_lab::bench::{Bench, hosts};
 use crate::support::{Flavour, Lab, figure};
@@ -7,8 +7,8 @@ use crate::support::{Flavour, Lab, figure};
 /// A replica's host: less happens on it than on the primary's.
 const HOST: &str = "slave1";
 
-/// The number of the process that was started last on a host, which counts them: a host has numbers
-/// of its own. What reads it is a few itself.
+/// The number of the last process on a host, which counts its processes from its own numbers. The
+/// reading itself takes a few.
 fn last_process(lab: &Lab) -> u32 {
     let said = lab
         .inside(HOST, "read -r _ _ _ _ last </proc/loadavg; echo $last")

@@ -1,5 +1,5 @@
-//! Hosts that are full, frozen, cut off or off while `setup` runs: no hang, one true cause, and
-//! what was begun is put back.
+//! Hosts that are full, frozen, cut off or switched off while `setup` runs: no hang, one true
+//! cause, and started work is undone.
 
 use crate::setup_lab::bench::{Bench, hosts};
 use crate::support::process::Ran;

@@ -1,6 +1,6 @@
-//! Hosts on which somebody else's servers run: the distribution's package, the tutorial's own
-//! deployment at the very path, a supervisor's, a container's. What is there is compared with what
-//! was there before, by programs that are not ours.
+//! Hosts with foreign servers: the distribution's package, the tutorial's own deployment at the
+//! same path, a supervisor's, a container's. Their state is compared before and after, with
+//! programs that are not ours.
 
 use crate::setup_lab::bench::{Bench, PASSWORD, hosts};
 use crate::support::{Flavour, Lab, NodeText, await_that};
@@ -27,8 +27,8 @@ fn prints(lab: &Lab) -> Vec<String> {
     ["master", "slave1", "slave2"].iter().map(of).collect()
 }
 
-/// The package on two hosts; on the second it is turned off, and three servers are started by other
-/// means.
+/// The package on two hosts. On the second it is switched off, and three servers are started by
+/// other means.
 fn by_others(lab: &Lab) {
     let install =
         "apt-get update -qq >/dev/null 2>&1; apt-get install -y -qq redis-server >/dev/null 2>&1";
@@ -76,7 +76,7 @@ fn by_others(lab: &Lab) {
     lab.inside("slave1", &contained).ok();
 }
 
-/// `setup` names each with what it is, and changes nothing anywhere.
+/// `setup` names each and its kind, and changes nothing anywhere.
 fn are_refused(bench: &Bench) {
     let lab = bench.lab;
     let before = prints(lab);
@@ -108,7 +108,7 @@ fn are_refused(bench: &Bench) {
     assert_eq!(prints(lab), before);
 }
 
-/// Stopped, they are others' all the same.
+/// Stopped foreign servers are refused, too.
 fn are_refused_when_stopped(bench: &Bench) {
     let lab = bench.lab;
     lab.inside("master", "systemctl stop redis-server").ok();

@@ -1,5 +1,5 @@
-//! Fifty hosts at once, on a machine that has other work for all its cores: whatever comes late
-//! then is waited for, and no host is given up.
+//! Fifty hosts at once, on a machine with other work for all its cores: replctl waits for slow
+//! hosts and gives up none.
 
 use crate::setup_lab::bench::{Bench, NAMES, PASSWORD};
 use crate::support::{Flavour, Lab, NodeText, figure};
@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 /// Hosts beside the three that every lab has.
 const MORE: u8 = 47;
 
-/// Work without end for every core, until it is dropped.
+/// Endless work for every core, until it is dropped.
 struct Busy(Vec<Child>);
 
 impl Busy {

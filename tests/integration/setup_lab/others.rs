@@ -1,5 +1,5 @@
-//! Two operators with machines of their own, on hosts of their own: whoever logs in as what, and
-//! with whatever the host has, they see each other.
+//! Two operators on different machines, on separate hosts: they see each other with any login and
+//! with any tools of the host.
 
 use crate::setup_lab::bench::{Bench, NAMES, hosts};
 use crate::support::process::{Running, family_of, signal};
@@ -44,7 +44,7 @@ fn root_and_who_becomes_root_by_sudo_see_each_other() {
     second.nothing_to_do();
 }
 
-/// No tool for locks is there, and another SSH server.
+/// The host has no tool for locks, and another SSH server.
 #[test]
 fn on_busybox_one_that_is_frozen_is_taken_over() {
     let Some(lab) = hosts(Flavour::Busybox, &[]) else {

@@ -1,11 +1,11 @@
-//! What setup finds out before it changes anything, what it puts back, and what it tells of hosts
-//! that are otherwise than the inventory says. Looked at with the hosts' own programs.
+//! What setup checks before any change, what it undoes, and what it reports about hosts that differ
+//! from the inventory. Checked with the hosts' own programs.
 
 use crate::setup_lab::bench::{Bench, NAMES, PASSWORD, hosts};
 use crate::support::{Flavour, Lab};
 
-/// What a host has of a deployment, and its names: all that a refused or failed run must leave as
-/// it was.
+/// A host's files of a deployment, and its names: a refused or failed run must leave them as they
+/// were.
 const PRINT: &str = "cd /; sha256sum etc/hosts etc/hostname; stat -c '%a %U' etc/hosts; hostname; id redis 2>&1; \
     for d in db etc/systemd; do [ ! -e $d ] || find $d -xdev -printf '%p %y %m %U %l\\n' | sort | sha256sum; done; \
     systemctl list-units --all --plain --no-legend --no-pager 'replctl*' | awk '{ print $1, $2, $3 }'";
@@ -159,7 +159,7 @@ fn by_hand(lab: &Lab, bench: &Bench) {
     bench.nothing_to_do();
 }
 
-/// The inventory gives a node another port: its old server is told, and left as it is.
+/// The inventory gives a node another port: setup reports its old server, and leaves it.
 fn changed_port(lab: &Lab, bench: &mut Bench) {
     bench.change(|mut t| {
         t.node_mut("slave2").port = 6380;

@@ -1,5 +1,5 @@
-//! A deployment of this machine's sshds with a password, its operator, and looks at what became of
-//! it that do not go through replctl.
+//! A deployment on this machine's sshds with a password, its operator, and checks of it that do not
+//! go through replctl.
 
 use crate::support::inventory::write_password;
 use crate::support::process::Ran;

@@ -1,5 +1,4 @@
-//! Two operators with machines of their own set up the same bare hosts: no server there shows a
-//! claim yet.
+//! Two operators on different machines set up the same bare hosts: no server shows a claim yet.
 
 use crate::setup_sshd::bench::{Bench, PASSWORD, listing};
 use crate::support::inventory::write_password;
@@ -16,7 +15,7 @@ fn other(bench: &Bench) -> Replctl<'static> {
     Replctl::new().inventory(&bench.folder().join("inventory.toml"))
 }
 
-/// Whether an operator has a journal: whoever was refused has none.
+/// Whether an operator has a journal: a refused one has none.
 fn began(operator: &Replctl<'_>) -> bool {
     let base = operator.home().join(".local/state/replctl");
     let deployments = std::fs::read_dir(base).into_iter().flatten().flatten();
@@ -117,7 +116,7 @@ fn elsewhere(bench: &Bench, folder: &Path) -> std::path::PathBuf {
     file
 }
 
-/// The lock goes with its process, also where that is killed: the next one need not wait.
+/// The lock ends with its process, even a killed one: the next run need not wait.
 #[test]
 fn a_killed_setup_holds_no_host() {
     let Some(bench) = Bench::new(2) else { return };
@@ -133,8 +132,8 @@ fn a_killed_setup_holds_no_host() {
     bench.in_sync(0);
 }
 
-/// A host that runs one command at a time for a session has nothing to hold it by; it is set up all
-/// the same, and that is said.
+/// A host that runs only one command per session cannot be locked. It is still set up, and a
+/// message says so.
 #[test]
 fn a_host_that_runs_one_command_at_a_time_is_set_up_and_said_not_to_be_held() {
     let Some(bench) = Bench::new(2) else { return };

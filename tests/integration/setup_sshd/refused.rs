@@ -1,4 +1,4 @@
-//! What `setup` refuses, with one true cause and a way on, and touches nothing.
+//! The refusals of `setup`: each has one true cause and a hint, and nothing is touched.
 
 use crate::setup_sshd::bench::{Bench, PASSWORD, listing};
 use crate::support::inventory::write_password;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The release that the embedded server is built from, as it was fetched for that.
+/// The source release of the embedded server, as it was downloaded for its build.
 fn published() -> Option<PathBuf> {
     let work = std::env::var_os("REPLCTL_SERVER_WORK").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/server"),

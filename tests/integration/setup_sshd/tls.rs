@@ -1,5 +1,5 @@
-//! `setup` of a deployment that speaks TLS: what lies on its hosts, who may read it, that nothing
-//! listens without it, and a new certificate.
+//! `setup` of a TLS deployment: the files on its hosts and their access rights, no port without
+//! TLS, and a new certificate.
 
 use crate::setup_sshd::bench::{Bench, NAMES, PASSWORD, mode};
 use crate::support::certs::{Authority, Pair};

@@ -1,5 +1,5 @@
 //! The whole program through each transport: `setup` of bare hosts, `status` through tunnels, a
-//! promotion, and nothing left to do; what is said of hosts that let nobody in; and that the
+//! promotion, and nothing left to do; and the messages about hosts that refuse access. The
 //! installed `ssh` makes one connection, asks on the terminal, and leaves nothing behind.
 
 use super::bench::{Bench, NAMES};
@@ -7,7 +7,7 @@ use crate::support::{await_that, figure};
 use std::process::Command;
 use std::time::Duration;
 
-/// A bench whose hosts are reached so; `status` and all else through them only.
+/// A bench whose hosts are reached only through that transport, also for `status`.
 fn bench(transport: &str) -> Option<Bench> {
     let mut bench = Bench::new(2)?;
     bench.text = bench.text.clone().each_node("via = \"ssh\"");
@@ -39,8 +39,8 @@ fn logins(bench: &Bench) -> usize {
     host("h1") + host("h2")
 }
 
-/// What is left of the installed `ssh`: control sockets' folders, and processes that are called
-/// with them.
+/// The remains of the installed `ssh`: folders of control sockets, and processes with them in their
+/// command lines.
 fn left(bench: &Bench) -> Vec<String> {
     let runtime = bench.folder().join("runtime");
     let folders = std::fs::read_dir(&runtime).unwrap().flatten();
@@ -158,7 +158,7 @@ fn on_a_terminal(bench: &Bench) {
     nothing_left(bench);
 }
 
-/// Killed while it looks: the connections end with it. What stays is an empty folder.
+/// replctl is killed during a look: its connections end with it. Only an empty folder stays.
 fn killed(bench: &Bench) {
     let processes = || {
         left(bench)

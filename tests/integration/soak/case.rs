@@ -1,5 +1,5 @@
-//! One case: a tree, writers, a change of the primary, a fault in the midst of it, the way back,
-//! and what must hold then.
+//! One case: a tree, writers, a change of the primary with a fault in it, the repair, and the final
+//! conditions.
 
 use crate::soak::crew::{Crew, name};
 use crate::soak::fault::Fault;
@@ -21,18 +21,18 @@ pub struct Report {
     pub family: String,
     pub order: String,
     pub fault: String,
-    /// The exit of what was ordered.
+    /// The exit code of the order.
     pub exit: String,
     /// The exit of the second operator, where there is one.
     pub second: String,
-    /// What brought the deployment back.
+    /// The way in which the deployment was repaired.
     pub way: String,
     pub acknowledged: usize,
     pub lost: usize,
     /// The longest time without an acknowledged write, ms, where the change went through.
     pub window_ms: f64,
     pub violation: Option<String>,
-    /// What replctl said, one run after the other: told beside a violation.
+    /// The output of replctl, run after run, printed with a violation.
     pub said: Vec<String>,
 }
 
@@ -77,8 +77,8 @@ pub struct Case {
     pub fault: Fault,
     parents: Vec<usize>,
     pub order: Order,
-    /// Whom the fault strikes, and the other one where it is between two (the operator, where that
-    /// is beyond the last).
+    /// The node that the fault hits, and the other one if it is between two (the operator, if the
+    /// number is beyond the last node).
     pub victim: usize,
     other: usize,
     /// After which journal line.
@@ -132,7 +132,7 @@ impl Case {
     }
 }
 
-/// Runs case `number` of `seed`; `wire` for the faults that need a network which can be cut.
+/// Runs case `number` of `seed`; `wire`: for faults that need a network to cut.
 pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     let mut dice = Dice::new(seed, number);
     let families = families();
@@ -266,8 +266,8 @@ fn load(crew: &Crew<'_>, case: &Case, family: &Family) -> Load {
     load
 }
 
-/// What was ordered, with the fault in it. Gives what it said, and whether the fault came before
-/// its end.
+/// Runs the order with the fault in it. Returns its output, and whether the fault came before its
+/// end.
 fn change(crew: &mut Crew<'_>, operator: &Replctl<'_>, case: &Case) -> (Ran, bool) {
     let mut struck = false;
     let words = case.order.words();
@@ -293,7 +293,7 @@ fn change(crew: &mut Crew<'_>, operator: &Replctl<'_>, case: &Case) -> (Ran, boo
     (running.wait(Duration::from_mins(3)), struck)
 }
 
-/// What was ordered, and a promotion by somebody else at about the same time.
+/// Runs the order, and a promotion by somebody else at about the same time.
 fn beside_another(
     crew: &Crew<'_>,
     (operator, other): (&Replctl<'_>, &Replctl<'_>),

@@ -70,8 +70,8 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Whether a server writes its data anew: killed in the midst of that, some versions do not
-    /// start from what they left.
+    /// Whether a server rewrites its data now. Some versions do not start from the files of a
+    /// rewrite that was killed.
     fn rewrites(&self, i: usize) -> bool {
         let reply = self
             .client(i)
@@ -86,7 +86,7 @@ impl<'a> Crew<'a> {
         .any(|sign| text.contains(sign))
     }
 
-    /// Waits until no server writes its data anew.
+    /// Waits until no server rewrites its data.
     fn rest(&self) {
         await_that("all to be at rest", Duration::from_secs(20), || {
             !(0..self.servers.len()).any(|i| self.rewrites(i))

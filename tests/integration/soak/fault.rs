@@ -1,4 +1,4 @@
-//! What goes wrong in a case, at which step, and how the world is mended afterwards.
+//! The fault of a case, its step, and the repair of the world afterwards.
 
 use crate::soak::crew::Crew;
 use crate::support::wire::Wire;
@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a host takes to be back: longer than the links to it take to be seen as down
-/// (`repl-timeout` of the crew, seen once a second).
+/// How long a host takes to come back: longer than its links take to count as down (`repl-timeout`
+/// of the crew, checked once a second).
 const BOOT: Duration = Duration::from_secs(6);
 
 /// One fault.
@@ -39,11 +39,11 @@ pub enum Fault {
     PromotedByHand,
     /// Two nodes, or a node and the operator with the clients, do not reach each other for a while.
     Cut,
-    /// A node reaches nobody for a while.
+    /// A node reaches no other for a while.
     Isolated,
     /// Its host loses power: its packets go nowhere, and it comes back later from its file.
     PoweredOff,
-    /// A node loses three of ten packets to and from everybody.
+    /// A node loses three of ten packets to and from all others.
     Lossy,
     /// Nothing more can be written to a server's disk.
     DiskFull,
@@ -131,7 +131,7 @@ impl Fault {
         }
     }
 
-    /// Mends what can be mended without replctl.
+    /// Repairs what can be repaired without replctl.
     pub fn heal(self, crew: &mut Crew<'_>, victim: usize, other: usize) {
         match self {
             Self::Killed => crew.servers[victim].restart(),
@@ -173,7 +173,7 @@ impl Fault {
     }
 }
 
-/// A person who looks first: whoever makes a primary a replica loses writes by that alone.
+/// A change by a person who looks first: demoting a primary by hand loses writes by itself.
 fn by_hand(crew: &Crew<'_>, victim: usize, under: Option<usize>) {
     let replica = crew.look(victim).get("role").is_some_and(|r| r == "slave");
     let Some(mut client) = crew.client(victim).filter(|_| replica) else {
@@ -190,15 +190,15 @@ fn kept(file: &Path) -> std::path::PathBuf {
     file.with_extension("kept")
 }
 
-/// Does something to the traffic of `victim` with everybody else, the operator and the clients too.
+/// Applies `what` to the traffic of `victim` with all others, the operator and the clients too.
 fn around(crew: &Crew<'_>, victim: usize, what: impl Fn(&Wire, Ipv4Addr, Ipv4Addr)) {
     for other in (0..=crew.servers.len()).filter(|i| *i != victim) {
         what(crew.wire.unwrap(), crew.ip(victim), crew.ip(other));
     }
 }
 
-/// A server ends where it cannot begin its files anew after a copy, and from 7.0 on where it cannot
-/// keep what its primary sends; it tries what it could not write again every second.
+/// A server ends if it cannot rewrite its files after a copy, and from 7.0 on also if it cannot
+/// save what its primary sends. It retries a failed write every second.
 fn room_again(crew: &mut Crew<'_>, victim: usize) {
     let server = &mut crew.servers[victim];
     if server.is_alive() {

@@ -1,4 +1,4 @@
-//! What the operator asks for in a case, and what has to be there before.
+//! The operator's order in a case, and its preparation.
 
 use crate::soak::case::Dice;
 use crate::soak::crew::{Crew, name};
@@ -40,7 +40,7 @@ impl Order {
         }
     }
 
-    /// The node that it is most about, beside the first primary.
+    /// The node that it mainly concerns, beside the first primary.
     pub fn target(self) -> usize {
         match self {
             Self::Promote(node) | Self::Move { node, .. } | Self::Detach(node) => node,
@@ -82,25 +82,25 @@ impl Order {
         }
     }
 
-    /// Whether two primaries take writes when it begins: what the old one acknowledged is then on
-    /// the new one or in a backup.
+    /// Whether two primaries take writes when it begins. The old one's acknowledged writes must
+    /// then be on the new one or in a backup.
     pub fn is_of_two(self) -> bool {
         matches!(self, Self::Rejoin { .. } | Self::Repair { .. })
     }
 
-    /// Whom clients write to: not to a node that is to stand alone, whose writes are its own
-    /// affair.
+    /// Whether clients write to a node: not if it is to be detached, because its writes would not
+    /// count.
     pub fn is_written_to(self, node: usize) -> bool {
         self != Self::Detach(node)
     }
 
-    /// Whether scripts may write meanwhile. Those of Redis 6.0 pass its fence: a return is refused
+    /// Whether scripts may write meanwhile. On Redis 6.0 they pass the fence: a return is refused
     /// then, and its backup has all.
     pub fn is_scripted(self, family: &Family) -> bool {
         !self.is_of_two() || family.name != "redis-6.0"
     }
 
-    /// What has to be there before: a primary that was replaced while it was frozen, and thawed.
+    /// Makes the state before it: a primary that was replaced while it was frozen, and then thawed.
     pub fn prepare(self, crew: &Crew<'_>, operator: &Replctl<'_>) {
         if !self.is_of_two() {
             return;

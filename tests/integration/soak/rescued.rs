@@ -1,4 +1,4 @@
-//! What an old primary gave up is in a backup of the operator's.
+//! The discarded writes of an old primary are in a backup of the operator.
 
 use crate::soak::crew::Crew;
 use crate::support::program::Replctl;
@@ -6,7 +6,7 @@ use crate::support::server::Family;
 use crate::support::{Tally, rescued};
 use std::path::PathBuf;
 
-/// Of the writes that are not on the primary, those that are in no backup either.
+/// The writes that are neither on the primary nor in a backup.
 pub fn in_no_backup(
     lost: Vec<String>,
     crew: &Crew<'_>,

@@ -1,4 +1,4 @@
-//! What an operator does after a case, and what must hold then.
+//! The operator's repair after a case, and the final conditions.
 
 use crate::soak::case::{Case, Dice, Report};
 use crate::soak::crew::{Crew, name};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// How long a repair, or a promotion after it, may take.
 const REPAIR: Duration = Duration::from_secs(90);
 
-/// Goes on with what is unfinished, or goes back, until nothing is. Gives what was said last.
+/// Resumes or rolls back until nothing is unfinished. Returns the last output.
 fn close(operator: &Replctl<'_>, report: &mut Report, dice: &mut Dice) -> String {
     let back = dice.roll(2) == 0;
     let mut said = String::new();
@@ -57,8 +57,8 @@ fn one_of_two(case: &Case, primaries: &[usize], stays: usize, report: &mut Repor
     format!("repair --keep {stays} --yes")
 }
 
-/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives
-/// the primary.
+/// The operator's repair: resume or roll back, and bring back nodes that returned as strangers.
+/// Returns the primary.
 pub fn settle(
     crew: &Crew<'_>,
     operator: &Replctl<'_>,
@@ -101,8 +101,9 @@ pub fn settle(
         .map_err(|wrong| format!("{wrong}; {said}"))
 }
 
-/// Of two primaries, the one that took the last writes: not one that was killed before its new role
-/// was in its file and came back as one, not one that was to go, and not one that stands alone.
+/// Of two primaries, the one that took the last writes. It is not one that was killed before its
+/// new role was in its file and came back as a primary, not one that was to be demoted, and not a
+/// detached one.
 fn who_stays(case: &Case, primaries: &[usize]) -> Option<usize> {
     // No client wrote to it.
     let by_hand = |node: usize| case.fault == Fault::PromotedByHand && node == case.victim;
@@ -180,7 +181,7 @@ fn the_journal_is_closed(operator: &Replctl<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whatever a role is now, it is in its server's file.
+/// Every present role is in its server's file.
 fn roles_outlive_a_restart(
     crew: &mut Crew<'_>,
     operator: &Replctl<'_>,

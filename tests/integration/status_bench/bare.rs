@@ -1,12 +1,12 @@
-//! The least that looking at many servers can cost: one thread that sends INFO to all of them and
-//! reads the answers as they come. It is started as a process of its own, by the name of its test.
+//! The minimal cost of a look at many servers: one thread that sends INFO to all of them and reads
+//! the answers as they come. It runs as a separate process, by the name of its test.
 
 use super::field::ip;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
-/// How many servers there are, and on which port: says that this process is the bare client.
+/// The number of servers, and their port. If it is set, this process is the bare client.
 pub const VARIABLE: &str = "REPLCTL_BARE_CLIENT";
 
 struct Asked {

@@ -1,6 +1,6 @@
-//! Many real servers, as light as they can be: one primary and its replicas, each at an address of
-//! its own in 127.0.0.0/8 and all on one port, as on as many hosts. One shell holds them all, and
-//! ends them with the test process, however that ends.
+//! Many real servers, as light as possible: one primary and its replicas, each at its own address
+//! in 127.0.0.0/8 and all on one port, as on separate hosts. One shell holds them all, and ends
+//! them with the test process, however that ends.
 
 use crate::support::ports;
 use crate::support::process::signal;
@@ -25,8 +25,8 @@ while read -r _; do :; done
 kill -9 $pids 2>/dev/null
 wait"#;
 
-/// No files, one timer tick a second, a small backlog: a thousand of them leave the machine to what
-/// is measured.
+/// No files, one timer tick a second, a small backlog: a thousand such servers leave the machine
+/// free for the measured program.
 const LIGHT: &str = "--save '' --appendonly no --hz 1 --databases 1 --repl-backlog-size 16384 --repl-diskless-sync-delay 1 --tcp-backlog 64 --maxclients 1200 --io-threads 1 --protected-mode no";
 
 /// The servers.

@@ -20,7 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 86_400;
 
-/// Who issues certificates. Its own is `NAME.crt` in its folder.
+/// A certificate authority. Its own certificate is `NAME.crt` in its folder.
 pub struct Authority {
     folder: PathBuf,
     /// The file of its certificate.

@@ -1,5 +1,5 @@
-//! A long way on one machine: a port that passes on to another port what comes, each byte after the
-//! same delay, in both directions.
+//! A delayed network on one machine: a port that forwards to another port, each byte after the same
+//! delay, in both directions.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -46,7 +46,7 @@ impl LongWay {
         Self { port, shared }
     }
 
-    /// From now on new connections lead there.
+    /// Sends new connections there from now on.
     pub fn leads_to(&self, port: u16) {
         self.shared.to.store(port, Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
-//! A deployment that the program under test has itself set up on the hosts of a lab, at the
-//! tutorial's addresses: what faults are made in.
+//! A deployment that the program under test has set up on the hosts of a lab, at the tutorial's
+//! addresses. Tests make faults in it.
 
 use super::inventory::{InventoryText, write_password};
 use super::process::Ran;
@@ -54,7 +54,7 @@ impl<'a> Deployed<'a> {
         self.folder.path()
     }
 
-    /// Another operator, with an inventory of his own in this deployment's folder.
+    /// Another operator, with a separate inventory in this deployment's folder.
     pub fn other_operator(
         &self,
         password: &str,
@@ -106,8 +106,8 @@ impl<'a> Deployed<'a> {
         load
     }
 
-    /// Runs `status`, asserts its exit code and that it took less than 8 seconds, and tells how
-    /// long. A host that says nothing is waited for 6 seconds where this machine is busy.
+    /// Runs `status`, asserts its exit code and that it took less than 8 seconds, and prints the
+    /// time. On a busy machine, replctl waits 6 seconds for a silent host.
     #[track_caller]
     pub fn status(&self, fault: &str, code: i32) -> Ran {
         let ran = self.operator.run(&["status"]).code(code);

@@ -1,6 +1,6 @@
-//! Deployments of servers that a test starts itself, each a replica of one before it: on loopback
-//! or on a network that can be cut, without any SSH. Everything that tests share of them is here;
-//! what the program under test sets up on hosts is in `deployed.rs`.
+//! Deployments of servers that a test starts itself, each a replica of an earlier one: on loopback
+//! or on a network that can be cut, without SSH. This file has everything that tests share about
+//! them. `deployed.rs` has deployments that the program under test sets up on hosts.
 
 use super::inventory::{InventoryText, NodeText};
 use super::program::Replctl;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Which servers there are to be, and who follows whom.
+/// The servers to start, and the upstream of each.
 pub struct Wanted<'a> {
     family: &'a Family,
     names: Vec<String>,
@@ -55,8 +55,8 @@ impl<'a> Wanted<'a> {
         self
     }
 
-    /// Each is reached at such a port, by the others and by the operator: one for TLS, or one that
-    /// leads to its own.
+    /// The ports at which the others and the operator reach each: a TLS port, or one that leads to
+    /// its own.
     pub fn reached_at(mut self, ports: &[u16]) -> Self {
         self.reached = Some(ports.to_vec());
         self
@@ -191,8 +191,8 @@ impl Deployment {
         pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
     }
 
-    /// One field of a node's INFO replication. A Sentinel that changes a role closes the connections
-    /// of all clients there, so a connection that dies is followed by another.
+    /// One field of a node's INFO replication. A Sentinel that changes a role closes all client
+    /// connections of that node, so the call reconnects.
     ///
     /// # Panics
     /// When none of five connections answers.
@@ -218,8 +218,8 @@ impl Deployment {
         self.servers.iter().map(served).sum()
     }
 
-    /// The first acknowledgement of a fresh replica comes a second after its link; a hand-over does
-    /// not need it, writers that are compared do.
+    /// Waits until all replicas are online. Their first acknowledgement comes a second after the
+    /// link. A hand-over does not need it; tests that compare writers do.
     pub fn await_in_sync(&self) {
         let replicas = self.servers.len() - 1;
         await_that("the replicas online", Duration::from_secs(20), || {
@@ -236,7 +236,7 @@ impl Deployment {
         });
     }
 
-    /// It follows that one with its link up.
+    /// Asserts that `node` follows `upstream` with its link up.
     #[track_caller]
     pub fn assert_under(&self, node: usize, upstream: usize) {
         await_that("the replica to be linked", Duration::from_secs(20), || {
@@ -267,7 +267,7 @@ impl Deployment {
         (0..self.servers.len()).filter(is).collect()
     }
 
-    /// Whom each follows, by its own word; `None` for a primary.
+    /// The upstream of each, by its own report; `None` for a primary.
     pub fn upstreams(&self) -> Vec<Option<usize>> {
         let of = |i: usize| {
             let look = self.look(i);
@@ -277,8 +277,8 @@ impl Deployment {
         (0..self.servers.len()).map(of).collect()
     }
 
-    /// One primary, all links up, every way up ends at it, every offset the primary's; else what is
-    /// wrong after `within`.
+    /// Waits until there is one primary, all links are up, every chain ends at it, and every offset
+    /// is the primary's; else returns what is wrong after `within`.
     pub fn whole(&self, within: Duration) -> Result<usize, String> {
         self.whole_but(&[], within)
     }

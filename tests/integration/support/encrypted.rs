@@ -1,6 +1,6 @@
-//! A primary with two replicas on loopback that replicate over TLS and want a certificate of
-//! everybody. Each has a port without TLS as well, for looking at it from outside; replctl and the
-//! writers are told only of the other.
+//! A primary with two replicas on loopback that replicate over TLS and require a certificate of
+//! every client. Each also has a port without TLS, for checks from outside; replctl and the writers
+//! know only the TLS port.
 
 use super::certs::{Authority, Pair};
 use super::deployment::Deployment;

@@ -1,5 +1,5 @@
-//! Writes inventories for tests. Text only: it does not know what is right, so that wrong ones can
-//! be written too.
+//! Writes inventories for tests. Text only: it checks nothing, so that tests can write wrong ones,
+//! too.
 
 use super::sshd::Sshds;
 use super::{Lab, ports};

@@ -1,4 +1,4 @@
-//! Hosts of their own: a lab (tests/lab/lab) for one test, which ends with it.
+//! Separate hosts: a lab (tests/lab/lab) for one test, which ends with the test.
 //!
 //! A lab's hosts may have the same addresses as those of another lab. Only some labs run at a time
 //! on a machine (the kernel's default allows 14 systemd hosts), so [`Lab::up`] may wait for its

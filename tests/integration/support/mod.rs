@@ -1,9 +1,9 @@
-//! What the integration tests stand on: hosts (in a lab, or plain sshds), servers, the program
-//! under test, clients that check.
+//! The base of the integration tests: hosts (in a lab, or plain sshds), servers, the program under
+//! test, and clients that check.
 //!
-//! It starts only what it ends: everything here is ended by its own process id, and ends as well
-//! when the test process is killed. It must not know how replctl works inside: tests look at real
-//! servers and hosts with clients of their own.
+//! It ends everything that it starts, by its own process id, even when the test process is killed.
+//! It must not know how replctl works inside: tests check real servers and hosts with their own
+//! clients.
 //!
 //! A test that cannot run here calls [`not_run`], through the functions below that return an
 //! `Option`: loud on a developer's machine, a failure where `CI` or `REPLCTL_REQUIRE_LAB` is set.
@@ -114,9 +114,8 @@ pub fn figure(text: &str) {
     let _ = std::io::stderr().write_all(format!("     figure {text}\n").as_bytes());
 }
 
-/// That limit, made longer by as much as more wants to run here than there are cores: what takes
-/// two seconds on an idle machine takes ten where five others run. An idle machine has the limit
-/// itself.
+/// That limit, multiplied by the load per core: two seconds on an idle machine become ten beside
+/// five busy tests. An idle machine keeps the limit.
 pub fn allowing_for_load(limit: Duration) -> Duration {
     let said = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let last_minute = said.split(' ').next().and_then(|word| word.parse().ok());

@@ -101,8 +101,8 @@ pub fn family_of(pid: i32) -> Vec<i32> {
     found
 }
 
-/// The processes that work in that folder or run a program in it: those that a deployment in a
-/// test's own folder left running.
+/// The processes that work in that folder or run a program in it: what a deployment in a test's
+/// folder left running.
 pub fn living_in(folder: &Path) -> Vec<i32> {
     let inside = |pid: i32, link: &str| {
         std::fs::read_link(format!("/proc/{pid}/{link}")).is_ok_and(|to| to.starts_with(folder))

@@ -1,4 +1,4 @@
-//! A small client of its own for looking at servers: blocking, one connection, every wait bounded.
+//! A small separate client for checks of servers: blocking, one connection, every wait bounded.
 
 use super::net::Net;
 use openssl::ssl::SslConnector;

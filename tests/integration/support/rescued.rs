@@ -1,13 +1,12 @@
-//! What an old primary gave up is in a backup: its dump is loaded into a server of its own, and the
-//! writes are looked for there.
+//! The discarded writes of an old primary are in a backup: its dump is loaded into a separate
+//! server, and the writes are searched there.
 
 use super::Tally;
 use super::redis::{RawRedis, Reply};
 use super::server::LocalServer;
 use std::path::{Path, PathBuf};
 
-/// Of the writes that are not on the primary, those that are in no backup either. `start` makes a
-/// server from a dump.
+/// The writes that are neither on the primary nor in a backup. `start` makes a server from a dump.
 pub fn in_no_backup(
     lost: Vec<String>,
     backups: &[PathBuf],

@@ -1,9 +1,10 @@
-//! Which servers a test runs on. Servers of one kind behave alike in what most scenarios look at: a
-//! scenario runs on one of each kind, which its name chooses, so that all of them have their share.
-//! `make test-all` runs each scenario on all.
+//! The servers that a test runs on. Servers of one kind behave alike in most scenarios. So a
+//! scenario runs on one of each kind, chosen by its name, so that each server gets its share. `make
+//! test-all` runs each scenario on all.
 //!
-//! What a run left out is written to a list, which `make test` prints at its end. A test that looks
-//! for differences within a kind must not choose here: [`super::server::families`] has all.
+//! A run writes the servers that it left out to a list, which `make test` prints at its end. A test
+//! that looks for differences within a kind must not choose here: [`super::server::families`] has
+//! all.
 
 use super::server::{Family, all_of_them, every_server};
 use std::fs::OpenOptions;
@@ -44,7 +45,7 @@ pub fn chosen<'a>(scenario: &str, there: &[&'a str]) -> Vec<&'a str> {
 /// The servers of the running test: one of each kind, or all where that is asked for.
 ///
 /// # Panics
-/// In a thread that has not the test's name: another choice would be made there.
+/// In a thread without the test's name: the choice would differ there.
 pub fn some_families() -> Vec<&'static Family> {
     let all = every_server();
     if all_of_them() {
@@ -65,12 +66,12 @@ pub fn some_families() -> Vec<&'static Family> {
     all.iter().filter(here).collect()
 }
 
-/// Does it for each server of the running test, a few side by side: most of it is waiting. What is
-/// measured in milliseconds does not belong here.
+/// Runs `check` for each server of the running test, a few side by side, because most of it is
+/// waiting. Measurements in milliseconds do not belong here.
 ///
 /// # Panics
-/// When it does for one of them; the thread's name, which the message begins with, ends with the
-/// family's.
+/// When `check` panics for one of them. The message begins with the thread's name, which ends with
+/// the family's name.
 pub fn each_family(check: impl Fn(usize, &'static Family) + Sync) {
     let families = some_families();
     let test = std::thread::current().name().unwrap_or_default().to_owned();

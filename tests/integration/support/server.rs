@@ -20,9 +20,8 @@ pub struct Family {
     pub server: PathBuf,
 }
 
-/// All servers that can be had here. What is missing is said loudly, once; where `CI` is set it is
-/// a failure, except those that `REPLCTL_WITHOUT_SERVERS` (names with spaces between) says cannot
-/// be had.
+/// All available servers. Missing ones are reported loudly, once. With `CI` set that is a failure,
+/// except for those that `REPLCTL_WITHOUT_SERVERS` (names separated by spaces) excuses.
 pub fn every_server() -> &'static [Family] {
     static FOUND: OnceLock<Vec<Family>> = OnceLock::new();
     FOUND.get_or_init(|| {
@@ -67,14 +66,13 @@ pub fn every_server() -> &'static [Family] {
     })
 }
 
-/// Whether everything is to be tested on every family, also what is alike on several:
-/// `make test-all`.
+/// Whether every test runs on every family, even where families behave alike: `make test-all`.
 pub fn all_of_them() -> bool {
     std::env::var("REPLCTL_EVERY_FAMILY").is_ok_and(|v| !matches!(v.as_str(), "" | "0"))
 }
 
-/// The families that tests loop over: [`every_server`], but Redis 8.2, which behaves as 8.0 does,
-/// only where [`all_of_them`] holds.
+/// The families that tests loop over: [`every_server`]. Redis 8.2 behaves like 8.0, so it is
+/// included only if [`all_of_them`] holds.
 pub fn families() -> &'static [Family] {
     static SOME: OnceLock<Vec<Family>> = OnceLock::new();
     SOME.get_or_init(|| {

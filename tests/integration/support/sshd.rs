@@ -33,7 +33,7 @@ pub struct SshHost {
 const SSHD: &str = "/usr/sbin/sshd";
 
 impl Sshds {
-    /// Starts that many; `None`, after saying so loudly, where sshd is not installed.
+    /// Starts that many; `None`, after a loud message, if sshd is not installed.
     pub fn start(count: usize) -> Option<Self> {
         Self::in_environment(count, "")
     }
@@ -157,8 +157,7 @@ impl Sshds {
         &self.hosts
     }
 
-    /// The host as it was known is replaced by one with another key on the same port; `known_hosts`
-    /// keeps the old key.
+    /// Replaces a host by one with another key on the same port; `known_hosts` keeps the old key.
     pub fn replace_host_key(&mut self, index: usize) {
         let host = &self.hosts[index];
         host.kill();
@@ -264,8 +263,7 @@ impl SshHost {
     }
 }
 
-/// Without PAM, sshd lets nobody in whose account has a locked password, as root's has on some
-/// installations.
+/// Without PAM, sshd refuses accounts with a locked password, such as root's on some installations.
 fn is_locked() -> bool {
     std::fs::read_to_string("/etc/shadow").is_ok_and(|s| s.starts_with("root:!"))
 }

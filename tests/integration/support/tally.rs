@@ -1,4 +1,4 @@
-//! What writers were told was done, and whether it is still there.
+//! The writes that servers acknowledged, and whether they still exist.
 
 use super::redis::{RawRedis, Reply, encode};
 use super::writer::{Load, Style};
@@ -14,7 +14,7 @@ pub struct Tally {
     pub connections: Vec<Connection>,
 }
 
-/// What one connection was told.
+/// The record of one connection.
 #[derive(Default)]
 pub struct Connection {
     /// Which of the load's connections.
@@ -23,7 +23,7 @@ pub struct Connection {
     pub style: Option<Style>,
     /// The number of each acknowledged write, and when it was acknowledged.
     pub acknowledged: Vec<(u64, Instant)>,
-    /// From which write on it wrote to which of the load's nodes.
+    /// For each change of node: the first write, and the node of the load.
     pub turns: Vec<(u64, usize)>,
     /// The errors it saw, by their first word.
     pub errors: BTreeMap<String, u64>,

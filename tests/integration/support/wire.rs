@@ -1,5 +1,5 @@
-//! A network of its own on loopback, in which the traffic of any pair of addresses can be cut or
-//! made to suffer.
+//! A separate network on loopback, in which the traffic between any two addresses can be cut or
+//! disturbed.
 
 use super::net::Net;
 use super::process::{Leased, Ran, run};
@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Where programs without an address of their own, the operator's and the clients', come from.
+/// The address of programs without their own one: the operator's and the clients'.
 pub const OPERATOR: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// What is dropped, at the receiver: a sender learns nothing of it, as on a real network.
+/// The drop rules, at the receiver: a sender learns nothing, as on a real network.
 const RULES: &str = "
 add table inet wire
 add set inet wire cut { type ipv4_addr . ipv4_addr; }
@@ -30,8 +30,7 @@ pub struct Wire {
     _folder: TempDir,
 }
 
-/// What has to stand before a command so that the file `names` is its `/etc/hosts`, and nobody
-/// else's.
+/// The words before a command that make `names` its `/etc/hosts`, for this command only.
 pub fn naming(names: &Path) -> [String; 6] {
     let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
     let file = names.to_str().unwrap();
@@ -77,7 +76,7 @@ impl Wire {
         format!("/proc/{}/ns/net", self.holder.pid).into()
     }
 
-    /// What has to stand before a command so that it runs in it.
+    /// The words before a command that make it run in this network.
     pub fn prefix(&self) -> [String; 2] {
         [
             "nsenter".to_owned(),
@@ -94,13 +93,13 @@ impl Wire {
         )
     }
 
-    /// An address that nobody else of this network was given.
+    /// A new address of this network.
     pub fn address(&self) -> Ipv4Addr {
         let [high, low] = self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         Ipv4Addr::new(127, 77, high, low)
     }
 
-    /// Drops everything between the two, without a word to either.
+    /// Silently drops everything between the two.
     pub fn cut(&self, one: Ipv4Addr, other: Ipv4Addr) {
         self.pair("add", "cut", one, other);
     }

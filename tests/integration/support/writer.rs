@@ -1,5 +1,5 @@
-//! Clients that write without pause and remember every write that was acknowledged, so that a test
-//! can look each of them up afterwards.
+//! Clients that write without pause and record every acknowledged write, so that a test can check
+//! each of them afterwards.
 //!
 //! They behave like clients that know several addresses and change to the next one only after an
 //! error. Each connection is a thread.
@@ -48,7 +48,7 @@ pub struct Load {
     /// At most that many acknowledged writes per second and connection; `None`: as many as there
     /// can be.
     pub per_second: Option<u32>,
-    /// How long a connection waits for an answer before it takes the server for dead.
+    /// How long a connection waits for an answer before it considers the server dead.
     pub patience: Duration,
 }
 

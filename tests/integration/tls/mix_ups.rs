@@ -1,5 +1,5 @@
-//! Each mix-up is told as what it is, with the way out of it, and nothing is done about a node that
-//! is only not understood.
+//! Each mix-up is reported as what it is, with a hint. A node that is only misunderstood is not
+//! changed.
 
 use crate::support::Replctl;
 use crate::support::certs::Wanted;
@@ -9,7 +9,7 @@ use crate::support::server::Family;
 
 const DAY: i64 = 86_400;
 
-/// What `status` says of each node that it cannot look at: its kind, and the hint.
+/// The report of `status` about each node that it cannot read: its kind, and the hint.
 fn troubles(operator: &Replctl<'_>) -> Vec<(String, String, String)> {
     let ran = operator.run(&["status", "--no-ssh", "--json"]).code(4);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();

@@ -1,4 +1,4 @@
-//! One full copy from one program to another: whether it arrives, and else what both logs say.
+//! One full copy from one program to another: whether it arrives, or else what both logs say.
 
 use crate::support::server::{Family, LocalServer};
 use crate::support::{RawRedis, Reply};

@@ -1,4 +1,4 @@
-//! `promote` without a node: who is shown, who is proposed, and what is asked.
+//! `promote` without a node: the shown candidates, the proposed one, and the question.
 
 use crate::support::{Family, Replctl, Trio, await_that};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Every example that help and man pages show is run, on three nodes behind sshds of this machine;
-//! those that cannot be are parsed, and named here with the reason.
+//! Every example of help and man pages runs on three nodes behind sshds of this machine. Examples
+//! that cannot run are parsed, and named here with the reason.
 
 mod unlike;
 
@@ -15,16 +15,15 @@ use std::time::Duration;
 enum How {
     /// It is run as it stands.
     Run,
-    /// The same with `--yes`, because there is nobody to ask.
+    /// The same with `--yes`, because no person can answer.
     Yes,
-    /// The same with `--dry-run`: what it would do does not fit this deployment, or cannot be taken
-    /// back.
+    /// The same with `--dry-run`: the real run would not fit this deployment, or cannot be undone.
     Dry,
     /// From a server or a Sentinel that there is, with its password.
     Found,
     /// It is only parsed: the reason.
     Parsed(&'static str),
-    /// No example: what makes the next ones possible.
+    /// No example: a preparation for the next ones.
     Make(fn(&Group)),
 }
 use How::{Dry, Found, Make, Parsed, Run, Yes};
@@ -33,7 +32,7 @@ const ELSEWHERE: &str =
     "its host is none of this machine; tests/members.rs adds a node on one that is";
 const AFTER_ADD: &str = "it needs the node that the example of `add` adds; tests/members.rs has it";
 
-/// All of them, in an order in which each finds what it needs.
+/// All examples, in an order in which each has what it needs.
 const ALL: &[(&str, How)] = &[
     (
         "replctl init",
@@ -260,7 +259,7 @@ fn path_with_the_program(group: &Group) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
-/// A line with the operation and the backup that there are, in place of those that it invents.
+/// A line with the existing operation and backup, in place of the example's.
 fn filled(group: &Group, line: &str) -> String {
     let operator = &group.bench.operator;
     let newest = || operator.run(&["history", "--json"]).ok().stdout;
@@ -283,8 +282,7 @@ fn filled(group: &Group, line: &str) -> String {
     line
 }
 
-/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints
-/// nothing.
+/// Runs a line with its own shell. Returns what is wrong, if it fails or prints nothing.
 fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     let shell = ["zsh", "fish"]
         .into_iter()
@@ -323,8 +321,8 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     (!done || empty || null).then(|| format!("{line}: {ran}"))
 }
 
-/// What stands before and behind a line in its shell. A line that brings completions succeeds also
-/// where it brings none: the shell has to know them then.
+/// The text before and after a line in its shell. A line that loads completions succeeds even if it
+/// loads none: so the shell must know them then.
 fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
     match (shell, completions) {
         // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
@@ -338,8 +336,8 @@ fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// The shells know no completions of ours unless a line brings them: else the test above would see
-/// nothing.
+/// The shells have no completions of ours unless a line loads them. Otherwise the test above would
+/// prove nothing.
 #[test]
 fn a_shell_without_our_completions_is_seen() {
     for shell in ["bash", "zsh", "fish"] {

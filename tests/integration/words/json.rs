@@ -1,4 +1,4 @@
-//! Every command's JSON, as it really comes, against the committed schema; errors too.
+//! The real JSON of every command, checked against the committed schema; errors too.
 
 use crate::support::{Ran, await_that, ports};
 use crate::words::bench::{Bench, NAMES};
@@ -29,8 +29,7 @@ impl Listener<'_> {
     }
 }
 
-/// An error is in the document and on stderr, in the same words; where there is none, there is
-/// none.
+/// An error is in the document and on stderr, in the same words; without an error, neither has one.
 fn told_to_people_too(ran: &Ran, document: &Value, code: i32) {
     let error = &document["error"];
     if matches!(code, 0 | 4) && error.is_null() {
@@ -242,7 +241,7 @@ fn changes(listen: &mut Listener<'_>) {
     the_rest_by_name(listen);
 }
 
-/// `add` by its own name: what `remove --leave-running` took out of the inventory, and runs on.
+/// `add` of a node that `remove --leave-running` took out of the inventory, and that still runs.
 fn the_rest_by_name(listen: &mut Listener<'_>) {
     listen.run("remove slave2 --leave-running --yes", 0);
     let bench = listen.bench;

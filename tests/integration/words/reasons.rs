@@ -16,7 +16,7 @@ fn told(operator: &Replctl<'_>, line: &str, code: i32) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"))
 }
 
-/// Runs a line that fails, and gives the reason in a word, and whether something was changed.
+/// Runs a line that fails. Returns `error.reason`, and whether something changed.
 #[track_caller]
 fn fails(operator: &Replctl<'_>, line: &str, code: i32) -> (String, Value) {
     let document = told(operator, line, code);
@@ -65,7 +65,7 @@ fn each_failure_has_a_word_of_its_own() {
     is("endpoint", 4, "problems");
 }
 
-/// What clap refuses side by side is refused also where the command stands between.
+/// Options that clap refuses side by side are also refused with the command between them.
 fn exclusive(operator: &Replctl<'_>) {
     for (line, both) in [
         ("-q status -v", ["--quiet", "--verbose"]),
@@ -109,8 +109,8 @@ fn interrupted(trio: &Trio, operator: &Replctl<'_>) {
     trio.assert_primary(0);
 }
 
-/// Another operator's claim, which is ended by `--take-over`: a change, whatever becomes of the
-/// command.
+/// Another operator's claim that `--take-over` ends: this is a change, whatever the command's
+/// result.
 fn others(trio: &Trio, operator: &Replctl<'_>) {
     let claim = || {
         let mut other = trio.servers[0].client();
@@ -136,7 +136,7 @@ fn others(trio: &Trio, operator: &Replctl<'_>) {
     assert_eq!(changed, false, "nobody was there");
 }
 
-/// Ctrl-C while a password is typed leaves a terminal that shows what is typed.
+/// After Ctrl-C at a password prompt, the terminal shows typed text again.
 #[test]
 fn a_terminal_shows_what_is_typed_after_an_interrupted_password() {
     const LINE: &str =

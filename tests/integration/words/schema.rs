@@ -1,6 +1,6 @@
-//! Documents against the committed schema, by a validator that is not ours: Python's `jsonschema`.
-//! It is in every distribution and adds nothing to what is built; the crate of that name would
-//! bring thirty others.
+//! Checks documents against the committed schema, with a validator that is not ours: Python's
+//! `jsonschema`. Every distribution has it, and it adds nothing to the build; the crate of that
+//! name would bring thirty others.
 
 use crate::support::process::run;
 use crate::support::{not_run, repository};
@@ -23,8 +23,7 @@ for what, document in documents:
             print(what, "/".join(map(str, leaf.absolute_path)), leaf.message[:300])
 "#;
 
-/// The schema, with no field let through that it does not name: as it is, a reader has to let later
-/// ones through.
+/// The schema, made strict: it refuses unknown fields. The original must let later fields through.
 pub fn strict() -> Value {
     let text = std::fs::read_to_string(repository().join("schema/replctl.schema.json")).unwrap();
     let mut schema: Value = serde_json::from_str(&text).unwrap();
@@ -48,7 +47,7 @@ fn close(value: &mut Value) {
     parts.into_iter().for_each(close);
 }
 
-/// What is wrong with the documents; nothing where the validator is missing, which is said.
+/// What is wrong with the documents; nothing, with a message, if the validator is missing.
 pub fn wrong(folder: &Path, documents: &[(String, Value)]) -> Option<String> {
     let imports = Command::new("python3")
         .args(["-c", "import jsonschema"])
@@ -68,7 +67,7 @@ pub fn wrong(folder: &Path, documents: &[(String, Value)]) -> Option<String> {
     Some(ran.stdout)
 }
 
-/// The validator sees what is missing, what is too much, and what has another type.
+/// Asserts that the validator detects missing fields, extra fields, and wrong types.
 pub fn sees_faults(folder: &Path, document: &Value) {
     let with = |change: &dyn Fn(&mut Map<String, Value>)| {
         let mut changed = document.clone();

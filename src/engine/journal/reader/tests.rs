@@ -1,5 +1,5 @@
-//! What the reader makes of journals. What damaged ones come to, with the program as a whole, is in
-//! tests/integration/journals.rs.
+//! How the reader reads journals. tests/integration/journals.rs tests damaged journals with the
+//! whole program.
 
 use super::*;
 use crate::engine::journal::story::Stand;
@@ -113,7 +113,7 @@ fn a_line_that_cannot_stand_where_it_is_is_not_believed() {
     assert_eq!(said(&["", ended]), "line 3 is empty");
     let again = OLD.lines().next().unwrap();
     assert_eq!(said(&[ended, again]), "line 4 begins another operation");
-    // The first reason is the one that is told.
+    // The first reason is the reported one.
     assert_eq!(said(&["{}", "x"]), said(&["{}"]));
 }
 
@@ -137,7 +137,7 @@ fn a_line_is_cut_where_a_run_died_and_nowhere_else() {
             "{cut}"
         );
     }
-    // Cut through a character; and what looks like it and is none.
+    // Lines that are cut through a character, and lines that only look so.
     for (tail, readable) in [
         (
             &b"{\"time\":\"2025-11-01T10:00:02Z\",\"why\":\"\xe4\xb8"[..],
@@ -155,7 +155,7 @@ fn a_line_is_cut_where_a_run_died_and_nowhere_else() {
         let text = [OLD.as_bytes(), tail].concat();
         assert_eq!(read(ID, &text).damage.is_none(), readable, "{tail:?}");
     }
-    // The first line is never cut: a journal gets its name when that is written.
+    // The first line is never cut: a journal gets its name after this line is written.
     let first = OLD.lines().next().unwrap();
     assert!(
         read(ID, &first.as_bytes()[..first.len() - 1])

@@ -1,5 +1,5 @@
-//! The note of operations that stopped half-way and that the operator has given up: they stay as
-//! they are, and stand against nothing any more.
+//! The note of abandoned operations. They stopped half-way and stay as they are. They no longer
+//! block other operations.
 
 use super::Store;
 use crate::engine::journal::story::Story;
@@ -10,12 +10,12 @@ use std::{fs, io};
 /// The note's name.
 pub const FILE: &str = "abandoned.json";
 
-/// One operation that was given up.
+/// One abandoned operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abandoned {
     /// Its id.
     pub id: String,
-    /// How long its journal was, bytes: what is written into it later is not given up.
+    /// The length of its journal then, bytes: lines that come later are not abandoned.
     pub bytes: u64,
     /// Who gave it up.
     pub who: String,
@@ -24,7 +24,7 @@ pub struct Abandoned {
 }
 
 impl Store {
-    /// The operations that were given up. Where the note cannot be read, none: they stand again.
+    /// The abandoned operations. If the note cannot be read, none: they count as unfinished again.
     pub fn abandoned(&self) -> Vec<Abandoned> {
         self.read_notes(FILE).unwrap_or_default()
     }
@@ -43,7 +43,7 @@ impl Store {
         })
     }
 
-    /// The note of that operation, if it was given up as its journal is now.
+    /// The note of that operation, if its journal is still as it was then.
     pub fn given_up<'a>(&self, noted: &'a [Abandoned], id: &str) -> Option<&'a Abandoned> {
         let length = self.length(id).ok();
         noted

@@ -32,12 +32,12 @@ impl Drop for FileJournal {
 }
 
 impl FileJournal {
-    /// One that takes lines as long as there is room.
+    /// A journal that reserves no disk space.
     pub(super) fn new(file: File) -> Self {
         Self::with(file, Room::default())
     }
 
-    /// One that keeps room for what becomes of that plan.
+    /// A journal that reserves disk space for the results of that plan.
     pub(super) fn of(file: File, plan: &Plan) -> Self {
         Self::with(file, Room::of(plan))
     }
@@ -59,8 +59,8 @@ impl FileJournal {
         }
     }
 
-    /// Why the end of the run could not be written, if it could not: whoever reads the journal
-    /// takes the operation for one that was cut short.
+    /// Why the end of the run could not be written, if so. Readers of the journal then see an
+    /// interrupted operation.
     pub fn no_end(&self) -> Option<String> {
         self.written().no_end.clone()
     }
@@ -91,7 +91,7 @@ impl FileJournal {
         written
     }
 
-    /// A line is written: where a test wants it, this is the end.
+    /// Called after each written line. A test can end the process here.
     pub(super) fn passed(&self) {
         #[cfg(debug_assertions)]
         self.maybe_die();
@@ -120,8 +120,8 @@ fn kill_self() {
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
 }
 
-/// Appends a line as a whole: where only a part of it could be written, that is taken out again, so
-/// that the next line stands alone.
+/// Appends a whole line. If only a part could be written, that part is removed, so that the next
+/// line stands alone.
 fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
     let before = file.metadata()?.len();
     let mut done = 0;

@@ -8,8 +8,8 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-/// Held while an operation changes things: a second one on this machine is refused. Freed by the
-/// kernel at the latest.
+/// Held while an operation changes things: a second one on this machine is refused. The kernel
+/// frees it at the latest.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -59,8 +59,8 @@ impl Store {
         Ok(Lock { _file: file })
     }
 
-    /// Whoever holds the lock, without touching it: taking it to see whether it is free would
-    /// refuse an operation that begins just then.
+    /// The holder of the lock, without taking it. To take it as a test would refuse an operation
+    /// that begins at that moment.
     pub fn holder(&self) -> Option<String> {
         let path = self.folder.join("lock");
         let mut file = File::open(&path).ok()?;
@@ -78,8 +78,8 @@ impl Store {
 /// A device, as major and minor number.
 type Device = (u32, u32);
 
-/// The device of a file as the kernel's lists name it. Where a file system has several volumes
-/// (btrfs, overlay) `stat` tells another one.
+/// The device of a file as the kernel's lists name it. For a file system with several volumes
+/// (btrfs, overlay), `stat` names another device.
 fn device(file: &File) -> Option<Device> {
     let about = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()));
     let mounts = fs::read_to_string("/proc/self/mountinfo");
@@ -92,8 +92,8 @@ fn device(file: &File) -> Option<Device> {
     Some((libc::major(device), libc::minor(device)))
 }
 
-/// The device of the mount that a file was opened on: its number stands in `fdinfo`, the devices of
-/// all in `mountinfo`.
+/// The device of the mount that a file was opened on. `fdinfo` has the number of the mount,
+/// `mountinfo` the devices of all mounts.
 fn of_mount(fdinfo: &str, mountinfo: &str) -> Option<Device> {
     let mut lines = fdinfo.lines();
     let id = lines.find_map(|line| line.strip_prefix("mnt_id:"))?.trim();
@@ -108,7 +108,7 @@ fn of_mount(fdinfo: &str, mountinfo: &str) -> Option<Device> {
 fn is_held(locks: &str, device: Device, inode: u64) -> bool {
     let held = |line: &str| {
         let mut words = line.split_whitespace();
-        // Who waits for a lock has an arrow before the kind, and does not hold it.
+        // An arrow before the kind marks a process that waits for the lock and does not hold it.
         if words.nth(1)? != "FLOCK" {
             return None;
         }

@@ -1,14 +1,15 @@
-//! What the newest operations of this machine tell those that come after them.
+//! Facts from the newest operations of this machine, for later operations.
 
 use super::{LOOKED_BACK, Record, Store};
-use crate::engine::Operation;
+use crate::engine::Changes;
 use crate::engine::journal::Outcome;
 use crate::engine::journal::story::Story;
 use crate::topology::NodeName;
 use std::collections::BTreeSet;
 
 impl Store {
-    /// The nodes whose role the newest operation that tried could not write into their files.
+    /// The nodes whose role is not in their files, because the newest operation that tried could
+    /// not write it.
     pub fn unwritten(&self) -> Vec<NodeName> {
         let mut written: Vec<NodeName> = Vec::new();
         let mut unwritten: Vec<NodeName> = Vec::new();
@@ -23,8 +24,8 @@ impl Store {
         unwritten
     }
 
-    /// The node that the newest promotion or repair which reached its goal made primary; `None`
-    /// also where what a later operation did is not known.
+    /// The new primary of the newest promotion or repair that reached its goal; `None` also if the
+    /// effect of a later operation is not known.
     pub fn last_promoted(&self) -> Option<NodeName> {
         let stories = self.newest().into_iter();
         let mut records = stories.map_while(Record::of);
@@ -33,14 +34,10 @@ impl Store {
                 record.outcome,
                 Some(Outcome::Completed | Outcome::Incomplete { .. })
             );
-            let made = if let Operation::Promote(promote) = record.plan.operation {
-                promote.node
-            } else if let Operation::Repair(repair) = record.plan.operation {
-                repair.keep
-            } else {
-                return None;
-            };
-            reached.then_some(made)
+            let operation = &record.plan.operation;
+            let changes = operation.properties().changes();
+            let made = operation.node().filter(|_| changes == Changes::Primary)?;
+            reached.then(|| made.clone())
         })
     }
 
@@ -51,8 +48,8 @@ impl Store {
         newest.map(|one| self.read(&one.id, &one.path)).collect()
     }
 
-    /// What the claims of earlier runs say of their processes. For whoever holds the lock: those
-    /// processes have ended, as far as they are not his own.
+    /// What the claims of earlier runs say of their processes. The caller holds the lock, so all of
+    /// these processes except its own have ended.
     pub fn earlier_claims(&self) -> BTreeSet<String> {
         let runs = self.newest().into_iter().flat_map(|story| story.runs);
         runs.filter_map(|run| run.claim).collect()

@@ -1,6 +1,6 @@
-//! The notes beside the journals: what nodes were not told, which were detached on purpose, what
-//! was given up. Small files, each replaced as a whole by one writer at a time. One that cannot be
-//! read is not known, and never taken for an empty one.
+//! The notes beside the journals: pending demotions, nodes detached on purpose, abandoned
+//! operations. Each is a small file, which one writer at a time replaces as a whole. A note that
+//! cannot be read is unknown, and never counts as empty.
 
 use super::{Store, trust};
 use crate::engine::journal::Debt;
@@ -14,14 +14,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The longest note that is read, bytes: one of 1,000 nodes is a tenth of it.
+/// The longest note that is read, bytes. A note of 1,000 nodes has a tenth of this.
 const LONGEST: u64 = 1 << 20;
 const DEBTS: &str = "debts.json";
-/// Held by whoever replaces a note.
+/// The lock of the process that replaces a note.
 const WRITER: &str = "notes.lock";
 
-/// How long another writer is waited for, who holds it for as long as a small file takes to be
-/// written.
+/// How long to wait for another writer, who holds the lock while a small file is written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Holds the lock of the writers.
@@ -57,7 +56,7 @@ pub struct Unread {
 }
 
 impl Store {
-    /// The debts. None where the note of them cannot be read: [`Store::unread`] tells.
+    /// The pending demotions. None if their note cannot be read: [`Store::unread`] reports that.
     pub fn debts(&self) -> Vec<Debt> {
         self.read_notes(DEBTS).unwrap_or_default()
     }
@@ -68,11 +67,7 @@ impl Store {
         let alone = self.read_notes::<Debt>(super::alone::FILE).err();
         let given_up = self.read_notes::<super::abandoned::Abandoned>(super::abandoned::FILE);
         let all = [
-            (
-                DEBTS,
-                debts,
-                "which old primaries were not told of the new one",
-            ),
+            (DEBTS, debts, "which old primaries have a pending demotion"),
             (
                 super::alone::FILE,
                 alone,
@@ -102,7 +97,7 @@ impl Store {
     /// What a note says; nothing where there is none.
     ///
     /// # Errors
-    /// It is there and cannot be believed or understood.
+    /// The note is there and cannot be trusted or understood.
     pub(super) fn read_notes<T: DeserializeOwned>(&self, file: &str) -> io::Result<Vec<T>> {
         let path = self.folder.join(file);
         let about = match fs::symlink_metadata(&path) {
@@ -117,7 +112,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        // What is no file, a pipe for one, is not opened.
+        // Only a regular file is opened, never a pipe.
         if let Some(why) = trust::distrust(&path, &about) {
             return Err(io::Error::other(why));
         }
@@ -132,8 +127,8 @@ impl Store {
         serde_json::from_slice(&text).map_err(|e| io::Error::other(format!("it is damaged: {e}")))
     }
 
-    /// Changes a note, if `change` does: read and replaced by one process at a time. One that
-    /// cannot be read stays as it is.
+    /// Changes a note, if `change` changes its content. One process at a time reads and replaces
+    /// it. A note that cannot be read stays as it is.
     pub(super) fn change_notes<T: DeserializeOwned + Serialize + PartialEq + Clone>(
         &self,
         file: &str,
@@ -155,7 +150,7 @@ impl Store {
         replace(&self.folder.join(file), &serde_json::to_vec_pretty(&after)?)
     }
 
-    /// Adds a debt, in place of an older one of the same node.
+    /// Adds a pending demotion, in place of an older one of the same node.
     pub fn remember(&self, node: &NodeName, address: &Address) -> io::Result<()> {
         self.change_notes(DEBTS, |debts: &mut Vec<Debt>| {
             debts.retain(|d| d.node != *node);
@@ -167,9 +162,9 @@ impl Store {
         })
     }
 
-    /// Forgets the debts of nodes that were seen to be where they belong.
+    /// Removes the pending demotions of nodes that were seen in their right place.
     pub fn forget(&self, paid: &[NodeName]) -> io::Result<()> {
-        // Nothing is written, and no writer waited for, where nothing is to be forgotten.
+        // With nothing to remove, it writes nothing and waits for no writer.
         if !self.debts().iter().any(|d| paid.contains(&d.node)) {
             return Ok(());
         }
@@ -245,8 +240,8 @@ mod tests {
         assert_eq!(store.debts().len(), 24);
     }
 
-    /// One damaged note of each kind: told with its file, not read as an empty one, and not written
-    /// over.
+    /// One damaged note of each kind: it is reported with its file, not read as empty, and not
+    /// overwritten.
     #[test]
     fn what_is_damaged_is_not_known_and_stays() {
         let address = Address::new("10.0.0.1", 6379);
@@ -291,7 +286,7 @@ mod tests {
         fs::remove_dir(&path).unwrap();
         symlink(folder.path().join("nowhere"), &path).unwrap();
         assert_eq!(store.unread().len(), 1, "it is a link");
-        // Put aside by the command that is told, there is none.
+        // After the reported command has put the note aside, there is none.
         let aside = store.unread()[0].aside.clone();
         let ran = std::process::Command::new("sh")
             .args(["-c", &aside])

@@ -1,10 +1,10 @@
 //! The order of the journals, and which of them may be unfinished.
 //!
-//! Since journals have a sequence, that is the order: a clock that is wrong, or was set back,
-//! changes nothing. Each operation names those that it leaves behind unfinished. Journals without a
-//! sequence (those of the first replctl, and those whose first line is not understood) are ordered
-//! by the time in them. One that is dated in the future proves nothing about the others: it hides
-//! none, and is not hidden.
+//! The sequence in the journals is their order. So a clock that is wrong, or was set back, changes
+//! nothing. Each operation names the unfinished operations that it leaves behind. Journals without
+//! a sequence (those of the first replctl, and those whose first line is not understood) are
+//! ordered by the time in them. A journal that is dated in the future proves nothing about the
+//! others: it hides none, and none hides it.
 
 use crate::engine::journal::reader::{self, Head};
 use crate::engine::journal::story::stamp;
@@ -49,7 +49,7 @@ impl Listed {
 }
 
 fn head(path: &Path) -> Option<Head> {
-    // What is no file, a pipe for one, is not opened.
+    // Only a regular file is opened, never a pipe.
     let about = fs::symlink_metadata(path).ok()?;
     if !about.is_file() {
         return None;
@@ -85,8 +85,8 @@ fn newest_first(all: Vec<Listed>) -> Vec<Listed> {
     let (mut numbered, other): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|one| one.sequence().is_some());
     numbered.sort_by_key(|one| std::cmp::Reverse(one.sequence()));
-    // One whose time is after that of a later one had a wrong clock: it counts as of the later
-    // one's time.
+    // If a journal's time is after the time of a later journal, its clock was wrong. It then gets
+    // the later journal's time.
     let mut times: Vec<(Option<Timestamp>, u64, Listed)> = Vec::new();
     for one in numbered {
         let own = one.time();
@@ -99,8 +99,8 @@ fn newest_first(all: Vec<Listed>) -> Vec<Listed> {
     times.into_iter().map(|(_, _, one)| one).collect()
 }
 
-/// Those that have to be read to know what is unfinished: nothing has come after them that says
-/// that it left them behind.
+/// The journals that must be read to know what is unfinished: no later journal says that it left
+/// them behind.
 pub(super) fn candidates(all: &[Listed], now: Timestamp) -> Vec<&Listed> {
     let heads = all.iter().filter(|one| one.sequence().is_some());
     let overtaken: Vec<&str> = heads
@@ -109,7 +109,7 @@ pub(super) fn candidates(all: &[Listed], now: Timestamp) -> Vec<&Listed> {
         .collect();
     let last = all.iter().filter_map(Listed::sequence).max();
     let past = |one: &Listed| one.time().filter(|time| *time <= now);
-    // Of those without a sequence each began when the ones before it were dealt with.
+    // Among journals without a sequence, each began after the ones before it were settled.
     let others = all.iter().filter(|one| one.sequence().is_none());
     let newest = others.filter_map(|one| Some((past(one)?, &one.id))).max();
     all.iter()

@@ -1,5 +1,4 @@
-//! One operation, as far as going on with it needs to know: its plan, how far it came, how its last
-//! run ended.
+//! One operation, with what its resume needs: its plan, how far it came, how its last run ended.
 
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
@@ -46,7 +45,7 @@ impl Record {
         }
     }
 
-    /// Whether it reached its goal, and a hook that was to tell of it failed.
+    /// Whether it reached its goal, but a hook after the promotion failed.
     pub fn hook_left(&self) -> bool {
         let Some(Outcome::Incomplete { failed }) = &self.outcome else {
             return false;
@@ -56,8 +55,8 @@ impl Record {
         failed.iter().any(|f| hook(f.at))
     }
 
-    /// The nodes whose role it set out to write into their files, and whether it was seen there.
-    /// Nothing of a run that was put back.
+    /// The nodes whose role it tried to write into their files, and whether the role was seen
+    /// there. Empty for a run that was put back.
     pub(super) fn roles_written(&self) -> Vec<(NodeName, bool)> {
         let ended = matches!(
             self.outcome,

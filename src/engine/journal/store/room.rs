@@ -1,31 +1,31 @@
-//! Room on the disk that a journal has before it needs it, so that what is put back on a full disk,
-//! and how the run ended, can still be written.
+//! Disk space that a journal reserves before it needs it. So undone steps and the end of the run
+//! can be written even on a full disk.
 
 use crate::engine::Plan;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// What is kept for the end of a run and for the reasons of what failed, bytes: each is a sentence
-/// or two, a hook's at most five lines.
+/// Space for the end of a run and for the reasons of failures, bytes. Each has a sentence or two, a
+/// hook's at most five lines.
 const FOR_REASONS: u64 = 16 << 10;
-/// What is kept for each step, bytes: a line that it failed and one that it was put back, some
-/// hundred each.
+/// Space for each step, bytes: a line for its failure and a line for its undo, some hundred bytes
+/// each.
 const FOR_A_STEP: u64 = 512;
 /// How much is asked for at once, bytes.
 const CHUNK: u64 = 64 << 10;
 
-/// Room that is kept in a file.
+/// Reserved space in a file.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    /// How much must be left once a line is written that tells no end, bytes. 0: nothing is kept.
+    /// The space that must be left after a line that tells no end, bytes. 0: nothing is reserved.
     kept: u64,
-    /// To where the file has its room already, bytes from its beginning.
+    /// The file has its space up to here, bytes from its beginning.
     until: u64,
 }
 
 impl Room {
-    /// As much as the lines need that tell what became of this plan.
+    /// As much space as the result lines of this plan need.
     pub(super) fn of(plan: &Plan) -> Self {
         let steps = u64::try_from(plan.steps().count()).unwrap_or(u64::MAX);
         Self {
@@ -34,7 +34,7 @@ impl Room {
         }
     }
 
-    /// Sees to it that `more` bytes can be written, and that what is kept is left then.
+    /// Makes sure that `more` bytes can be written, and that the reserve is left after them.
     ///
     /// # Errors
     /// There is no room for it.
@@ -51,7 +51,7 @@ impl Room {
         let got = allocate(file, generous).map(|()| generous);
         match got.or_else(|_| allocate(file, needed).map(|()| needed)) {
             Ok(until) => self.until = until,
-            // A file system that promises nothing: the lines are written as well as can be.
+            // This file system cannot reserve space: lines are written without a reserve.
             Err(e) if is_unknown(&e) => self.kept = 0,
             Err(e) => return Err(e),
         }
@@ -63,8 +63,8 @@ impl Room {
         if std::mem::take(&mut self.until) > 0
             && let Ok(about) = file.metadata()
         {
-            // What lies behind the end is freed by cutting the file where it ends. Where that
-            // fails, some room is not free.
+            // To cut the file at its end frees the space behind it. If that fails, some space stays
+            // reserved.
             let _ = file.set_len(about.len());
         }
     }

@@ -1,7 +1,7 @@
-//! Whether the state folder can be believed: it is ours, nobody else can write into it, and it is
-//! no link that somebody else made.
+//! Whether the state folder can be trusted: it is ours, no other user can write into it, and it is
+//! no link that another user made.
 
-use crate::error::{Error, Exit, Problem};
+use crate::error::{Error, Exit, Problem, Reason};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -14,8 +14,8 @@ const ALL_WRITE: u32 = 0o002;
 /// Only the owner of a file may remove it from such a folder.
 const STICKY: u32 = 0o1000;
 
-/// Looks at `own`, which are folders that replctl made, and at what is above the first of them.
-/// What is not there yet is left out.
+/// Checks `own` (folders that replctl made) and the folders above the first of them. Folders that
+/// do not exist yet are left out.
 ///
 /// # Errors
 /// Refused, with the command that repairs it.
@@ -28,12 +28,12 @@ pub(super) fn check(own: &[PathBuf]) -> Result<(), Error> {
             Err(error) => return Err(unseen(folder, &error)),
         };
         if let Some(problem) = wrong(folder, &about, me) {
-            return Err(problem.exit(Exit::Refused));
+            return Err(not_believed(problem));
         }
         if about.is_symlink() {
             let there = fs::metadata(folder).map_err(|error| unseen(folder, &error))?;
             if let Some(problem) = wrong(folder, &there, me) {
-                return Err(problem.exit(Exit::Refused));
+                return Err(not_believed(problem));
             }
         }
     }
@@ -51,13 +51,18 @@ pub(super) fn check(own: &[PathBuf]) -> Result<(), Error> {
                 "everybody can write into {shown}, and so replace the journals below it; nothing was touched"
             ));
             let repair = format!("chmod o-w {}", quoted(folder));
-            return Err(problem.hint(repair).exit(Exit::Refused));
+            return Err(not_believed(problem.hint(repair)));
         }
     }
     Ok(())
 }
 
-/// Why what a journal says is not believed, where others can write it.
+/// Whoever can write there can hide what an earlier operation did.
+fn not_believed(problem: Problem) -> Error {
+    problem.because(Reason::Unknown).exit(Exit::Refused)
+}
+
+/// Why a journal is not trusted, if others can write it.
 pub(super) fn distrust(file: &Path, about: &Metadata) -> Option<String> {
     if !about.is_file() {
         return Some("it is no regular file".to_owned());

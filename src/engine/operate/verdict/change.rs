@@ -1,4 +1,4 @@
-//! What a run has changed that nothing has put back, and what it may have changed.
+//! The changes of a run that were not put back, and the changes that it may have made.
 
 use crate::actions::Action;
 use crate::engine::journal::{At, INTERRUPTED, Outcome};
@@ -24,7 +24,7 @@ pub fn change(finished: &Finished) -> Changed {
     }
 }
 
-/// Whether something is otherwise than before, or may be.
+/// Whether something differs from before, or may differ.
 pub fn stays(finished: &Finished) -> bool {
     let failed = match &finished.outcome {
         Outcome::Halted { failed } => failed.as_slice(),
@@ -36,7 +36,7 @@ pub fn stays(finished: &Finished) -> bool {
     change(finished) != Changed::No || failed.iter().any(|f| f.put_back != Some(true))
 }
 
-/// Whether a step that changes something was begun in the stage that was put back. Each undoing has
+/// Whether a step that changes something was begun in the stage that was put back. Each undo has
 /// seen its effect.
 pub fn began_to_change(finished: &Finished) -> bool {
     let Outcome::RolledBack { at, why } = &finished.outcome else {
@@ -53,7 +53,7 @@ pub fn began_to_change(finished: &Finished) -> bool {
         .iter()
         .take(failed)
         .any(|s| s.action.changes_something());
-    // What an earlier run had done is put back by the one that takes it up.
+    // A run that resumes or rolls back also puts back the steps of the earlier run.
     let earlier = |at: &At| step_of(finished, *at).is_some_and(|s| s.action.changes_something());
     begun
         || finished.put_back_before
@@ -96,11 +96,11 @@ pub fn kept(finished: &Finished) -> impl Iterator<Item = &Passed> {
     finished.passed.iter().filter(kept)
 }
 
-/// The steps that failed, may have had their effect all the same, and were not put back.
+/// The failed steps that may have had their effect and were not put back.
 pub fn doubts(finished: &Finished) -> Vec<&Step> {
     let failed: Vec<(At, &str)> = match &finished.outcome {
         Outcome::Completed => Vec::new(),
-        // Its step was sent, or may have been, and what became of it was not heard.
+        // The step was sent, or may have been, and its result is not known.
         Outcome::RolledBack { at, why } | Outcome::Stopped { at, why } => vec![(*at, why)],
         Outcome::Incomplete { failed } | Outcome::Halted { failed } => {
             failed.iter().map(|f| (f.at, f.why.as_str())).collect()
@@ -144,7 +144,7 @@ fn not_put_back(finished: &Finished) -> bool {
     failed.iter().any(|f| f.put_back == Some(false))
 }
 
-/// Whether something is, or may be, otherwise than before on another node than this one.
+/// Whether something differs from before, or may differ, on a node other than this one.
 pub fn elsewhere(finished: &Finished, node: &NodeName) -> bool {
     let Outcome::Halted { failed } = &finished.outcome else {
         return true;

@@ -194,7 +194,7 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
     finished.plan.stages[0].steps[0].undo = Undo::By(Action::Role(RoleAction::Promote));
     assert_eq!(change(&finished), Changed::No);
     assert_eq!(change(&stopped(check.clone())), Changed::No);
-    // It was sent, and what became of it was not heard.
+    // It was sent, and its result is not known.
     let mut finished = stopped(Action::Role(RoleAction::Promote));
     assert_eq!(change(&finished), Changed::Unknown);
     // An earlier step of the same run was seen to be done.
@@ -239,8 +239,8 @@ fn failure(step: usize) -> NodeFailure {
     }
 }
 
-/// The server of an old primary is stopped, and SSH ends before it says so: nothing starts that
-/// server again.
+/// The server of an old primary is stopped, and SSH ends before it reports that. No step starts
+/// that server again.
 #[test]
 fn a_stop_without_an_answer_is_not_put_back() {
     let mut finished = put_back(Action::Service(ServiceAction::StopServer));

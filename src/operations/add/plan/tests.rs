@@ -113,8 +113,8 @@ fn it_is_written_down_set_up_and_proved_in_one() {
             "master: write a key here, read it on new, and see writes refused there"
         ]
     );
-    // Its own directory goes with what its server has left in it, the others only where they are
-    // empty.
+    // Its own directory is removed with what its server has left in it. The others are removed only
+    // if they are empty.
     let undone: Vec<String> = plan
         .steps()
         .filter_map(|s| match &s.undo {

@@ -1,5 +1,5 @@
-//! What an inventory says of the servers that were found: their order, whom each follows, how each
-//! is run; and what cannot be said, as comments. Pure.
+//! The inventory entries of the servers that were found: their order, their upstreams, and how each
+//! is run. What is not certain becomes a comment. Pure.
 
 mod entry;
 mod tree;
@@ -23,7 +23,7 @@ pub struct Facts<'a> {
     pub hosts: &'a BTreeMap<NodeName, String>,
     /// What the Sentinels say, where any watch.
     pub watch: Option<&'a Watch>,
-    /// The first primary of the inventory that is there, if one is.
+    /// The first primary of the existing inventory, if there is one.
     pub root: Option<&'a str>,
 }
 
@@ -32,7 +32,7 @@ pub struct Facts<'a> {
 pub struct Found {
     /// What the inventory is to say of it.
     pub entry: Entry,
-    /// The inventory says it already.
+    /// The existing inventory has it already.
     pub given: bool,
     /// What it is now: `primary`, `replica`; `None`: it was not seen.
     pub role: Option<&'static str>,
@@ -73,13 +73,13 @@ pub fn replication_user(topology: &Topology) -> Option<String> {
 /// Everything that entries are made of.
 struct View<'a> {
     facts: Facts<'a>,
-    /// The announced address of a place, by which others mean it, where it is another place that
+    /// The address by which other servers know a place, if that address is a place of its own that
     /// cannot be reached.
     announced: BTreeMap<usize, Address>,
     /// Their names.
     names: BTreeMap<usize, String>,
     tree: Tree,
-    /// Places that may be another name of one that was seen.
+    /// Places that may be another address of a server that was seen.
     doubtful: BTreeSet<usize>,
 }
 
@@ -139,7 +139,7 @@ impl<'a> View<'a> {
                 let host = self.facts.hosts.get(&own.name).cloned();
                 let through = own.way().host.as_ref();
                 let address = own.way().address.clone();
-                // Behind SSH every address is loopback: the host's name says more.
+                // Through SSH every address is loopback, so the host's name says more.
                 let host =
                     host.or_else(|| through.filter(|_| self.seen(*place).is_some()).cloned());
                 (host, address)
@@ -150,8 +150,8 @@ impl<'a> View<'a> {
         all
     }
 
-    /// Silent places that are another address of a server which was seen: whoever replicates from
-    /// there has its history, and is listed by it.
+    /// Silent places that are another address of a server that was seen. The proof is a replica of
+    /// the silent place: it has that server's history, and that server lists it.
     fn aliases(&self) -> BTreeMap<usize, usize> {
         let places = &self.facts.walk.places;
         let silent = |place: usize| matches!(places[place].fate, Fate::Silent(_) | Fate::NotAsked);
@@ -182,8 +182,8 @@ impl<'a> View<'a> {
         found
     }
 
-    /// Whether a replica that only its primary's list has may be one that was seen: one that is not
-    /// in that list by any of its own addresses.
+    /// Whether a replica that only its primary's list has may be one that was seen. This is
+    /// possible if a seen replica is not in that list by any of its own addresses.
     fn is_doubtful(&self, place: usize) -> bool {
         let places = &self.facts.walk.places;
         let own = &places[place];
@@ -206,7 +206,7 @@ impl<'a> View<'a> {
         places.iter().position(named)
     }
 
-    /// Whether another server or a Sentinel means a place by that address.
+    /// Whether another server or a Sentinel uses that address for a place.
     fn is_used(&self, address: &Address) -> bool {
         let nodes = self.facts.topology.nodes.iter();
         let mut servers = nodes.filter_map(Node::server);

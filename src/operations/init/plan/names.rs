@@ -1,5 +1,5 @@
-//! What servers that were found are called: as their host calls itself, else as its address has it;
-//! made unique by the port. Pure.
+//! The names of the servers that were found: the host's own name, else its address. The port makes
+//! a name unique. Pure.
 
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::inventory::node::is_node_name;
@@ -69,10 +69,10 @@ fn free(wanted: String, ported: &str, used: &BTreeSet<String>) -> String {
     }
 }
 
-/// As its host calls itself, without the domain; else as its address has it.
+/// The host's own name without the domain, else its address.
 fn base(host: Option<&str>, address: &Address) -> String {
     let short = host.and_then(|name| name.split('.').next());
-    // What every new machine is called names none.
+    // Every new machine is called localhost, so this name says nothing.
     let says = |name: &&str| is_node_name(name) && !name.eq_ignore_ascii_case("localhost");
     short
         .filter(says)
@@ -99,7 +99,7 @@ fn join(name: &str, port: u16) -> String {
     format!("{}-{port}", cut(name, LONGEST - 6))
 }
 
-/// Names are of one byte a character.
+/// Names have one byte a character.
 fn cut(name: &str, most: usize) -> &str {
     name.get(..most).unwrap_or(name)
 }

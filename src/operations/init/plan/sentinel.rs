@@ -14,9 +14,9 @@ pub struct Login {
     pub password: Option<Source>,
 }
 
-/// The section, where any watch. `start`: the Sentinel that was named first. Those that are found
-/// through the nodes need not stand in it; with a password of their own they do, since it goes only
-/// to Sentinels that an inventory names.
+/// The section, if Sentinels watch. `start`: the Sentinel that was named first. Sentinels that are
+/// found through the nodes need no entry. If the Sentinels have a password of their own, all need
+/// an entry: that password goes only to Sentinels that an inventory names.
 pub fn section(watch: Option<&Watch>, start: Option<&Way>, login: &Login) -> Option<SentinelText> {
     let watch = watch?;
     let mut text = SentinelText {

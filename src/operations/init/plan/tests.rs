@@ -1,5 +1,5 @@
-//! What is found of handmade networks of servers: each look sees what is in reach by then, and the
-//! parser reads what is written in the end.
+//! Finds made-up networks of servers. Each look sees what can be reached by then, and the parser
+//! reads the result.
 
 #![allow(clippy::unwrap_used)]
 
@@ -69,7 +69,7 @@ fn names_of_hosts_and_ports_name_the_nodes() {
 fn loopback_is_the_host_that_names_it() {
     let mut net = Net::default();
     net.primary("10.0.0.1:6379");
-    // One that no other machine reaches.
+    // A replica that no other machine reaches.
     net.replica("127.0.0.1@10.0.0.1:6380", "127.0.0.1:6379");
     net.list("10.0.0.1:6379", "127.0.0.1:6380");
     let found = net.found_from("10.0.0.1:6379");
@@ -92,7 +92,7 @@ fn a_server_at_two_addresses_counts_once() {
     net.replica("10.0.0.2:6379", "10.0.0.1:6379");
     net.also("203.0.113.5:16379", "10.0.0.1:6379");
     let found = net.found_from("203.0.113.5:16379");
-    // The address by which the others know it is the one that counts.
+    // The address by which the others know it counts.
     assert_eq!(
         written(&found),
         [
@@ -105,7 +105,7 @@ fn a_server_at_two_addresses_counts_once() {
 #[test]
 fn an_address_behind_a_forward_is_announced() {
     let mut net = Net::default();
-    // Reached at another address than the one by which its replica knows it.
+    // It is reached at another address than the one by which its replica knows it.
     net.primary("10.0.0.1:6379");
     net.replica("203.0.113.6:6379", "10.0.0.1:6379");
     net.hide("10.0.0.1:6379", "203.0.113.5:16379");
@@ -148,7 +148,7 @@ fn what_servers_announce_is_written_where_others_use_it() {
             Some(at("gate.example.org:7002"))
         ]
     );
-    // Nobody knows this one by what it announces.
+    // No other server knows this one by what it announces.
     let mut alone = Net::default();
     alone.primary("10.0.0.1:6379");
     alone.announce("10.0.0.1:6379", "gate.example.org", 7001);

@@ -1,6 +1,5 @@
-//! The places at which servers may be, and what a look at them adds: the upstream that a server
-//! names, the replicas it lists, what Sentinels know. A server that is seen at two places counts
-//! once. Pure.
+//! The places at which servers may be. A look adds to them: a server's upstream, the replicas that
+//! it lists, and what Sentinels know. A server that is seen at two places counts once. Pure.
 
 mod way;
 
@@ -11,7 +10,7 @@ use crate::topology::{Address, Node, NodeName, State, Topology, Trouble, Trouble
 use std::collections::{BTreeMap, BTreeSet};
 use way::{is_about_the_way, ports};
 
-/// More places than this are not looked at.
+/// The largest number of places that are looked at.
 pub const MOST: usize = 1024;
 
 /// Who named a place, and as what.
@@ -36,7 +35,7 @@ pub enum Fate {
     Open,
     /// A server answers there.
     Seen,
-    /// None does, by any way; the first reason.
+    /// No server answers, by any way; the first reason.
     Silent(Trouble),
     /// The operator does not want it to be asked.
     NotAsked,
@@ -47,7 +46,7 @@ pub enum Fate {
 /// A place at which a server may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// What it is called while it is looked for.
+    /// Its name during the search.
     pub name: NodeName,
     /// The ways to it, the best first.
     pub ways: Vec<Way>,
@@ -81,14 +80,14 @@ impl Place {
 pub struct Walk {
     /// In the order in which they were named.
     pub places: Vec<Place>,
-    /// What was named and is no address, or was one too many.
+    /// What was named and is no address, or is beyond the limit.
     pub odd: Vec<String>,
-    /// Whether hosts may be gone through.
+    /// Whether SSH through hosts is allowed.
     pub ssh: bool,
 }
 
 impl Walk {
-    /// Takes in a place that has not been named yet; tells which it is.
+    /// Adds a place unless it is known; returns its index.
     pub fn add(&mut self, ways: Vec<Way>, bond: Bond, by: &str) -> Option<usize> {
         let first = ways.first()?;
         let known = |place: &Place| place.ways.iter().any(|way| way.is(first));
@@ -111,14 +110,14 @@ impl Walk {
         Some(self.places.len() - 1)
     }
 
-    /// A node that the inventory has already.
+    /// Adds a node that the inventory has already.
     pub fn given(&mut self, name: &NodeName, way: Way) {
         if let Some(place) = self.add(vec![way], Bond::Inventory, "") {
             self.places[place].name = name.clone();
         }
     }
 
-    /// The places to look at now, no address twice. `last`: those that were silent, too.
+    /// The places to look at now, no address twice. `last`: also the silent ones.
     pub fn open(&self, last: bool) -> Vec<&Place> {
         let mut taken: BTreeSet<(String, u16)> = BTreeSet::new();
         let wanted = |place: &&Place| match place.fate {
@@ -141,7 +140,7 @@ impl Walk {
         self.places.iter().position(|place| place.name == *name)
     }
 
-    /// Takes in what was seen; whether there is more to look at.
+    /// Adds what was seen; returns whether there is more to look at.
     pub fn take_in(&mut self, topology: &Topology) -> bool {
         let before = self.places.len();
         let mut more = false;
@@ -159,7 +158,7 @@ impl Walk {
         more || self.places.len() > before
     }
 
-    /// What became of one place; whether another way is left.
+    /// Sets what became of one place; returns whether another way is left.
     fn settle(&mut self, place: usize, topology: &Topology) -> bool {
         let place = &mut self.places[place];
         if place.fate != Fate::Open {
@@ -193,8 +192,8 @@ impl Walk {
         }
     }
 
-    /// Of places at which one process answers, one is kept: that of the inventory, else one that
-    /// other machines can use, else one that other servers name, else the first.
+    /// Keeps one of the places at which the same process answers: a place of the inventory, else
+    /// one that other machines can use, else one that other servers name, else the first.
     fn merge(&mut self, topology: &Topology) {
         let mut kept: BTreeMap<String, usize> = BTreeMap::new();
         let worth = |place: &Place| {
@@ -226,7 +225,7 @@ impl Walk {
             }
             kept.insert(server.run_id.clone(), stays);
             self.places[goes].fate = Fate::Same(stays);
-            // The host is reached by that name, which may be one of ~/.ssh/config alone.
+            // SSH reaches the host by this name, which may exist in ~/.ssh/config alone.
             let host = self.places[goes].way().host.clone();
             let stays = &mut self.places[stays];
             let (at, is_given) = (stays.at, stays.is_given());
@@ -284,7 +283,7 @@ impl Walk {
         }
     }
 
-    /// The place that an address means which a server names.
+    /// The place of an address that a server names.
     pub fn place_of(&self, node: &Node, address: &Address, topology: &Topology) -> Option<usize> {
         let meant = topology.meant_by(node, address);
         let meant = meant.and_then(|node| self.named(&node.name));
@@ -302,8 +301,8 @@ impl Walk {
         }
     }
 
-    /// The ways to an address that a server or Sentinel at `base` names. Loopback there is the host
-    /// of `base`. `ports`: its own two ports, without TLS and with it.
+    /// The ways to an address that a server or Sentinel at `base` names. A loopback address means
+    /// the host of `base`. `ports`: the server's own two ports, without TLS and with it.
     fn ways(&self, base: &Way, address: &Address, ports: Option<(u16, u16)>) -> Option<Vec<Way>> {
         let address = plain(address)?;
         let mut ways = Vec::new();

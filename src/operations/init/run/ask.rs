@@ -91,13 +91,14 @@ fn optional(prompt: &str) -> Result<Option<String>> {
     Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// A word rather than a menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
+/// Asks for a word and shows no menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
 fn password(name: &str, inventory: &Path) -> Result<Password> {
     output::before_question(&format!(
         "`new` writes a new password into {name}.password, `none` is for a trusted network only, anything else names a file that holds one"
     ));
     output::flush(None);
-    // Who types the password itself here must not find it in the inventory as the name of a file.
+    // If the operator types the password itself here, it must not get into the inventory as a file
+    // name.
     let check = |answer: &String| match answer.trim() {
         "new" | "none" => Ok(()),
         file if file.starts_with("~/") || inventory.with_file_name(file).is_file() => Ok(()),

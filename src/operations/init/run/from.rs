@@ -50,7 +50,7 @@ fn start(from: &str) -> Result<Address> {
     }
 }
 
-/// Writes what was found, and says what it is.
+/// Writes what was found, and prints the report.
 fn tell(args: &Init, target: &Target, start: &Address, seen: &Seen) -> Result<()> {
     let root = target.root();
     let nodes = found(&Facts {
@@ -104,7 +104,7 @@ fn access(args: &Init, seen: &Seen) -> Access {
     let login = settings::sentinel_login(&access);
     let (watch, start) = (seen.watch.as_ref(), seen.sentinel.as_ref());
     access.sentinel = sentinel::section(watch, start, &login);
-    // As the operator says, else as the Sentinels do.
+    // The operator's name for the deployment wins over that of the Sentinels.
     let told = access
         .sentinel
         .as_ref()
@@ -117,7 +117,7 @@ fn access(args: &Init, seen: &Seen) -> Access {
     access
 }
 
-/// Whom replicas log in as, where that is known.
+/// The user that replicas log in as, if it is known.
 fn users(access: &mut Access, topology: &Topology) {
     let Some(user) = replication_user(topology) else {
         return;
@@ -133,7 +133,7 @@ fn users(access: &mut Access, topology: &Topology) {
     ]);
 }
 
-/// The first comments.
+/// The comments at the top of the file.
 fn head(start: &Address, odd: &[String]) -> Vec<String> {
     let today = jiff::Zoned::now().date();
     let mut head = vec![

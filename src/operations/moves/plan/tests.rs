@@ -211,7 +211,7 @@ fn keys_of_another_history_are_not_replaced_unless_named() {
         "{:?}",
         plan.warnings
     );
-    // Nothing is lost where there is nothing.
+    // A node without data loses none.
     server(&mut topology, 3).keys.clear();
     assert_eq!(run("c", "a", &topology).unwrap().may_lose, None);
 }
@@ -249,7 +249,7 @@ fn the_forecast_follows_the_backlog() {
             .text()
             .contains("`c` may use 1.0 KiB of memory")
     );
-    // The look at `c` came a little after that at `a`: no reason for anything.
+    // The look at `c` came a little after that at `a`. That alone refuses nothing.
     let mut topology = chain();
     upstream(&mut topology, 3).offset = 140;
     assert!(
@@ -257,8 +257,8 @@ fn the_forecast_follows_the_backlog() {
             .text()
             .contains("a partial resync")
     );
-    // An upstream that is late has few keys yet; what the missing bytes cannot explain is another
-    // matter.
+    // An upstream that is late has few keys yet. Keys that the missing bytes cannot explain are
+    // another matter.
     upstream(&mut topology, 3).offset = 900;
     server(&mut topology, 1).keys.clear();
     run("c", "a", &topology).unwrap();
@@ -299,7 +299,7 @@ fn a_move_under_another_primary_says_what_no_longer_arrives() {
 #[test]
 fn a_link_to_another_server_is_not_taken_for_the_one_that_is_wanted() {
     let mut topology = chain();
-    // The address of `a` leads to a server with another history from the host of `b`.
+    // From the host of `b`, the address of `a` leads to a server with another history.
     server(&mut topology, 2).replication.replid = "b".repeat(40);
     assert_eq!(
         reasons(run("b", "a", &topology)),
@@ -307,7 +307,7 @@ fn a_link_to_another_server_is_not_taken_for_the_one_that_is_wanted() {
             "the link of `b` is up, but its history is not that of `a`: 10.0.0.1:6380 may lead to another server from the host of `b` | correct where the address leads there, as this says: replctl explain another-history"
         ]
     );
-    // It follows `a` by a name for which `a` is known, and the move would set another address.
+    // It follows `a` by a known name, and the move would set another address.
     topology.nodes[1].resolved = vec!["db.example.org".to_owned()];
     upstream(&mut topology, 2).address.host = "db.example.org".to_owned();
     assert!(reasons(run("b", "a", &topology))[0].contains("no history in common"));

@@ -1,5 +1,5 @@
-//! The nodes that could be promoted, each with what speaks for it or stands against it: by the
-//! planner that would promote it. Pure.
+//! The nodes that could be promoted, each with the reasons for it or against it. The reasons come
+//! from the planner that would promote the node. Pure.
 
 use crate::engine::{Ground, Plan, Promote, Refusal};
 use crate::topology::candidate::{best_replica, promotable};
@@ -9,12 +9,12 @@ use crate::topology::{Node, NodeName, Topology};
 use serde::Serialize;
 use std::cmp::Reverse;
 
-/// What there is to choose from.
+/// The candidates.
 #[derive(Debug)]
 pub struct Candidates {
     /// All nodes but the primary, in the order of the inventory.
     pub nodes: Vec<Candidate>,
-    /// What stands against each of them alike.
+    /// The refusals that all nodes have in common.
     pub whichever: Vec<Refusal>,
 }
 
@@ -25,17 +25,17 @@ pub struct Candidate {
     pub node: NodeName,
     /// It is the one to take.
     pub best: bool,
-    /// Nothing stands against it alone.
+    /// No refusal is about this node alone.
     pub possible: bool,
-    /// What speaks for it, or stands against it.
+    /// The reasons for it, or against it.
     pub why: String,
-    /// What can be done about what stands against it.
+    /// What can be done about its refusals.
     #[serde(skip)]
     pub hints: Vec<String>,
-    /// The ground of the first thing that stands against it alone.
+    /// The ground of the first refusal that is about this node alone.
     #[serde(skip)]
     pub ground: Option<Ground>,
-    /// What stands against it names it.
+    /// Whether a refusal names it.
     #[serde(skip)]
     pub named: bool,
 }
@@ -48,8 +48,8 @@ impl Candidates {
     }
 }
 
-/// Looks at every node but the primary. `plan`: what would be done to promote one, or what stands
-/// against it.
+/// Looks at every node but the primary. `plan`: plans the promotion of one node, or returns its
+/// refusals.
 pub fn candidates(
     wished: &Promote,
     topology: &Topology,
@@ -75,8 +75,8 @@ pub fn candidates(
         .filter(|(_, refusals)| own(refusals).is_empty())
         .map(|(node, _)| *node)
         .collect();
-    // What status names; where what it cannot see stands against that one, the first against which
-    // nothing does.
+    // The node that `status` names. If it is refused for a reason that `status` cannot see: the
+    // best node without a refusal.
     let named = best_replica(topology);
     let history = named.and_then(replid);
     let rank = |(order, node): &(usize, &Node)| {
@@ -111,7 +111,7 @@ pub fn candidates(
         }
     });
     let nodes: Vec<Candidate> = nodes.collect();
-    // Their hints name a node: the one that is proposed.
+    // Their hints name a node, so take the hints for the proposed node.
     let of_best = planned.iter().find(|(n, _)| best == Some(&n.name));
     let told = of_best.into_iter().flat_map(|(_, refusals)| refusals);
     let told: Vec<Refusal> = told.filter(|r| said(r, &whichever)).cloned().collect();
@@ -119,7 +119,7 @@ pub fn candidates(
     Candidates { nodes, whichever }
 }
 
-/// Whether an option accepts what stands against it.
+/// Whether an option accepts this refusal.
 fn can_be_accepted(refusal: &Refusal) -> bool {
     refusal.accept.is_some()
 }
@@ -136,7 +136,7 @@ fn said(refusal: &Refusal, among: &[Refusal]) -> bool {
     among.iter().any(|other| other.why == refusal.why)
 }
 
-/// What stands against each of those that answer, in the same words.
+/// The refusals that all nodes that answer have in common, in the same words.
 fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
     let mut answering = planned.iter().filter(|(n, _)| n.server().is_some());
     let Some((_, first)) = answering.next() else {
@@ -147,8 +147,8 @@ fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
     first.iter().filter(of_all).cloned().collect()
 }
 
-/// Where it stands, and what makes it the best. `open`: those against which nothing stands, in the
-/// order of the inventory.
+/// How it stands, and why it is the best. `open`: the nodes without a refusal, in the order of the
+/// inventory.
 fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> String {
     let Some(server) = node.server() else {
         return "it does not answer".to_owned();
@@ -261,8 +261,8 @@ mod tests {
         assert!(!told.nodes[0].possible, "{told:?}");
     }
 
-    /// The one with most data may not be promoted: the next is the one that has most of the others,
-    /// not the first.
+    /// The node with most data may not be promoted. The next one is then the node with most data of
+    /// the others, not the first.
     #[test]
     fn among_the_others_the_one_with_most_data_is_best() {
         let mut topology = healthy();
@@ -300,7 +300,7 @@ mod tests {
             best.why.contains("of those that can be promoted"),
             "{told:?}"
         );
-        // Nothing is proposed that no option lets pass.
+        // A node is not proposed if no option accepts its refusal.
         let told = candidates(&wished, &topology, |promote| refused(promote, None));
         assert_eq!(told.best(), None, "{told:?}");
         let told = candidates(&wished, &topology, |promote| {

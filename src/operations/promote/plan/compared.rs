@@ -1,5 +1,4 @@
-//! Whether the node that is to take over has what the others have, as far as that can be known.
-//! Pure.
+//! Whether the candidate has what the others have, as far as that can be known. Pure.
 
 use crate::engine::warning::change::Change;
 use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
@@ -9,9 +8,9 @@ use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
 use crate::topology::{Node, Server, Topology, phrases};
 use std::fmt::Write as _;
 
-/// A node that never had the primary's data would bring an empty or an unrelated history to power.
-/// One that was primary, was killed before its role was in its file and came back in a circle looks
-/// the same, and may have on its disk what nobody else has: the operator decides.
+/// Refuses a node that never had the primary's data: its history is empty or unrelated. A former
+/// primary can look the same, if it was killed before its role was in its file and came back in a
+/// circle. It may have data on its disk that no other node has, so the operator decides.
 pub fn never_synced(
     operation: &Promote,
     target: &Node,
@@ -125,15 +124,15 @@ enum Unrelated {
     Told(Warning),
 }
 
-/// The other's keys are replaced, and whether they are all there on the target cannot be known. It
-/// is told where the target has the history that most share and no fewer keys than that one, as
-/// beside a replica that was started anew; otherwise a person has to say so.
+/// `other` would lose its keys, and replctl cannot know whether the target has all of them. A
+/// warning is enough if the target has the history that most share, and no fewer keys than `other`,
+/// as beside a replica that was started anew. Otherwise the operator must accept the loss.
 fn unrelated(
     ((target, new), (node, other)): ((&Node, &Server), (&Node, &Server)),
     (accepted, lost): (bool, &Lost<'_>),
     topology: &Topology,
 ) -> Option<Unrelated> {
-    // Of a target without any history of its own all is said already.
+    // `never_synced` reports a target without a history of its own.
     if other.keys.is_empty() || lineage::never_synced(&new.replication) {
         return None;
     }
@@ -149,7 +148,7 @@ fn unrelated(
         return Some(Unrelated::Told(what));
     }
     let accept = format!("replctl promote {} --allow-data-loss", target.name);
-    // In a circle it may be the target that led.
+    // In a circle, the target itself may have been the primary.
     let hint = match best.filter(|_| !matches!(lost, Lost::Nobody)) {
         Some(best) => format!("replctl promote {}, or accept it: {accept}", best.name),
         None => format!("compare them: replctl repair --dry-run; or accept it: {accept}"),

@@ -1,8 +1,8 @@
 //! Plans a promotion when the primary is dead. Pure.
 //!
-//! Death is confirmed by the tool (it gives no answer) and by the replicas (they hear nothing), the
-//! old server is stopped where its host can be reached, and the candidate must have no less data
-//! than any other replica that answers.
+//! replctl confirms the death itself (no answer) and by the replicas (they hear nothing). It stops
+//! the old server if the host can be reached. The candidate must have no less data than any other
+//! replica that answers.
 
 use super::compared::{estimate, never_synced};
 use crate::actions::Action;
@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 
 /// How long the replicas' offsets must stand still, ms at most.
 const QUIET_MS: u64 = 5_000;
-/// A live primary sends a PING at least every this many seconds (`repl-ping-replica-period`), so a
-/// replica that heard nothing for longer than this plus one hears from nobody.
+/// A live primary sends a PING at least every this many seconds (`repl-ping-replica-period`). A
+/// replica that heard nothing for one second longer has no live primary.
 const PING_SECONDS: u64 = 10;
 
 /// Fills in the stages for promoting `target` in place of what was lost.
@@ -83,7 +83,7 @@ fn stages(
     topology: &Topology,
 ) -> Vec<Stage> {
     let others: Vec<&Node> = loose(target, old, topology).collect();
-    // In a circle there are nodes that follow the target already, have as much to say, and are
+    // In a circle, some nodes follow the target already. They may have as much data, and they are
     // linked anew.
     let under = |n: &&Node| {
         topology
@@ -124,8 +124,8 @@ fn stages(
     stages
 }
 
-/// The old primary does not run. It is not started again by an undo: it gave no answer before, and
-/// a second primary is worse than none.
+/// Makes sure that the old primary does not run. An undo does not start it again: it gave no answer
+/// before, and a second primary is worse than none.
 fn stopped(old: &Node) -> Stage {
     let stop = Action::Service(ServiceAction::StopServer);
     Stage {
@@ -135,7 +135,7 @@ fn stopped(old: &Node) -> Stage {
     }
 }
 
-/// The promotion, and what is looked at right before it.
+/// The promotion, and the checks right before it.
 fn promoted(operation: &Promote, target: &Node, moved: &[&Node], topology: &Topology) -> Stage {
     let mut steps = Vec::new();
     if !operation.accept.contains(&Accept::DataLoss) {
@@ -149,7 +149,7 @@ fn promoted(operation: &Promote, target: &Node, moved: &[&Node], topology: &Topo
             steps.push(Step::new(&target.name, check, Undo::Nothing));
         }
     }
-    // The old primary may have come back while it was waited for what was in flight.
+    // The old primary may have come back during the wait for data in flight.
     steps.push(roles::check(target, topology));
     let promote = Action::Role(RoleAction::Promote);
     steps.push(Step::new(&target.name, promote, Undo::Impossible));
@@ -160,7 +160,8 @@ fn promoted(operation: &Promote, target: &Node, moved: &[&Node], topology: &Topo
     }
 }
 
-/// The old primary comes back as a replica; where its host cannot be reached, it is remembered.
+/// Makes the old primary return as a replica. If its host cannot be reached, its demotion is noted
+/// as pending.
 fn fenced(old: &Node, target: &Node, can_stop: bool) -> Vec<Step> {
     let address = target.source_for(old.server());
     let remember = Action::Local(LocalAction::RememberDebt {
@@ -178,7 +179,7 @@ fn fenced(old: &Node, target: &Node, can_stop: bool) -> Vec<Step> {
         .collect()
 }
 
-/// Is it dead, and does it stay dead?
+/// Checks that the primary is dead and stays dead.
 #[allow(clippy::too_many_arguments)]
 fn death(
     operation: &Promote,

@@ -1,10 +1,10 @@
-//! Plans another primary where Sentinels watch: through them, and never beside them, for they undo
-//! within a minute what is done beside them. Pure.
+//! Plans another primary where Sentinels watch. The change goes through them: Sentinels undo within
+//! a minute what is done beside them. Pure.
 //!
-//! `SENTINEL FAILOVER` alone leaves the old primary writable for about eleven seconds, and what it
-//! acknowledges then is lost. So the old primary is fenced, drained and demoted here, as in the
-//! ordinary hand-over, and Sentinel is asked for the promotion itself and for repointing the
-//! others. Which replica it takes is decided by a priority that is put back at the end.
+//! `SENTINEL FAILOVER` alone leaves the old primary writable for about eleven seconds. Writes that
+//! it acknowledges then are lost. So replctl fences, drains and demotes the old primary itself, as
+//! in the ordinary hand-over. Sentinel does the promotion, and repoints the others. A priority
+//! decides which replica Sentinel takes. The priority is put back at the end.
 
 mod chained;
 mod checks;
@@ -31,13 +31,14 @@ use crate::topology::{Address, Node, Topology};
 const PRIORITY_MS: u64 = 15_000;
 /// How long Sentinel may take to promote, ms (measured: 160 to 270 ms).
 const PROMOTE_MS: u64 = 10_000;
-/// How much longer than a failover may take by the Sentinels' own settings its end is waited for,
-/// ms.
+/// How long to wait for the end of a failover, in addition to the time that the Sentinels' own
+/// settings allow, ms.
 const AGREE_MS: u64 = 15_000;
 /// The priority that makes Sentinel take a replica before all others.
 const FIRST: u32 = 1;
 
-/// Plans `operation` through the Sentinels in `watch`; `None`: some are counted and none was found.
+/// Plans `operation` through the Sentinels in `watch`; `None`: the nodes count Sentinels, and none
+/// was found.
 pub fn plan(
     operation: &Promote,
     topology: &Topology,
@@ -69,7 +70,7 @@ pub fn plan(
     Ok(plan)
 }
 
-/// What is the same in both cases: whom to ask, and what for.
+/// What both cases have in common: which Sentinel to ask, and for what.
 struct Way<'a> {
     target: &'a Node,
     watch: &'a Watch,
@@ -81,16 +82,16 @@ struct Way<'a> {
     replica: Address,
     /// Its priority; to be put back.
     priority: u32,
-    /// How the Sentinels are brought to see another priority, and how long that may take.
+    /// How to make the Sentinels see another priority, and how long that may take.
     pace: Pace,
 }
 
 impl Way<'_> {
     /// Makes the Sentinels take the target before all others.
     ///
-    /// How often they look is put back before writes are stopped: a primary that is demoted and
-    /// nobody promoted is replaced by Sentinels after the time that takes them for down and two of
-    /// their periods, and what comes then must have as much time as ever.
+    /// The Sentinels' INFO period is put back before writes are stopped. If a primary is demoted
+    /// and no node is promoted, Sentinels replace it after down-after and two of their periods. The
+    /// steps after the demotion need all of this time.
     fn choose(&self) -> Vec<Step> {
         let hasten = self.pace.hasten().map(|(set, back)| {
             let set = self.step(set, Undo::By(Action::Sentinel(back.clone())));
@@ -105,8 +106,8 @@ impl Way<'_> {
                 Undo::By(set_priority(self.priority)),
             ));
         }
-        // Not before the priority is set: they look at once then, and half a second later the next
-        // time.
+        // Only after the priority is set: the Sentinels look at once, and then again half a second
+        // later.
         steps.extend(set);
         steps.push(self.step(
             SentinelAction::AwaitPriority {
@@ -159,16 +160,16 @@ impl Way<'_> {
         Step::new(&self.target.name, Action::Sentinel(action), undo)
     }
 
-    /// Whether Sentinel repoints it: what it does not know as a replica of the old primary is left
-    /// to replctl.
+    /// Whether Sentinel repoints the node. replctl repoints the nodes that Sentinel does not know
+    /// as replicas of the old primary.
     fn repoints(&self, node: &Node) -> bool {
         self.watch
             .up()
             .any(|(_, sees)| sees.replica(node).is_some())
     }
 
-    /// Everything after the promotion. `unfence` ends the fence of the old primary, which is the
-    /// first of `moved` then.
+    /// Everything after the promotion. `unfence` ends the fence of the old primary, which is then
+    /// the first of `moved`.
     fn afterwards(&self, unfence: Option<Step>, moved: &[&Node]) -> Vec<Stage> {
         let others = moved.iter().skip(usize::from(unfence.is_some()));
         let own = others.filter(|n| !self.repoints(n));
@@ -259,8 +260,8 @@ fn hand_over(
     Ok(())
 }
 
-/// The primary is dead. What Sentinel does about it by itself is its own affair; where it does
-/// nothing and could, it is told to.
+/// The primary is dead. replctl does not interfere if Sentinel fails over by itself. If Sentinel
+/// could do it and does nothing, replctl tells it to.
 fn fail_over(
     operation: &Promote,
     target: &Node,
@@ -318,8 +319,8 @@ fn fail_over(
     Ok(())
 }
 
-/// The operation as the ordinary checks are to see it: that Sentinels watch is no reason against
-/// what goes through them.
+/// The operation for the ordinary checks. They refuse where Sentinels watch, but this operation
+/// goes through the Sentinels.
 fn through(operation: &Promote) -> Promote {
     let mut through = operation.clone();
     through.accept.push(Accept::WithoutSentinel);
@@ -327,7 +328,7 @@ fn through(operation: &Promote) -> Promote {
 }
 
 /// How long writes may be stopped, ms: less than any Sentinel waits before it takes the old primary
-/// for down. The pause holds what a Sentinel publishes there, too, and with that its whole
+/// for down. The pause also holds back what a Sentinel publishes there, and so its whole
 /// connection.
 fn fence_ms(watch: &Watch) -> u64 {
     watch.down_after_ms().map_or(FENCE_MS, |down| down / 4 * 3)

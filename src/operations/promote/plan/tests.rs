@@ -156,7 +156,7 @@ fn a_replica_in_a_chain_stays_under_its_upstream_unless_that_is_the_old_primary(
         "{:?}",
         actions(&plan)
     );
-    // The leaf itself promoted: the node between goes directly under it.
+    // The leaf itself is promoted: the node between goes directly under it.
     let plan = run("leaf", &topology, &[]).unwrap();
     assert!(actions(&plan).contains(&"slave2: replicate from leaf (10.0.0.1:6382)".to_owned()));
 }
@@ -211,7 +211,7 @@ fn everything_against_a_hand_over_is_said_at_once() {
             "{line}"
         );
     }
-    // Each is accepted alone, and the hints for the others keep it.
+    // Each difference is accepted alone, and the hints for the others keep the option.
     let one = Accept::Difference(Difference::MemoryLimit);
     let fewer = reasons(run("slave1", &topology, &[one]));
     assert_eq!(fewer.lines().count(), text.lines().count() - 1, "{fewer}");

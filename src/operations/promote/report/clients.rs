@@ -37,7 +37,7 @@ pub fn clients(run: RunFacts<'_>) -> Option<Clients> {
     let lists = seen(&Action::Server(ServerAction::CountClients));
     let kick = seen(&Action::Server(ServerAction::KickClients)).pop();
     let node = lists.first().or(kick.as_ref())?.step.node.clone();
-    // A run that goes on after the change has not seen what was before it.
+    // A run that resumes after the change has not seen the clients before it.
     let is_before = |p: &&&Passed| {
         promoted.is_some_and(|at| run.passed.iter().take(at).any(|e| e.begun == p.begun))
     };

@@ -1,5 +1,5 @@
-//! Plans the return of an old primary whose server gives no answer: its file says replica before it
-//! is started. Pure.
+//! Plans the return of an old primary whose server gives no answer. Its file says replica before
+//! its server is started. Pure.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
@@ -45,7 +45,7 @@ pub(super) fn plan(
     };
     plan.stages = vec![
         stage(format!("make sure of what {name} has"), first),
-        // From here on it cannot come back as a primary, whatever becomes of the rest.
+        // From here on it cannot come back as a primary, even if a later step fails.
         stage(
             format!("let {name} return as a replica"),
             vec![Action::Service(ServiceAction::FenceFile { address })],
@@ -60,7 +60,7 @@ pub(super) fn plan(
     Ok(())
 }
 
-/// What is done before anything is started, and what is to be known of it.
+/// The steps before any start, and their warnings.
 fn first(
     operation: &Rejoin,
     (node, successor): (&Node, &Node),

@@ -196,7 +196,7 @@ fn the_one_that_took_over_stays_unless_the_other_is_named() {
     assert!(pair(&asked("slave1"), &strangers, &[], false).is_ok());
 }
 
-/// A detached node has the history of the primary that it left, as one that took over has.
+/// A detached node shares the history of the primary that it left, like a node that took over.
 #[test]
 fn a_detached_node_is_no_primary_that_took_over() {
     let refused = pair(&asked("slave1"), &parted(), &[], true).unwrap_err();
@@ -210,7 +210,7 @@ fn a_detached_node_is_no_primary_that_took_over() {
                 .contains("replctl move slave1 --under master --discard-data slave1"),
         "{refused:?}"
     );
-    // Where the note says that the other is to follow it, it did take over.
+    // The note says that the other should follow it, so it did take over.
     let owed: Vec<Owed> = vec![("master".into(), address(1))];
     let noted = pair(&asked("slave1"), &parted(), &owed, true).unwrap_err();
     assert!(noted[0].why.contains("took over from `master`"));

@@ -208,7 +208,7 @@ fn the_primary_and_what_others_need_stays() {
     seen.topology.nodes[2] = node("slave2", 2, None);
     assert!(refused("slave2", &seen).contains("replctl rejoin slave2"));
     assert!(refused("slave1", &seen).contains("`master` and `slave2` run as primaries"));
-    // Detached, it is no primary of the deployment, and what it has is its own.
+    // A detached node is no primary of the deployment, and its data is its own.
     seen.alone = vec!["slave2".into()];
     assert!(run("slave2", &seen).unwrap().may_lose.is_none());
     assert!(
@@ -261,7 +261,7 @@ fn writes_are_not_stopped_for_want_of_replicas() {
     }
     assert!(refused("slave2", &seen).contains("takes writes only with 2 replicas"));
     assert!(run("slave2 --leave-running", &seen).is_ok());
-    // One that does not count already makes nothing worse.
+    // A replica that does not count already makes nothing worse.
     listed(&mut seen.topology, &[(1, 0), (2, 90)]);
     assert!(run("slave2", &seen).is_ok());
     seen.topology.nodes[1] = down("slave1", 1);

@@ -1,5 +1,4 @@
-//! The nodes there are to choose from beside each other: what each has, and what choosing it would
-//! cost. Pure.
+//! Compares the nodes that can be chosen: what each has, and what choosing it would cost. Pure.
 
 use super::Owns;
 use crate::plan::divergence::Own;
@@ -9,24 +8,24 @@ use crate::topology::situation::{Situation, forgetful};
 use crate::topology::{Address, Node, NodeName, Server, Topology, phrases};
 use serde::Serialize;
 
-/// All of it.
+/// The comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     /// What is wrong, in a word.
     pub situation: &'static str,
     /// The node that is proposed; null where none can be.
     pub proposed: Option<NodeName>,
-    /// Why that one, in a phrase; null where the operator has said it.
+    /// Why that one, in a phrase; null where the operator named it.
     pub because: Option<String>,
     /// The nodes that answer, in inventory order.
     pub nodes: Vec<Compared>,
 }
 
-/// What is said where it is no more than a guess.
+/// The reason if the proposal is only a guess.
 const GUESS: &str = "nothing sets it apart but its place in the inventory";
 
 impl Comparison {
-    /// Whether another one might as well be proposed.
+    /// Whether another node could be proposed as well.
     pub fn is_a_guess(&self) -> bool {
         self.because.as_deref() == Some(GUESS)
     }
@@ -56,8 +55,7 @@ pub struct Compared {
     pub costs: Option<Vec<String>>,
 }
 
-/// Compares them. `noted`: the node of which it is noted that it was the last to be made the
-/// primary.
+/// Compares them. `noted`: the node that became the primary last, according to the notes.
 pub fn compare(
     situation: &Situation<'_>,
     keep: Option<&NodeName>,
@@ -201,7 +199,7 @@ fn own(other: &Node, node: &Node, owns: &Owns) -> String {
     }
 }
 
-/// How much more `other` has, of one history.
+/// How far `other` is ahead, if both have one history.
 fn ahead(other: &Node, node: &Node) -> Option<String> {
     let (theirs, mine) = (&other.server()?.replication, &node.server()?.replication);
     if theirs.replid != mine.replid {

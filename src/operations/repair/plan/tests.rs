@@ -154,7 +154,7 @@ fn from_an_emptied_primary_the_fullest_is_taken_away_first_of_all() {
     );
     assert!(!lines.iter().any(|l| l.contains("back up")));
     assert_eq!(plan.may_lose, None);
-    // It took some writes since: those are backed up.
+    // It took some writes since. They are backed up.
     let mut topology = emptied();
     up(&mut topology, 0).keys.insert(0, 3);
     let plan = run("slave1", &Owns::new(), &topology).unwrap();

@@ -1,5 +1,5 @@
-//! Text of others in Markdown and on a terminal at once: nothing in it is taken for markup, for
-//! HTML, or for a terminal's commands.
+//! Escapes text of others for Markdown and for a terminal at once. No part of it acts as markup, as
+//! HTML, or as a terminal's command.
 
 use crate::output::escape;
 use std::fmt::Write as _;
@@ -21,8 +21,7 @@ pub fn text(text: &str) -> String {
 
 /// A command in a line, or in a cell of a table.
 pub fn code(text: &str) -> String {
-    // A cell ends at a bar even in code, and so does every bar that is in it, unless a backslash
-    // stands before it.
+    // In a table, a bar ends the cell, even inside code, unless a backslash stands before it.
     let text = escape(text).replace('|', "\\|");
     let fence = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') {

@@ -175,7 +175,7 @@ pub fn topology(story: &Story, wanted: Moment) -> String {
     table(&head, &rows.collect::<Vec<_>>())
 }
 
-/// What was seen to hold: of each step the last time that it was done.
+/// The proofs: of each step the last time that it was done.
 pub fn proof(story: &Story) -> String {
     let steps = story.steps();
     let done = steps.iter().filter_map(|told| match &told.end {
@@ -187,7 +187,7 @@ pub fn proof(story: &Story) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut compared: Option<String> = None;
     for (told, step, seen) in done {
-        // Done again by a later run: that one counts.
+        // A later run did it again, and that run counts.
         let again = steps
             .iter()
             .any(|t| t.run > told.run && t.at == told.at && matches!(t.end, End::Done(_)));
@@ -258,8 +258,8 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
         .then(|| format!("- {}, and writes were refused there.", text(&seen.text)))
 }
 
-/// Whether a role was seen in its file. Without SSH it is only written. Journals had it in words
-/// alone at first.
+/// Whether a role was read back from its file. Without SSH it is only written. Early journals had
+/// this only as text.
 fn was_read_back(seen: &Seen) -> bool {
     let in_words = || seen.text.starts_with("read back");
     seen.read_back.unwrap_or_else(in_words)

@@ -1,5 +1,5 @@
-//! Whether the hosts of Sentinels know the primary by its name: a Sentinel tells everybody what its
-//! own host takes it for. Pure.
+//! Whether the hosts of Sentinels know the primary by its name. A Sentinel gives out the address
+//! that its own host has for the name. Pure.
 
 use super::Around;
 use crate::engine::{Ground, Plan, Refusal};
@@ -10,7 +10,7 @@ use crate::plan::names::There;
 use crate::topology::NodeName;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The name that the hosts of Sentinels which are begun will have to look up.
+/// The primary's name, for each host of a Sentinel in the plan: that host must look it up.
 pub fn needed(
     plan: &Plan,
     settings: &SentinelSettings,
@@ -27,7 +27,7 @@ pub fn needed(
         .collect()
 }
 
-/// Those that do not know it, or take it for themselves.
+/// Refuses hosts that do not know the name, or that take it for themselves.
 pub fn refusals(there: &There) -> Vec<Refusal> {
     let mut out = Vec::new();
     for (sentinel, names) in there {

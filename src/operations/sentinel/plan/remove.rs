@@ -1,4 +1,4 @@
-//! `sentinel remove`: the Sentinels that the inventory names watch no more; those that replctl set
+//! `sentinel remove`: the Sentinels that the inventory names stop watching. Those that replctl set
 //! up are stopped, and nothing starts them again. The nodes are not touched. Pure.
 
 use super::{Around, told};
@@ -16,7 +16,7 @@ use crate::plan::hosts::checks as of_hosts;
 use crate::topology::sentinel::Member;
 use crate::topology::{Node, Topology};
 
-/// A connection that is closed is off the list at once; more is for a host that is slow.
+/// A closed connection leaves the list at once; the rest of this time is for slow hosts.
 const UNWATCHED_MS: u64 = 15_000;
 const RC_LOCAL: &str = "/etc/rc.local";
 
@@ -79,7 +79,7 @@ pub fn plan(
     })
 }
 
-/// The nodes count who listens: those that leave are one less each.
+/// The nodes count the Sentinels that listen. Each Sentinel that leaves makes the count one less.
 fn prove(topology: &Topology, leaving: u64) -> Vec<Step> {
     let see = |node: &Node| {
         let listen = node.server()?.sentinels.filter(|count| *count > 0)?;
@@ -118,7 +118,7 @@ impl One<'_> {
         })
     }
 
-    /// What replctl did not set up it does not end.
+    /// Warns of what replctl did not set up, and so does not stop.
     fn foreign(&self) -> Option<Warning> {
         let Listener::Foreign(who) = &self.facts.listener else {
             return None;
@@ -130,7 +130,7 @@ impl One<'_> {
         Some(Warning::of(&self.spec.name, foreign))
     }
 
-    /// Whether it listens on the nodes and will not any more. One that is frozen does, too.
+    /// Whether it listens on the nodes now, and will stop. A frozen Sentinel listens, too.
     fn listens(&self) -> bool {
         match self.member {
             Some(member) => member.sees.is_some(),
@@ -182,8 +182,8 @@ impl One<'_> {
         steps
     }
 
-    /// It watches this deployment no more, and its file says so: begun again one day, it does not
-    /// take a former primary for dead.
+    /// It stops watching this deployment, and its file says so. If it is started again one day, it
+    /// does not take a former primary for dead.
     fn leave(&self) -> Option<Step> {
         let sees = self.member?.sees.as_ref()?;
         let (name, at) = (self.settings.name.clone(), self.spec.address.clone());
@@ -199,7 +199,7 @@ impl One<'_> {
         Some(Step::new(&self.spec.name, action, undo))
     }
 
-    /// Its files, and the program where nobody else needs it.
+    /// Deletes its files, and the program if nothing else needs it.
     fn clean(&self) -> Vec<Step> {
         let paths = Paths::of(self.inventory, self.spec);
         let there = self.facts.config.is_some()

@@ -1,4 +1,4 @@
-//! What is refused and what is warned of; what is done is in the simulator.
+//! What is refused, and what is warned of. The simulator tests what is done.
 
 use super::*;
 use crate::config::directives::parse as directives;
@@ -133,7 +133,7 @@ fn says(text: &str, wanted: &[&str]) {
 #[test]
 fn the_primary_that_is_there_is_watched() {
     let mut case = Case::new(NODES, THREE);
-    // After a promotion the inventory's first wish counts no more.
+    // After a promotion, what the inventory named first no longer counts.
     let nodes = &mut case.topology.nodes;
     let state = nodes[0].state.clone();
     nodes[0].state = std::mem::replace(&mut nodes[1].state, state);
@@ -257,7 +257,7 @@ fn a_second_group_by_another_name_is_refused_and_strangers_are_counted() {
 #[test]
 fn too_few_an_even_number_and_one_host_are_warned_of() {
     let of = |section: &str| Case::new(NODES, section).warned();
-    says(&of("nodes = [\"master\"]"), &["one Sentinel is no judge"]);
+    says(&of("nodes = [\"master\"]"), &["one Sentinel is not enough"]);
     says(
         &of("nodes = [\"master\", \"slave1\"]"),
         &["two Sentinels cannot outvote"],
@@ -265,7 +265,7 @@ fn too_few_an_even_number_and_one_host_are_warned_of() {
     let four = of("nodes = [\"master\", \"slave1\", \"slave2\", \"10.0.0.9\"]");
     says(
         &four,
-        &["4 Sentinels outlive no more failures than 3: a majority of them is 3"],
+        &["4 Sentinels survive no more failures than 3: a majority of them is 3"],
     );
     let one_host = of("nodes = [\"master\", \"master:26380\", \"slave1\"]");
     says(&one_host, &["several Sentinels are on 10.0.0.1"]);

@@ -1,4 +1,4 @@
-//! `sentinel forget`: what left for good, forgotten by those that watch.
+//! `sentinel forget`: makes the Sentinels forget nodes or Sentinels that left.
 
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;

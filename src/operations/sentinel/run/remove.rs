@@ -1,4 +1,4 @@
-//! `sentinel remove`: the Sentinels that the inventory names, gone.
+//! `sentinel remove`: removes the Sentinels that the inventory names.
 
 use super::setup::{Seen, named};
 use crate::engine::journal::Outcome;

@@ -137,12 +137,12 @@ impl Seen {
         }
     }
 
-    /// Each node has an address of its own.
+    /// Checks that each node has an address of its own.
     pub fn one_address(&self, world: &World) -> Result<()> {
         one_address(world, &self.topology)
     }
 
-    /// As the planners take it; nothing that could be brought to a host is in it.
+    /// The input of the planners, without server programs to install.
     pub fn around(&self) -> Around<'_> {
         Around {
             topology: &self.topology,

@@ -42,7 +42,7 @@ fn refusal(wrong: &WrongDirective, nodes: &str, file: &str) -> Refusal {
     }
 }
 
-/// Where it could not be asked.
+/// Warns where the program could not try the directives.
 pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
     let mut all: BTreeMap<&str, Vec<NodeName>> = BTreeMap::new();
     for (node, trial) in trials(look) {

@@ -1,8 +1,7 @@
-//! Servers that replctl did not make: what stands there is said, and `setup` leaves it as it is.
-//! Pure.
+//! Servers that replctl did not make. `setup` reports them and leaves them as they are. Pure.
 //!
-//! *Made by replctl* is what has its unit, its start line or its stamp; everything else is somebody
-//! else's, at whatever path it lies.
+//! A server is *made by replctl* if it has replctl's unit, start line or stamp. Everything else is
+//! foreign, at whatever path it lies.
 
 use crate::config::Paths;
 use crate::engine::{Ground, Refusal};
@@ -12,7 +11,7 @@ use crate::plan::facts::{Holder, HostFacts, Listener};
 use crate::topology::State;
 use crate::topology::service::{Service, Starter};
 
-/// What is done with such a server all the same.
+/// The commands that work on such a server.
 const WORKS: &str = "status, promote, move, detach, rejoin and repair work on it as on any other";
 
 /// What `add` can do for it.
@@ -91,13 +90,13 @@ pub(in crate::operations::setup) fn what(
     let is_server = answers.is_some() || facts.holder.as_ref().is_some_and(of_family);
     let own = match facts.listener {
         Listener::Ours => made,
-        // It has moved its working directory, and runs from the file that replctl has written.
+        // It has changed its working directory, and runs from the file that replctl has written.
         Listener::Foreign(_) => {
             made && answers.is_some_and(|s| s.config_file.as_ref() == Some(&paths.config()))
         }
         Listener::Nobody => true,
     };
-    // What is no server at all has taken the port; that is another refusal.
+    // A program that is no server has taken the port; that is another refusal.
     let foreign = is_server && (by_other || contained || !own);
     foreign.then(|| running(look, node, facts, service))
 }
@@ -150,7 +149,7 @@ fn started(facts: &HostFacts, service: Option<&Service>) -> String {
     }
 }
 
-/// What would run there: another unit, or a file of somebody's where replctl's would be.
+/// What would run there: another unit, or a foreign file at the path of replctl's file.
 fn stopped(paths: &Paths, facts: &HostFacts, service: Option<&Service>) -> Option<String> {
     let unit = service
         .and_then(Service::unit)

@@ -1,5 +1,5 @@
-//! Servers of the same deployment on a host that the inventory lacks, as after a changed `port`:
-//! told, and left as they are. Pure.
+//! Servers of the same deployment that run on a host and are not in the inventory, as after a
+//! changed `port`. They are reported, and left as they are. Pure.
 
 use crate::config::unit::printable;
 use crate::engine::Warning;
@@ -43,7 +43,7 @@ fn neighbour(look: &Look<'_>, node: &NodeSpec, port: u16, unit: bool) -> Warning
     Warning::of(&node.name, Host::Neighbour(Box::new(neighbour)))
 }
 
-/// By the units that replctl has made for this deployment, of those that run.
+/// Found by the units of this deployment that replctl made and that run.
 fn by_units(look: &Look<'_>, node: &NodeSpec) -> Vec<(u16, bool)> {
     let Some(facts) = look.facts(&node.name) else {
         return Vec::new();
@@ -58,7 +58,7 @@ fn by_units(look: &Look<'_>, node: &NodeSpec) -> Vec<(u16, bool)> {
         .collect()
 }
 
-/// By what the nodes feed.
+/// Found in the replica lists of the nodes.
 fn fed(look: &Look<'_>, node: &NodeSpec) -> Vec<u16> {
     let places = Places::of(look.topology);
     let all = look.topology.nodes.iter();

@@ -1,5 +1,4 @@
-//! Replicas run and their primary does not: setup makes no primary, and says how there comes to be
-//! one. Pure.
+//! Replicas run and their primary does not. setup makes no primary, but says how to get one. Pure.
 
 use super::Look;
 use crate::config::Paths;
@@ -23,7 +22,7 @@ pub(super) fn headless(look: &Look<'_>) -> Refusal {
         above.server().is_none().then_some(above)
     });
     let start = lost.map(|lost| start(look, &lost.name));
-    // The one that status and promote name.
+    // The node that status and promote name.
     let promote = best_replica(look.topology).map(|n| format!("replctl promote {}", n.name));
     let ways: Vec<String> = start.into_iter().chain(promote).collect();
     let hint = if ways.is_empty() {
@@ -60,7 +59,7 @@ fn start(look: &Look<'_>, name: &NodeName) -> String {
                 paths.program(),
                 paths.config()
             );
-            // Once for the shell here, once for that of the host.
+            // Quotes once for the shell here, and once for the shell of the host.
             let quoted = |text: &str| {
                 shlex::try_quote(text)
                     .map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)

@@ -30,7 +30,7 @@ pub(super) fn wanted_config(
     (rendered, upstream)
 }
 
-/// Everything before the start; of a running node only what does not touch its server.
+/// All steps before the start. For a running node, only those that do not touch its server.
 pub(super) fn prepare(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec) -> Vec<Step> {
     let Some(facts) = look.facts(&node.name) else {
         return Vec::new();
@@ -121,9 +121,9 @@ impl Host<'_> {
             && !self.is_open(file)
     }
 
-    /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not
-    /// resolve makes sudo complain. A node that has a name for its address is in somebody else's
-    /// table already.
+    /// The managed block of `/etc/hosts` and the host's name, in this order: sudo complains about a
+    /// host name that does not resolve. A node whose address is a name needs no entry: another name
+    /// table has it already.
     fn names(&mut self) {
         if !self.look.inventory.server.hostnames || !self.facts.root {
             return;

@@ -16,7 +16,7 @@ fn lacks(look: &Look<'_>, node: &NodeName, other: &NodeSpec) -> bool {
     !is_literal(host) && there.and_then(|t| t.get(host)).is_some_and(Vec::is_empty)
 }
 
-/// What keeps a replica of this run from finding its primary.
+/// Refuses if a replica of this run could not find its upstream.
 pub(super) fn refusals(look: &Look<'_>, wiring: &Wiring) -> Vec<Refusal> {
     let unfound = |node: &NodeName| {
         let upstream = look.inventory.get(wiring.upstream.get(node)?)?;
@@ -26,7 +26,7 @@ pub(super) fn refusals(look: &Look<'_>, wiring: &Wiring) -> Vec<Refusal> {
     wiring.fresh().filter_map(unfound).collect()
 }
 
-/// Names that are needed once another node is the primary.
+/// Warns of unknown names that are needed once another node is the primary.
 pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
     let nodes = &look.inventory.nodes;
     let of = |node: &NodeSpec| {

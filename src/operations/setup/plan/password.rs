@@ -1,10 +1,10 @@
-//! A changed password on a deployment that runs: none to one, one to none, one to another. The
-//! order keeps every replica able to log in at its primary after each step, whichever of the two is
+//! Changes the password of a deployment that runs: from none to one, from one to none, or from one
+//! to another. After each step, every replica can log in at its primary, whichever of the two is
 //! restarted or loses its link.
 //!
-//! A server without a password takes `AUTH default ANYTHING` and refuses `AUTH ANYTHING`; so for
-//! the time in which some want one and some do not, replicas log in as `default`. It stands alone:
-//! what else differs from the inventory is for the next run, but settings.
+//! A server without a password accepts `AUTH default ANYTHING` and refuses `AUTH ANYTHING`. So
+//! while only some servers want a password, replicas log in as `default`. The change runs alone:
+//! other differences from the inventory, except for settings, are left to the next run.
 
 mod checks;
 mod left_out;
@@ -30,19 +30,19 @@ use crate::topology::{Address, NodeName, Topology};
 use PasswordAction as Do;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The file of a server as the server is.
+/// Writes the running server's state into its file.
 const WRITE: Action = Action::Server(ServerAction::PersistRole);
 
-/// What is looked at besides what every setup looks at.
+/// The input that only a change of passwords needs.
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Around<'a> {
     /// What each node holds of passwords.
     pub held: &'a BTreeMap<NodeName, Held>,
     /// The Sentinels that watch.
     pub watch: Option<&'a Watch>,
-    /// Those that the inventory names or their hosts confirm: nobody else is given a password.
+    /// The Sentinels that the inventory names or their hosts confirm. No other one gets a password.
     pub vouched: &'a BTreeSet<Address>,
-    /// The earlier password is to be taken, too, until another run.
+    /// The servers accept the earlier password, too, until another run.
     pub keep_earlier: bool,
     /// Only some nodes were named.
     pub partial: bool,
@@ -50,7 +50,7 @@ pub struct Around<'a> {
     pub alone: &'a [NodeName],
     /// All servers that had a password before had the same.
     pub agree: bool,
-    /// There is a quotation mark or a backslash in the inventory's.
+    /// The inventory's password has a quotation mark or a backslash.
     pub quotes: bool,
 }
 
@@ -72,8 +72,8 @@ struct Change<'a> {
     password: bool,
 }
 
-/// Whether the servers' passwords differ from the inventory's: then a change of them comes first,
-/// and Sentinels have to be looked for.
+/// Whether the servers' passwords differ from the inventory's. If so, the passwords are changed
+/// first, and replctl has to look for Sentinels.
 pub fn wanted(inventory: &Inventory, topology: &Topology, held: &BTreeMap<NodeName, Held>) -> bool {
     let password = matches!(inventory.auth, Auth::Password(_));
     let differs = held.values().any(|held| held.differs(password));
@@ -120,7 +120,7 @@ fn step(node: &NodeName, action: PasswordAction, undo: Option<PasswordAction>) -
     Step::new(node, Action::Password(action), undo)
 }
 
-/// Past it there is only forward: the earlier password is kept nowhere any more.
+/// A step that cannot be undone: after it, the earlier password is stored nowhere.
 fn forgets(node: &NodeName, action: PasswordAction) -> Step {
     Step::new(node, Action::Password(action), Undo::Impossible)
 }
@@ -208,7 +208,7 @@ impl<'a> Change<'a> {
         ]
     }
 
-    /// All take the new one, and log in with it; `by_name`: some had none.
+    /// All servers accept the new password, and log in with it. `by_name`: some had none.
     fn accepted(&self, by_name: bool) -> Vec<Step> {
         let lacks = |m: &&Member<'_>| !m.live.open && !m.live.takes_new;
         let lacking = self.members.iter().filter(lacks);
@@ -217,7 +217,7 @@ impl<'a> Change<'a> {
         let before = if by_name { Secret::None } else { Secret::Old };
         first.extend(self.sentinels(Secret::New, Some(before)));
         first.extend(self.logins(by_name, Secret::New));
-        // In protected mode a server without a password lets nobody else in before it has one.
+        // In protected mode, a server without a password refuses other hosts until it has one.
         let reached = |m: &&Member<'_>| !(m.live.open && m.held.protected == Some(true));
         for m in self.members.iter().filter(reached) {
             let keys = if m.live.open {
@@ -329,7 +329,7 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// What everybody logs in with at a primary, where that is something else now.
+    /// The steps that change the login at a primary, on each node where it differs.
     fn logins(&self, by_name: bool, secret: Secret) -> Vec<Step> {
         let mut steps = Vec::new();
         for m in &self.members {
@@ -349,7 +349,7 @@ impl<'a> Change<'a> {
         steps
     }
 
-    /// The name is for the time of the change only.
+    /// Removes the name from the logins: it is needed only during the change.
     fn without_name(&self) -> Vec<Step> {
         let login = |by_name| Do::Login {
             by_name,
@@ -360,8 +360,8 @@ impl<'a> Change<'a> {
             .collect()
     }
 
-    /// The settings of a changed inventory, which depend on the password (`protected-mode`), and
-    /// what the files are marked with.
+    /// The settings of a changed inventory (`protected-mode` depends on the password), and the
+    /// stamps of the files.
     fn settings(&self) -> Vec<Step> {
         let mut out = Vec::new();
         let all = settings::changes(self.look, self.wiring).steps;
@@ -379,7 +379,7 @@ impl<'a> Change<'a> {
                 out.extend(kept.into_iter().filter(|s| s.action != WRITE));
                 continue;
             }
-            // Put back last: the file is then what the running server is again.
+            // Undone last: the file then matches the running server again.
             out.push(Step::new(m.name, WRITE, Undo::By(WRITE)));
             out.extend(kept);
         }

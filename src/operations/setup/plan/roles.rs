@@ -1,5 +1,5 @@
-//! Who is the primary, and who is to follow whom. What runs decides; where nothing runs, what the
-//! files say; where there are none, the inventory.
+//! The primary, and the upstream of every other node. Servers that run decide. If none runs, the
+//! files decide. Without files, the inventory decides.
 
 use super::Look;
 use super::headless::headless;
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Wiring {
     /// The primary, running or to be started.
     pub primary: NodeName,
-    /// What each other node follows, or will follow. Running replicas are as they are.
+    /// The upstream of each other node, now or later. Running replicas keep theirs.
     pub upstream: BTreeMap<NodeName, NodeName>,
     /// The nodes to start, in inventory order.
     pub starts: Vec<NodeName>,
@@ -35,7 +35,7 @@ impl Wiring {
     }
 }
 
-/// Finds the wiring, or says all that stands against it.
+/// Finds the wiring, or returns all refusals.
 pub(super) fn wiring(look: &Look<'_>) -> Result<Wiring, Vec<Refusal>> {
     let primary = primary(look).map_err(|refusal| vec![refusal])?;
     let mut wiring = Wiring {
@@ -94,7 +94,7 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
                 "`{name}` has data on its disk that did not come from `{primary}`, and would lose it as its replica"
             ))
         } else if runs_empty(look, primary) {
-            // A primary that came back without its data empties whoever follows it.
+            // A primary without its data empties every node that follows it.
             Some(format!(
                 "`{name}` has data on its disk, and would be emptied: `{primary}` runs without a key"
             ))
@@ -163,7 +163,7 @@ fn cannot_log_in(look: &Look<'_>, live: &Node) -> Option<Refusal> {
     })
 }
 
-/// The node whose data everybody gets.
+/// The node whose data all others get.
 fn primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
     let running: Vec<&Node> = look.topology.primaries().collect();
     let candidates: Vec<&Node> = running
@@ -246,7 +246,7 @@ fn stored(look: &Look<'_>, name: &NodeName) -> StoredData {
     look.facts(name).map_or(StoredData::Nothing, |f| f.data)
 }
 
-/// Nothing runs: the primary is who was one before the stop.
+/// Nothing runs: the primary is the node that was one before the stop.
 fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
     let named = |wanted: &dyn Fn(&NodeName) -> bool| -> Vec<NodeName> {
         let names = look.inventory.nodes.iter().map(|n| &n.name);
@@ -260,8 +260,8 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
     let nobody_has_keys = named(&|n| stored(look, n) == StoredData::Keys).is_empty();
     let chosen = match (primaries.as_slice(), with_keys.as_slice()) {
         ([one], _) | (_, [one]) => Some(one.clone()),
-        // Files that all say replica, and data: a promotion was cut short, and which node is ahead
-        // cannot be seen while nothing runs.
+        // All files say replica, and there is data: a promotion was cut short. Nothing runs, so
+        // replctl cannot see which node is ahead.
         ([], []) => followed(look).or(root.filter(|_| nobody_has_keys)),
         (several, []) => root.filter(|r| several.contains(r)),
         (_, _) => None,
@@ -327,7 +327,7 @@ fn followed(look: &Look<'_>) -> Option<NodeName> {
     tops.next().is_none().then(|| first.clone())
 }
 
-/// What a stopped node's own file makes it follow, where that leads to the primary.
+/// The upstream in a stopped node's own file, if it leads to the primary.
 fn persisted_upstream(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Option<NodeName> {
     let PersistedRole::ReplicaOf(address) = persisted(look, name)? else {
         return None;
@@ -342,7 +342,7 @@ fn persisted_upstream(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Opti
     leads.then(|| above.name.clone())
 }
 
-/// A chain whose middle is stopped too, and whose files lead to the primary.
+/// Whether a chain of stopped nodes leads to the primary, by their files.
 fn both_stopped(look: &Look<'_>, wiring: &Wiring, above: &Node, below: &NodeName) -> bool {
     let mut at = above;
     for _ in 0..look.topology.nodes.len() {
@@ -364,8 +364,8 @@ fn both_stopped(look: &Look<'_>, wiring: &Wiring, above: &Node, below: &NodeName
     false
 }
 
-/// Where a node without a place goes: as the inventory wishes while its root is the primary, else
-/// directly under the primary.
+/// The upstream of a node that has none yet. It is as the inventory says while its root is the
+/// primary, else the primary itself.
 fn wish(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec) -> NodeName {
     let direct = wiring.primary.clone();
     if !look.insists && root(look).is_none_or(|r| r.name != direct) {

@@ -1,5 +1,5 @@
-//! What of a changed inventory a running server can take, and what it cannot. Nothing here restarts
-//! a server.
+//! Which settings of a changed inventory a running server can take, and which it cannot. Nothing
+//! here restarts a server.
 
 use super::hosts::wanted_config;
 use super::{Look, Wiring, diskless_wanted};
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 pub(super) struct Changes {
     /// Steps on running nodes.
     pub steps: Vec<Step>,
-    /// What needs a restart, and whose file replctl does not own.
+    /// Warnings about settings that need a restart, and about files that replctl does not own.
     pub warnings: Vec<Warning>,
 }
 
@@ -126,7 +126,7 @@ fn steps(
         });
         steps.push(Step::new(name, back, Undo::Nothing));
     } else if !steps.is_empty() {
-        // The file may have got the wrong one by a CONFIG REWRITE.
+        // A CONFIG REWRITE may have written the wrong value into the file.
         steps.push(Step::new(
             name,
             Action::Server(ServerAction::PersistRole),
@@ -136,8 +136,8 @@ fn steps(
     steps
 }
 
-/// What runs, or stands in the file, otherwise than the inventory says, and that no step of this
-/// run changes: somebody has set it by hand.
+/// Warns of values, in the server or in its file, that differ from the inventory and that this run
+/// does not change: somebody has set them by hand.
 fn otherwise(
     node: &NodeSpec,
     lines: &BTreeMap<String, Vec<String>>,
@@ -185,8 +185,8 @@ fn otherwise(
     (!said.is_empty()).then(|| Warning::of(&node.name, Files::Otherwise(said)))
 }
 
-/// Whether it could not log in at another node: its file has the right password, and somebody has
-/// changed the running server's.
+/// Whether it could not log in at another node: somebody has changed the running server's password,
+/// and its file has the right one.
 fn wrong_login(look: &Look<'_>, server: &Server) -> bool {
     let password = matches!(look.inventory.auth, Auth::Password(_));
     match server.replica_auth {
@@ -196,7 +196,7 @@ fn wrong_login(look: &Look<'_>, server: &Server) -> bool {
     }
 }
 
-/// All arguments of each directive, passwords left out: those are no setting.
+/// All arguments of each directive, without passwords: those are no settings.
 fn grouped(directives: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
     let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in directives.iter().filter(|(_, value)| value != PASSWORD) {

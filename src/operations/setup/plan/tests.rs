@@ -44,8 +44,8 @@ fn setup(discard: Option<usize>) -> Setup {
     }
 }
 
-/// No key is lost that was not named, what runs stays as it is, the result is one tree, and nothing
-/// is left to do.
+/// No key is lost unless it was named. Servers that run stay as they are, the result is one tree,
+/// and nothing is left to do.
 #[test]
 fn every_beginning_is_refused_or_ends_well() {
     let (mut planned, mut refused) = (0, 0);
@@ -100,7 +100,7 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
         );
     }
     if begin::has_loop(begin) {
-        // Running replicas are left as they are; this is told, and no tree can come of it.
+        // Running replicas are left as they are. The plan says so, and one tree cannot result.
         assert!(
             plan.warnings
                 .iter()

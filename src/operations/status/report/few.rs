@@ -1,5 +1,5 @@
-//! Which nodes the table shows where there are many: what is wrong, and what it stands under. The
-//! rest is summed up in one line.
+//! Which nodes the table shows if there are many: those with a finding, and the nodes above them.
+//! One line sums up the rest.
 
 use super::{Seen, lag, stranded};
 use crate::findings::Severity;
@@ -9,10 +9,10 @@ use crate::topology::tree::Place;
 use crate::topology::{Node, NodeName};
 use std::collections::HashMap;
 
-/// So many nodes are all shown.
+/// Up to this many nodes are all shown.
 const MOST: usize = 30;
 
-/// The worst that is said of each node.
+/// The worst finding of each node.
 pub(super) type Worst<'a> = HashMap<&'a str, Severity>;
 
 /// Found once for all nodes.
@@ -33,8 +33,8 @@ pub(super) struct Few<'a> {
     pub rest: Option<String>,
 }
 
-/// All of a few nodes; of many only those that are not well, primaries, and what these stand under
-/// in the tree.
+/// All of a few nodes. Of many: nodes that are not well, primaries, and the nodes above these in
+/// the tree.
 pub(super) fn few<'a>(seen: &Seen<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>) -> Few<'a> {
     if seen.all || places.len() <= MOST {
         return Few { places, rest: None };
@@ -47,7 +47,7 @@ pub(super) fn few<'a>(seen: &Seen<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>
     }
 }
 
-/// Whether it is a replica of which nothing is to be said: linked, in sync, without a problem or a
+/// Whether it is a replica without a finding that matters: linked, in sync, without a problem or a
 /// warning.
 fn is_well(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> bool {
     let quiet = worst
@@ -56,11 +56,11 @@ fn is_well(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> bool {
     quiet && seen.topology.in_sync(node) == Some(true) && !stranded(seen.topology, node)
 }
 
-/// Takes those out that are well and have nothing below them that is shown. The branches of the
-/// others are drawn anew.
+/// Takes out nodes that are well and have no shown node below them. Draws the branches of the
+/// others anew.
 fn parted(places: Vec<Place<'_>>, is_well: impl Fn(&Node) -> bool) -> (Vec<Place<'_>>, Vec<&Node>) {
     let (mut shown, mut hidden) = (Vec::new(), Vec::new());
-    // From below, by depth: whether a later place there is shown that hangs under the same node.
+    // Goes from the bottom up. By depth: whether a later place under the same node is shown.
     let mut later: Vec<bool> = Vec::new();
     for place in places.into_iter().rev() {
         let depth = place.last.len();
@@ -177,7 +177,7 @@ mod tests {
         );
         let some = many(40, |n, node| match n {
             7 => node.link_down(Some(9)),
-            // It stands under a good one, which is shown for its sake.
+            // Its upstream is well, and is shown only because of it.
             20 => {
                 node.link().address.host = host(12);
                 node.link_down(None);
@@ -190,7 +190,7 @@ mod tests {
         let wanted = "* n0\n! ├─ n7\n* └─ n12\n!    └─ n20\n? n30\n35 replicas are well: linked to their upstreams, at most 100 B behind (--all shows them)";
         assert_eq!(text, wanted);
         assert_eq!(shown(&some, true, None).lines().count(), 40);
-        // What is far behind is no replica that is well, whether or not it has a finding.
+        // A replica that is far behind is not well, whether or not it has a finding.
         let far = many(40, |n, node| {
             if n == 0 {
                 node.up().replication.offset = 105_000;

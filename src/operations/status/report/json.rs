@@ -19,7 +19,7 @@ struct Status<'a> {
     primary: Option<&'a NodeName>,
     nodes: Vec<NodeStatus<'a>>,
     findings: &'a [Finding],
-    /// What becomes of the roles when all hosts start again; not there where no host was looked at.
+    /// The roles after all hosts start again; absent if no host was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     after_reboot: Option<&'static str>,
 }

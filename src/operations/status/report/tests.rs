@@ -2,8 +2,9 @@
 use super::*;
 use crate::findings::{self, Context, Debt};
 use crate::output::json;
+use crate::topology::service::{Starter, Unit};
 use crate::topology::testing::{down, healthy, primary, replica, typo};
-use crate::topology::{Address, Loading, ReplicaAuth, Version};
+use crate::topology::{Address, Loading, ReplicaAuth, TroubleKind, Version};
 use proptest::prelude::*;
 
 const WIDE: Options = Options {
@@ -67,6 +68,37 @@ fn a_healthy_deployment() {
         lags: Some(&lags),
     };
     insta::assert_snapshot!(render(&seen, WIDE));
+}
+
+/// What starts each is shown where replctl did not make all of them.
+#[test]
+fn servers_of_others_are_shown_with_what_starts_them() {
+    let mut topology = healthy();
+    assert!(!shown(&topology).contains("run by"));
+    let starters = [
+        Starter::Unit(Box::new(unit("replctl-6379.service"))),
+        Starter::Unit(Box::new(unit("redis\x1b[31m.service"))),
+        Starter::Unknown("no SSH".into()),
+    ];
+    for (node, starter) in topology.nodes.iter_mut().zip(starters) {
+        let mut service = Service::unseen(None, "no SSH");
+        service.managed = matches!(&starter, Starter::Unit(u) if u.name.starts_with("replctl"));
+        service.starter = starter;
+        node.service = Some(Box::new(service));
+    }
+    insta::assert_snapshot!(shown(&topology));
+}
+
+fn unit(name: &str) -> Unit {
+    Unit {
+        name: name.into(),
+        user: None,
+        fragment: None,
+        drop_ins: Vec::new(),
+        exec_start: String::new(),
+        enabled: Some(true),
+        confined: Vec::new(),
+    }
 }
 
 /// The only difference is the code behind the severity.
@@ -209,8 +241,8 @@ fn passwords_refused_and_missing() {
     insta::assert_snapshot!(shown(&topology));
 }
 
-/// Names and words that try to write to the terminal, in every place where a server or a file can
-/// put them.
+/// Names and words that try to write to the terminal, at every place where a server or a file can
+/// have them.
 fn hostile() -> Topology {
     const EVIL: &str = "\u{1b}[2J\u{1b}]0;gone\u{7}\r\n\u{202e}\u{9b}31m数";
     let mut topology = healthy();

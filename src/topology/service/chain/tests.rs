@@ -1,4 +1,4 @@
-//! Files in memory, followed as the servers were seen to follow them.
+//! Files in memory, read as real servers were measured to read them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Hosts as they were seen to answer.
+//! Answers of real hosts.
 
 use super::super::chain::Read;
 use super::super::{Keep, Obstacle};
@@ -88,8 +88,8 @@ fn a_package_keeps_its_role_in_its_own_file() {
     assert_eq!(keeps(&service, Some(&Address::new("h", 1))), Keep::Yes);
 }
 
-/// It is stopped, so that INFO says nothing: its unit is found by the port in the file that it
-/// names.
+/// The server is stopped, so INFO says nothing. Its unit is found by the port in the file that the
+/// unit names.
 #[test]
 fn a_package_that_is_stopped_is_found_by_its_unit() {
     let (mut answer, mut subject) = debian("port 6379\nreplicaof h 1\n");
@@ -171,7 +171,7 @@ fn what_cannot_be_written_is_known_before() {
     assert_eq!(keeps(&service, None), Keep::No(Obstacle::NoFile));
 }
 
-/// A title hides the arguments, and their length tells whether there were any.
+/// A title hides the arguments. Its length shows whether there were any.
 #[test]
 fn a_title_tells_by_its_length() {
     let (mut answer, subject) = debian("");

@@ -1,4 +1,4 @@
-//! Who took an acknowledged write away, as the servers' logs tell.
+//! Who lost an acknowledged write, by the servers' logs.
 
 use super::{Bench, SHORT};
 use crate::races::field::Role;

@@ -57,7 +57,7 @@ fn spread(all: &[Took], of: impl Fn(&Took) -> f64) -> (f64, String) {
     (middle, format!("{first:.0}/{middle:.0}/{last:.0}"))
 }
 
-/// How the Sentinels are known.
+/// How replctl knows the Sentinels: named in the inventory, remembered, or heard of.
 const NAMED: &str = "named";
 const REMEMBERED: &str = "remembered";
 const HEARD: &str = "heard";

@@ -1,5 +1,5 @@
-//! Examples that are not run as they stand: those of `init --from` begin at a server or Sentinel
-//! that there is, and others are only parsed.
+//! Examples that do not run unchanged: those of `init --from` get an existing server or Sentinel,
+//! and others are only parsed.
 
 use super::Group;
 
@@ -32,7 +32,7 @@ pub fn from_there(group: &Group, line: &str) -> String {
     format!("{line} --output found-{number}.toml --yes")
 }
 
-/// It is understood: where it is given a way to end before anything is done, that is how it ends.
+/// Asserts that the line is understood: it gets a missing inventory, and fails because of that.
 pub fn parsed(group: &Group, line: &str) {
     let mut words = shlex::split(line).unwrap();
     assert_eq!(words.remove(0), "replctl");

@@ -78,8 +78,8 @@ fn run_by(service: &Service) -> (Option<String>, String) {
     (Some(known), String::new())
 }
 
-/// The keys that say how a server is run. A file that only the server itself names is a comment:
-/// its user could have it say anything.
+/// The keys that say how a server is run. A file that only the server itself names becomes a
+/// comment: the server's user can make it name any file.
 fn keys(service: &Service, entry: &mut Entry) {
     let seen = !matches!(service.starter, Starter::Unknown(_));
     if service.managed || !seen {
@@ -102,14 +102,14 @@ fn keys(service: &Service, entry: &mut Entry) {
     }
 }
 
-/// As the inventory takes a path.
+/// Whether the inventory accepts this path.
 fn is_path(file: &str) -> bool {
     let part = |p: &str| p == "." || p == "..";
     let fits = !file.chars().any(char::is_control) && !file.split('/').any(part);
     file.starts_with('/') && !file.ends_with('/') && fits
 }
 
-/// As the inventory takes a unit.
+/// Whether the inventory accepts this unit.
 fn is_unit(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b);
     let stem = name.strip_suffix(".service").unwrap_or_default();
@@ -117,7 +117,7 @@ fn is_unit(name: &str) -> bool {
     fits && name.len() <= 255 && name.bytes().all(plain)
 }
 
-/// The address by which others mean it, where that is another one.
+/// The address by which others know the server, if it differs.
 fn announce(view: &View<'_>, place: usize, node: &Node, found: &mut Found) {
     let own = node.own_announcement().and_then(|at| plain(&at));
     let own = own.filter(|at| !same(at, &node.address));
@@ -165,7 +165,7 @@ fn silent(view: &View<'_>, place: usize, found: &mut Found) {
     }
 }
 
-/// Whom it follows, as far as an inventory can say that.
+/// Its upstream, as far as an inventory can say that.
 fn follow(view: &View<'_>, place: usize, found: &mut Found) {
     let tree = &view.tree;
     if tree.root == Some(place) {
@@ -203,7 +203,7 @@ fn follow(view: &View<'_>, place: usize, found: &mut Found) {
     }
 }
 
-/// One that follows none of the others, and is not the first.
+/// A server that follows none of the others, and is not the first.
 fn alone(view: &View<'_>, place: usize, root: &str, found: &mut Found) {
     let Some(node) = view.seen(place) else {
         return;

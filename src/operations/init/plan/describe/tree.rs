@@ -1,4 +1,4 @@
-//! Whom each server follows, who is the first, and in which order they stand. Pure.
+//! The upstream of each server, the first primary, and the order of the servers. Pure.
 
 use super::View;
 use crate::operations::init::plan::walk::{Bond, Fate};
@@ -12,9 +12,9 @@ pub(super) struct Tree {
     pub order: Vec<usize>,
     /// The upstream of each.
     pub parents: BTreeMap<usize, usize>,
-    /// Who has no `replicaof`; `None`: the inventory that is there has one.
+    /// The place without a `replicaof`; `None`: the existing inventory has one.
     pub root: Option<usize>,
-    /// Those whose table is a comment.
+    /// The places whose table is a comment.
     pub comments: BTreeSet<usize>,
 }
 
@@ -34,7 +34,7 @@ impl Tree {
         false
     }
 
-    /// Whether a place is above itself.
+    /// Whether the chain above a place leads back to it.
     pub fn circles(&self, place: usize) -> bool {
         let mut at = place;
         for _ in 0..self.parents.len() {
@@ -77,7 +77,7 @@ pub(super) fn of(view: &View<'_>, chosen: &[usize], aliases: &BTreeMap<usize, us
     tree
 }
 
-/// By their addresses, so that it does not matter which was named first.
+/// Sorted by address, so that it does not matter which place was named first.
 fn sorted(view: &View<'_>, chosen: &[usize]) -> Vec<usize> {
     let mut sorted = chosen.to_vec();
     sorted.sort_by_cached_key(|place| {
@@ -108,8 +108,8 @@ fn parents(
     chosen.iter().filter_map(|place| parent(*place)).collect()
 }
 
-/// Who comes first: a primary that the Sentinels name, else the one with most replicas; where there
-/// is none, whom most follow.
+/// The first node: a primary that the Sentinels name, else the primary with most replicas. If there
+/// is no primary: the place that most others follow.
 fn root(view: &View<'_>, chosen: &[usize], tree: &Tree) -> Option<usize> {
     let told = view
         .facts

@@ -1,5 +1,5 @@
-//! Servers in a network that exists in a test alone: a look at a place sees the server that is in
-//! reach there.
+//! Servers in a network that exists only in a test. A look at a place sees the server that answers
+//! there.
 #![allow(clippy::unwrap_used)]
 
 use crate::inventory::found::{Access, text};
@@ -32,7 +32,7 @@ impl Net {
         self.servers.insert(place.to_owned(), node);
     }
 
-    /// A replica, which its upstream lists where that is a server by then.
+    /// A replica. Its upstream lists it, if that is already a server.
     pub fn replica(&mut self, place: &str, upstream: &str) {
         let mut node = replica(place, "x", "x", 100);
         node.link().address = at(upstream);
@@ -60,7 +60,7 @@ impl Net {
         node.up().replication.replicas.push(line);
     }
 
-    /// It lists that one alone.
+    /// A server lists that replica alone.
     pub fn relist(&mut self, place: &str, replica: &str) {
         let node = self.servers.get_mut(place).unwrap();
         node.up().replication.replicas.clear();

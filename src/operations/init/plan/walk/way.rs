@@ -11,7 +11,7 @@ pub struct Way {
     pub address: Address,
     /// The host for SSH, where it is not that of the address.
     pub host: Option<String>,
-    /// Only worth a try where the way before failed over TLS: the other of two ports.
+    /// The other of two ports. It is tried only if the way before it failed over TLS.
     pub other_port: bool,
 }
 
@@ -62,17 +62,17 @@ pub(super) fn ports(node: &Node) -> Option<(u16, u16)> {
     Some((port("port")?, port("tls-port")?))
 }
 
-/// Whether another way to the same server may lead there.
+/// Whether another way to the same server may work after this trouble.
 pub(super) fn is_about_the_way(kind: TroubleKind) -> bool {
     let is_about_ports = matches!(
         kind,
         TroubleKind::ProtectedMode | TroubleKind::NoTls | TroubleKind::WantsTls
     );
-    // A frozen server takes connections: this is the way to it.
+    // A frozen server accepts connections, so this is the right way to it.
     is_about_ports || (kind.is_silent() && kind != TroubleKind::Frozen)
 }
 
-/// An address in the form of the inventory; nothing where it is none of one host.
+/// An address in the form of the inventory; `None` if it is not the address of one host.
 pub fn plain(address: &Address) -> Option<Address> {
     let ip = address.host.parse::<IpAddr>().ok();
     let host = ip.map_or_else(|| address.host.clone(), |ip| ip.to_canonical().to_string());
@@ -80,7 +80,7 @@ pub fn plain(address: &Address) -> Option<Address> {
     Some(Address::new(host, port?))
 }
 
-/// Whether two addresses are one without asking anybody.
+/// Whether two addresses are the same, without a look-up.
 pub fn same(one: &Address, other: &Address) -> bool {
     one.port == other.port
         && (same_host(&one.host, &other.host) || comparable(&one.host) == comparable(&other.host))

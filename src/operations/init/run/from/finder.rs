@@ -1,5 +1,4 @@
-//! Looks until nothing new is named: an inventory of what is known by then is the world of each
-//! look.
+//! Looks again until no new server is named. Each look uses an inventory of what is known by then.
 
 mod beginning;
 mod consent;
@@ -17,7 +16,7 @@ use crate::topology::{Address, Node, NodeName, State, Topology, TroubleKind};
 use crate::world::{World, WorldOptions, inventory};
 use std::collections::BTreeMap;
 
-/// How often it is looked: a chain of servers takes a look for each link.
+/// The largest number of looks: a chain of servers takes one look for each link.
 const ROUNDS: usize = 24;
 
 /// What was seen in the end.
@@ -32,11 +31,11 @@ pub(super) struct Seen {
     pub watch: Option<Watch>,
     /// How the servers are reached.
     pub access: Access,
-    /// The Sentinel that was named first, where it was one.
+    /// The Sentinel that was named first, if HOST was one.
     pub sentinel: Option<Way>,
 }
 
-/// What a look brings in the end.
+/// The result of the last look.
 type Last = (Topology, BTreeMap<NodeName, String>, Option<Watch>);
 
 /// Who looks.
@@ -48,7 +47,7 @@ pub(super) struct Finder<'a> {
     walk: Walk,
     world: Option<World>,
     sentinel: Option<Way>,
-    /// For so many places it is known whether they get the password.
+    /// The number of places for which it is decided whether they get the password.
     decided: usize,
 }
 
@@ -75,7 +74,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Everything that is one deployment with the server at that address.
+    /// Finds the whole deployment of the server at that address.
     ///
     /// # Errors
     /// Nothing is found there, and why.
@@ -127,7 +126,7 @@ impl<'a> Finder<'a> {
         Err(Problem::new(what).exit(Exit::Failed))
     }
 
-    /// A look at what is known. `last`: at what was silent too, and at the hosts.
+    /// Looks at what is known. `last`: also at silent places, and at the hosts.
     async fn look(&mut self, last: bool) -> Result<Topology> {
         let inventory = self.inventory(last)?;
         let world = match self.world.take() {
@@ -199,8 +198,8 @@ impl<'a> Finder<'a> {
         Ok(true)
     }
 
-    /// What the Sentinels say. With a password of their own, those are asked that the operator has
-    /// agreed to.
+    /// What the Sentinels say. If they have a password of their own, only those are asked that the
+    /// operator has agreed to.
     async fn watch(&mut self, topology: &mut Topology) -> Result<Option<Watch>> {
         let Some(world) = &self.world else {
             return Ok(None);
@@ -229,7 +228,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Takes in the servers that Sentinels know; whether one of them is new.
+    /// Adds the servers that Sentinels know; returns whether one of them is new.
     fn named_by_sentinels(&mut self, watch: Option<&Watch>, topology: &Topology) -> bool {
         let before = self.walk.places.len();
         for (at, sees) in watch.into_iter().flat_map(Watch::up) {
@@ -244,7 +243,7 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Nodes of a cluster are none of ours.
+/// Refuses nodes of a Redis Cluster.
 fn no_cluster(topology: &Topology, walk: &Walk) -> Result<()> {
     let is_given = |node: &Node| {
         let place = walk.named(&node.name).and_then(|at| walk.places.get(at));

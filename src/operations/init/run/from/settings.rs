@@ -1,4 +1,4 @@
-//! What the arguments say of how servers and hosts are reached, as an inventory says it.
+//! How to reach servers and hosts: what the arguments say, in the form of an inventory.
 
 use super::super::{NAME, deployment_name};
 use crate::error::{Exit, Problem, Result};
@@ -9,10 +9,10 @@ use crate::operations::init::plan::sentinel::Login;
 use crate::output;
 use std::path::{Path, PathBuf};
 
-/// What a deployment is called while it is looked for: nothing is kept under that name.
+/// The deployment's name during the search. Nothing is stored under that name.
 const LOOKED_FOR: &str = "init--from";
 
-/// What is said of the deployment while it is looked for. `folder`: where the inventory will be.
+/// The access during the search. `folder`: where the inventory will be.
 ///
 /// # Errors
 /// [`Exit::Usage`].
@@ -60,7 +60,7 @@ pub(super) fn access(args: &Init, folder: &Path) -> Result<Access> {
     })
 }
 
-/// A user has a password: it is asked for where none is named.
+/// A user has a password. replctl asks for it if no argument names one.
 ///
 /// # Errors
 /// [`Exit::Usage`]: there is nobody to ask.

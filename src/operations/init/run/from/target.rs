@@ -67,7 +67,7 @@ impl Target {
         Ok(Self::New(args.output.clone()))
     }
 
-    /// The file, for messages and for what is meant from its folder.
+    /// The file, for messages and for relative paths.
     pub fn path(&self) -> &Path {
         match self {
             Self::New(path) | Self::Merge { path, .. } => path,
@@ -108,7 +108,7 @@ impl Target {
         Some(root.name.0.clone())
     }
 
-    /// Writes it; whether a file was written.
+    /// Writes the text; returns whether a file was written.
     ///
     /// # Errors
     /// [`Exit::Failed`]: it cannot be written. [`Exit::Refused`]: somebody has made or changed it
@@ -134,7 +134,7 @@ impl Target {
     }
 }
 
-/// The text that is there with these servers behind the others.
+/// The existing text with these servers added at its end.
 pub(super) fn merged(text: &str, new: &[Entry]) -> Result<String> {
     let refused = |why: String| {
         Problem::new(format!(
@@ -147,7 +147,7 @@ pub(super) fn merged(text: &str, new: &[Entry]) -> Result<String> {
     })
 }
 
-/// What the parser says of a text that is in no file yet, without lines and columns.
+/// The parser's errors on a text that is in no file yet, without lines and columns.
 pub(super) fn without_places(path: &Path, error: Error) -> Error {
     let problems = error.problems.into_iter().map(|problem| Problem {
         what: format!(

@@ -1,9 +1,9 @@
-//! A replica of a replica is nobody to Sentinels: they know the replicas of the primary only. So it
-//! is brought straight under the primary first, where each of them finds it within ten seconds, and
-//! only then is the primary handed over. Pure.
+//! Sentinels know only the replicas of the primary, and no replica of a replica. So replctl first
+//! moves such a node straight under the primary. Each Sentinel finds the node there within ten
+//! seconds. Only then does the hand-over begin. Pure.
 //!
-//! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the
-//! primary by itself.
+//! The node stays there if the rest fails: a Sentinel that has once seen it would move it back
+//! under the primary.
 
 use crate::engine::warning::change::{Chained, Change};
 use crate::engine::{Move, Refusal, Stage, Warning};
@@ -66,8 +66,8 @@ pub(super) fn first(
     }
 }
 
-/// How Sentinels will know it: as they do already, as it announces itself, or as its upstream sees
-/// it now.
+/// The address by which Sentinels will know it: the one they know already, else the one it
+/// announces, else the one its upstream sees now.
 fn known_as(target: &Node, above: &Node, watch: &Watch) -> Address {
     let listed = || {
         let lines = &above.server()?.replication.replicas;

@@ -1,5 +1,4 @@
-//! What stands against a change of roles through Sentinels, all of it at once, each with its way
-//! on. Pure.
+//! The refusals of a change of roles through Sentinels, all at once, each with its hint. Pure.
 
 use super::chained::FOUND_MS;
 use super::pace::Pace;
@@ -21,7 +20,7 @@ pub(super) fn unknown(operation: &Promote, topology: &Topology) -> Refusals {
     )]
 }
 
-/// The Sentinels, if any of them can be asked and all of them mean the same thing.
+/// The Sentinels, if any of them can be asked and all use one name for this deployment.
 pub(super) fn usable<'a>(
     operation: &Promote,
     topology: &Topology,
@@ -79,7 +78,7 @@ fn reason(view: &View) -> Option<String> {
     Some(format!("{}: {}", view.address, view.silence()?))
 }
 
-/// Those that are there and cannot be asked.
+/// Warns of Sentinels that exist and cannot be asked.
 pub(super) fn silent(watch: &Watch) -> Vec<Warning> {
     let silent = |view: &View| {
         let why = view.silence()?.to_owned();
@@ -89,7 +88,7 @@ pub(super) fn silent(watch: &Watch) -> Vec<Warning> {
     watch.views.iter().filter_map(silent).collect()
 }
 
-/// The node is the primary: do they know?
+/// The node is the primary already. Checks that the Sentinels know it.
 pub(super) fn agreed(target: &Node, watch: &Watch) -> Result<(), Refusals> {
     let other = watch.up().find(|(_, sees)| {
         let primary = sees.primary.as_ref();
@@ -109,7 +108,7 @@ pub(super) fn agreed(target: &Node, watch: &Watch) -> Result<(), Refusals> {
     ).about(&target.name)])
 }
 
-/// A promotion that could not put the priority back leaves it so.
+/// Warns of a priority that an earlier promotion could not put back.
 pub(super) fn left_first(target: &Node) -> Option<Warning> {
     let set = target.server()?.config.get("replica-priority")?;
     (set.parse() == Ok(FIRST)).then(|| {
@@ -126,7 +125,7 @@ fn told(sees: &Sees) -> String {
     primary.map_or_else(|| "nobody".to_owned(), Address::to_string)
 }
 
-/// All that stands against a hand-over.
+/// The refusals of a hand-over.
 pub(super) fn hand_over<'a>(
     operation: &Promote,
     target: &'a Node,
@@ -176,15 +175,15 @@ pub(super) fn hand_over<'a>(
     rivals(target, topology, watch, refusals);
     let (found, within_ms) = match new {
         Some(new) => (Some(new), FOUND_MS),
-        // What keeps it from being moved is said already.
+        // The refusals already say why it cannot be moved.
         None if chained(target, topology).is_some() => return None,
         None => (known(target, topology, watch, refusals), PRIORITY_MS),
     };
     way(target, watch, at, found, within_ms)
 }
 
-/// Those in TILT mode do nothing for 30 s, and a failover that is asked for waits in them with no
-/// primary meanwhile.
+/// Sentinels in TILT mode do nothing for 30 s. A failover that needs them would wait, and there
+/// would be no primary meanwhile.
 fn tilted(watch: &Watch, refusals: &mut Refusals) {
     let able = watch.able().count() as u64;
     let needed = watch.needed();
@@ -200,14 +199,14 @@ fn tilted(watch: &Watch, refusals: &mut Refusals) {
     }
 }
 
-/// The others do without them.
+/// Warns of Sentinels in TILT mode; the others are enough.
 pub(super) fn in_tilt(watch: &Watch) -> Vec<Warning> {
     let all = watch.up().filter(|(_, sees)| sees.tilt);
     let told = all.map(|(at, _)| Warning::of_all(SentinelsAsked::Tilt(at.clone())));
     told.collect()
 }
 
-/// All that stands against telling Sentinel to replace a dead primary.
+/// The refusals of a failover by Sentinel after the primary died.
 pub(super) fn fail_over<'a>(
     operation: &Promote,
     target: &'a Node,
@@ -326,7 +325,7 @@ fn chained<'a>(target: &Node, topology: &'a Topology) -> Option<&'a Node> {
     above.filter(|up| up.server().is_some() && !up.is_primary())
 }
 
-/// Others that Sentinel might choose.
+/// Refuses if Sentinel might choose another replica.
 fn rivals(target: &Node, topology: &Topology, watch: &Watch, refusals: &mut Refusals) {
     for (_, sees) in watch.up() {
         let others = sees.replicas.iter();
@@ -339,8 +338,8 @@ fn rivals(target: &Node, topology: &Topology, watch: &Watch, refusals: &mut Refu
     }
 }
 
-/// It is new, or known by a name, or the replica of a replica of a primary that is dead: nothing
-/// can be moved under that.
+/// The refusal for a node that a Sentinel does not know as a replica. The node may be new, or known
+/// by a name. Or it is the replica of a replica, and under a dead primary no node can be moved.
 fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal {
     let name = &target.name;
     if let Some(above) = chained(target, topology) {
@@ -361,7 +360,7 @@ fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal 
     ).about(&target.name)
 }
 
-/// Another replica stands first already.
+/// The refusal if another replica has the first priority already.
 fn rivalry(target: &Node, topology: &Topology, rival: &Address) -> Refusal {
     let name = topology
         .at(rival)

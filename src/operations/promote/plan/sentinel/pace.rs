@@ -8,33 +8,34 @@ use crate::engine::warning::sentinels_asked::SentinelsAsked;
 use crate::topology::sentinel::{FAST_INFO_MS, Sees, Watch};
 use crate::topology::{Address, Node};
 
-/// How long they may take to see it then at most, ms (measured: 0.1 to 0.7 s).
+/// The longest time that they may then take to see it, ms (measured: 0.1 to 0.7 s).
 const FAST_MS: u64 = 5_000;
-/// Within how much one that gives no answer is asked again to take its period back, ms, at least
-/// and at most.
+/// How long a Sentinel that gives no answer is asked again to take its period back, ms: minimum and
+/// maximum.
 const BACK_MS: (u64, u64) = (500, 3_000);
-/// How long ago the Sentinel that is asked is best to have read `INFO` of the node that it
-/// promotes, ms. It reads it a second later, or at its next of ten ticks a second, and takes up to
-/// 270 ms to promote: so that is seen after 0.5 to 0.6 s, and not after 1.1 s (measured).
+/// The best age of the last `INFO` of the promoted node at the Sentinel that is asked, ms. The
+/// Sentinel reads `INFO` again after a second, or at the next of its ten ticks a second, and takes
+/// up to 270 ms to promote. So it sees the promotion after 0.5 to 0.6 s, and not after 1.1 s
+/// (measured).
 pub(super) const AGE_MS: u64 = 550;
-/// While a failover runs, a Sentinel reads `INFO` so often whatever it does else, ms.
+/// A Sentinel reads `INFO` at least this often while a failover runs, ms.
 const IN_FAILOVER_MS: u64 = 1_000;
 
 /// How they are brought to see a priority.
 pub(super) struct Pace {
-    /// Those that look more often meanwhile, with what is put back; nobody where they do already,
-    /// or where that cannot be.
+    /// The Sentinels whose period is shortened, each with the value to put back. Empty if all look
+    /// often enough, or if the period cannot be changed.
     change: Vec<InfoPeriod>,
     /// How long all of them may take to see it, ms.
     pub sees_within_ms: u64,
     /// How long putting it back may take, ms.
     back_within_ms: u64,
-    /// What of it is told.
+    /// The warnings about it.
     pub warnings: Vec<Warning>,
 }
 
 impl Pace {
-    /// What can be done. `slow_ms`: how long they may take by themselves.
+    /// Decides the pace. `slow_ms`: how long they may take without any change.
     pub fn of(watch: &Watch, target: &Node, slow_ms: u64) -> Self {
         let able = || watch.up().filter(|(_, sees)| sees.is_able());
         let mut pace = Self {
@@ -70,8 +71,8 @@ impl Pace {
             }
         }
         if !pace.change.is_empty() {
-            // Together less than what Sentinels take to replace a primary that says it is a
-            // replica: down-after and two periods.
+            // Both together are less than the time in which Sentinels replace a primary that says
+            // it is a replica: down-after and two periods.
             let whole = watch.down_after_ms().unwrap_or(0) + 2 * FAST_INFO_MS;
             pace.sees_within_ms = (whole / 5 * 3).clamp(1_000, FAST_MS);
             pace.back_within_ms = (whole / 4).clamp(BACK_MS.0, BACK_MS.1);
@@ -97,8 +98,8 @@ impl Pace {
     }
 }
 
-/// Whether there is a moment to wait for: one that reads `INFO` oftener than in a failover has
-/// none.
+/// Whether there is a moment to wait for. There is none if the Sentinel reads `INFO` as often as in
+/// a failover, or more often.
 pub(super) fn has_turn(at: &Address, watch: &Watch) -> bool {
     let mut all = watch.up().filter(|(a, _)| *a == at);
     let period = all.find_map(|(_, sees)| sees.info_period_ms);

@@ -192,11 +192,11 @@ fn a_replica_of_a_replica_is_moved_first() {
         None
     });
     assert_eq!(known, Some(topology.nodes[1].announced.clone()));
-    // The others under the old primary are still drained, and those it hung under are repointed by
-    // Sentinel.
+    // The other replicas of the old primary are still drained. Sentinel repoints the nodes that it
+    // replicated from.
     assert!(actions.contains(&"slave2: wait until in sync with slave1".to_owned()));
 
-    // What keeps it from being moved is said once.
+    // The reason why it cannot be moved comes once.
     let mut closed = topology.clone();
     if let State::Up(server) = &mut closed.nodes[1].state {
         server.version.major = 6;

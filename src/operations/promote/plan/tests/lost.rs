@@ -83,7 +83,7 @@ fn a_worse_candidate_needs_a_word_and_the_loss_is_named() {
 
 #[test]
 fn a_primary_that_lives_is_not_failed_over() {
-    // It answers, and only our password is wrong.
+    // It answers. Only our password is wrong.
     let mut topology = dead_primary();
     if let State::Down(trouble) = &mut topology.nodes[0].state {
         trouble.kind = TroubleKind::PasswordRefused;
@@ -94,7 +94,7 @@ fn a_primary_that_lives_is_not_failed_over() {
     upstream(&mut topology, 2).link = Link::Up;
     upstream(&mut topology, 2).last_io_seconds = Some(1);
     assert!(reasons(run("slave1", &topology, &[])).contains("`slave2` heard from it a moment ago"));
-    // A frozen one shows as up, and only the time since the last byte grows.
+    // A frozen primary shows as up. Only the time since the last byte grows.
     upstream(&mut topology, 2).last_io_seconds = Some(30);
     assert!(!reasons(run("slave1", &topology, &[])).contains("heard from it"));
 }
@@ -108,7 +108,7 @@ fn an_empty_replica_does_not_come_to_power() {
     assert!(
         reasons(with_ssh("slave1", &topology, &[Accept::DataLoss])).contains("never had the data")
     );
-    // One that was primary and came back has keys: it is the operator's choice.
+    // A former primary that came back has keys: the operator decides.
     server(&mut topology, 1).keys.insert(0, 7);
     assert!(reasons(with_ssh("slave1", &topology, &[])).contains("never had the data"));
     let plan = with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap();
@@ -122,7 +122,7 @@ fn an_empty_replica_does_not_come_to_power() {
 
 #[test]
 fn a_candidate_that_cannot_be_compared_needs_a_word() {
-    // `slave2` was started anew: it has its keys from its disk, and a history of its own.
+    // `slave2` was started anew. It has its keys from its disk, and a new history.
     let mut topology = dead_primary();
     server(&mut topology, 1).keys.insert(0, 100);
     server(&mut topology, 2).keys.insert(0, 100);
@@ -134,7 +134,7 @@ fn a_candidate_that_cannot_be_compared_needs_a_word() {
             .any(|w| w.text().contains("cannot be known"))
     };
     assert!(told(&plan), "{plan:?}");
-    // It is not asked whether it has more: that cannot be said.
+    // replctl does not compare offsets with it: the histories differ.
     let asked = |plan: &Plan| {
         let mut steps = plan.stages.iter().flat_map(|s| &s.steps);
         steps.any(|s| {
@@ -149,7 +149,7 @@ fn a_candidate_that_cannot_be_compared_needs_a_word() {
     server(&mut topology, 2).keys.insert(0, 101);
     let text = reasons(with_ssh("slave1", &topology, &[]));
     assert!(
-        text.starts_with("what `slave2` has that `slave1` has not cannot be known (")
+        text.starts_with("it cannot be known what `slave2` has and `slave1` lacks (")
             && text.ends_with("its 101 keys would be replaced | compare them: replctl repair --dry-run; or accept it: replctl promote slave1 --allow-data-loss"),
         "{text}"
     );
@@ -169,7 +169,7 @@ fn a_candidate_that_cannot_be_compared_needs_a_word() {
         ),
         "{text}"
     );
-    // What holds no key loses none.
+    // A node without keys loses none.
     let mut topology = dead_primary();
     server(&mut topology, 2).replication.replid = "anew".into();
     server(&mut topology, 2).keys.clear();
@@ -203,7 +203,7 @@ fn a_circle_of_replicas_is_opened_at_the_node_with_most_data() {
     let mut topology = topology;
     server(&mut topology, 0).replication.offset = 9_000;
     assert!(reasons(run("slave1", &topology, &[])).contains("replctl promote master"));
-    // One who is silent may be the primary.
+    // A silent node may be the primary.
     topology.nodes.push(down("slave2", 2));
     assert!(reasons(run("master", &topology, &[])).contains("`slave2` cannot be stopped"));
 }

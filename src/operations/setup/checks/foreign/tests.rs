@@ -86,7 +86,7 @@ fn a_server_at_our_place_that_nobody_of_ours_made() {
         "{}",
         all[0].hint
     );
-    // The bare ones that are named are set up under it.
+    // Bare nodes that are named are set up under it.
     let plan = world.plan(&op(&["slave1"])).unwrap();
     assert!(plan.steps().all(|s| s.node.0 != "slave2"));
     assert!(
@@ -165,7 +165,7 @@ fn a_stopped_server_of_somebody_elses() {
         why.contains("`slave1`") && why.contains("redis-server.service, which is stopped"),
         "{why}"
     );
-    // The package's unit that setup itself has turned off.
+    // setup itself has turned off the package's unit.
     started(&mut world, 1, unit("redis-server.service", false));
     assert!(world.plan(&op(&[])).is_ok());
     let mut world = Stage::new([Begin::Bare; 3]);

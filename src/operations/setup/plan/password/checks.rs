@@ -1,5 +1,4 @@
-//! What stands against a change of passwords, and what its operator and the clients should know
-//! before it.
+//! The refusals of a change of passwords, and the warnings for the operator and the clients.
 
 use super::{Around, Change, Look, Wiring, left_out};
 use crate::actions::password::Held;
@@ -13,10 +12,10 @@ use crate::topology::versions::program;
 use crate::topology::{Node, NodeName, Product, Server, State, Topology, Trouble, TroubleKind};
 use std::collections::BTreeMap;
 
-/// Directives of the inventory that are in the way.
+/// Directives of the inventory that prevent a change.
 const IN_THE_WAY: [&str; 5] = ["masteruser", "primaryuser", "user", "aclfile", "include"];
 
-/// Nodes that let nobody in whom we could be.
+/// Nodes that refuse every login that replctl can use.
 pub(super) fn locked_out(topology: &Topology) -> impl Iterator<Item = &Node> {
     topology.nodes.iter().filter(|node| match &node.state {
         State::Down(trouble) => matches!(
@@ -44,8 +43,8 @@ pub(super) fn guarded(spec: &NodeSpec, held: &BTreeMap<NodeName, Held>) -> bool 
     !wanted && held.get(&spec.name).is_some_and(guarded)
 }
 
-/// A new replica would say a password that its primary does not have, and be refused: `add` meets
-/// that, `setup` changes it.
+/// Refuses a new replica that would log in with a password at a primary that has none. `add` can
+/// meet this case; `setup` changes the primary's password.
 pub(in crate::operations::setup) fn open_primary(
     look: &Look<'_>,
     wiring: &Wiring,
@@ -67,7 +66,7 @@ pub(in crate::operations::setup) fn open_primary(
     ))
 }
 
-/// The servers that cannot be entered.
+/// Refuses servers that replctl cannot log in at.
 pub(super) fn shut_out(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     let nodes = locked_out(look.topology);
     let with_trouble = nodes.filter_map(|node| match &node.state {
@@ -183,7 +182,7 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
         .or_else(|| untold(held, spec, by_hand))
 }
 
-/// What its version, or the inventory, has against it.
+/// Refuses because of its version, or of the inventory.
 fn of_server(
     around: &Around<'_>,
     spec: &NodeSpec,
@@ -225,7 +224,7 @@ fn of_server(
     None
 }
 
-/// Its file is not one that keeps a password by way of `setup`.
+/// Refuses a server whose file is not one that `setup` has written.
 fn of_file(
     look: &Look<'_>,
     held: &Held,
@@ -260,7 +259,7 @@ fn of_file(
     None
 }
 
-/// It does not tell what it has.
+/// Refuses a server whose passwords replctl cannot read.
 fn untold(held: &Held, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
     let name = &spec.name;
     if held.acl_file {
@@ -342,7 +341,7 @@ impl Change<'_> {
         out
     }
 
-    /// What it means to have none.
+    /// Warnings about having no password.
     pub(super) fn of_none(&self) -> Vec<Warning> {
         if !self.members.iter().any(|m| !m.live.open) {
             return Vec::new();

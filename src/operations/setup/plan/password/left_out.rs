@@ -1,5 +1,5 @@
-//! Who would be cut off by a change of passwords because no step reaches them: replicas that are no
-//! nodes, and Sentinels that are not known.
+//! Refuses a change of passwords that would cut off servers: replicas that are no nodes, and
+//! unknown Sentinels. No step reaches those.
 
 use super::{Around, Look};
 use crate::engine::{Ground, Refusal};
@@ -9,7 +9,7 @@ use crate::topology::one_address::Places;
 use crate::topology::phrases::addresses;
 use crate::topology::sentinel::View;
 
-/// Replicas that are no nodes keep what they log in with, and would be refused at their next login.
+/// Replicas that are no nodes keep their login, and would be refused the next time.
 pub(super) fn replicas(look: &Look<'_>) -> Vec<Refusal> {
     let places = Places::of(look.topology);
     let all = look.topology.nodes.iter();
@@ -36,7 +36,7 @@ pub(super) fn replicas(look: &Look<'_>) -> Vec<Refusal> {
     found.map(one).collect()
 }
 
-/// Every Sentinel has to be told, or it would lose the servers.
+/// Every Sentinel must get the password, or it would lose the servers.
 pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     let nodes = look.topology.nodes.iter();
     let counted = nodes.filter_map(|n| n.server()?.sentinels).max();
@@ -67,7 +67,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
             "if it is yours, name it in `[sentinel]` of the inventory; if not, end it; then: replctl setup",
         ));
     }
-    // Whoever says that he is one makes no other known.
+    // A process that only claims to be a Sentinel does not count as a known one.
     let known = views.len() - views.iter().filter(strange).count();
     if counted > known {
         out.push(Refusal::new(

@@ -7,7 +7,7 @@ use crate::operations::setup::plan::hosts::wanted_config;
 use crate::operations::setup::plan::prove;
 
 impl Change<'_> {
-    /// Who is let in by a node, tried from another host as well where there is one.
+    /// Checks which logins a node accepts and refuses, also from another host if there is one.
     pub(super) fn proof(&self, node: &NodeName, lets_in: Vec<Key>, refuses: Vec<Key>) -> Step {
         let from = self.other_host(node);
         let proof = Do::Prove {
@@ -63,7 +63,7 @@ impl Change<'_> {
             .collect()
     }
 
-    /// A node whose host is another one.
+    /// A node on another host.
     fn other_host(&self, node: &NodeName) -> Option<NodeName> {
         let place = |spec: &NodeSpec| {
             let host = spec.ssh.host.clone();
@@ -91,7 +91,7 @@ impl Change<'_> {
         lines.any(|(name, value)| name == "protected-mode" && value.trim() == "yes")
     }
 
-    /// With a write that is read on every replica.
+    /// Adds a write that is read on every replica.
     pub(super) fn with_write(&self, mut proofs: Vec<Step>, changes: &[Step]) -> Vec<Step> {
         proofs.extend(prove(self.look, self.wiring, changes, &[]));
         proofs

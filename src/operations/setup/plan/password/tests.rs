@@ -1,6 +1,6 @@
-//! The order of a change of passwords against a model of servers: whoever is restarted, and
-//! whichever link is cut, after each half of each step and each undo, every replica is let in by
-//! its primary.
+//! The order of a change of passwords against a model of servers. Any server may be restarted, and
+//! any link cut, after each half of each step and each undo. Every replica must still be able to
+//! log in at its primary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -249,15 +249,15 @@ fn the_earlier_password_is_kept_where_that_is_wished() {
     assert!(model.0.values().all(|s| s[0] == Side::new(Secret::New)));
 }
 
-/// With both taken, the inventory was set back to the one that `requirepass` is: the other is taken
-/// no more.
+/// The servers accept both passwords, and the inventory names the one in `requirepass` again. Then
+/// they no longer accept the other one.
 #[test]
 fn a_change_that_is_called_off_leaves_no_other_password() {
     let world = world(true);
     let mut model = Model::new(&world, [Secret::New; 3]);
     for (i, sides) in model.0.values_mut().enumerate() {
         for side in sides {
-            // On the last one the change had come to its end.
+            // On the last one, the change was already complete.
             if i < 2 {
                 side.takes.push(Secret::Old);
             } else {

@@ -33,7 +33,8 @@ pub fn running(begin: Begin) -> bool {
     )
 }
 
-/// Whose data node `i` has: of the last node on its way up that has any; in a ring, its own.
+/// Whose data node `i` has: that of the last node on its way up that has any. In a ring, it has its
+/// own.
 pub fn origin(i: usize, all: [Begin; 3]) -> usize {
     let mut at = i;
     for _ in 0..4 {

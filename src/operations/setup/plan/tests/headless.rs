@@ -1,5 +1,5 @@
-//! Replicas run and their primary does not: the hint starts it, and names the same candidate as
-//! `status`.
+//! Replicas run and their primary does not. The hint starts the primary, and names the same
+//! candidate as `status`.
 
 use super::Begin;
 use super::stage::{NAMES, Stage};

@@ -1,4 +1,4 @@
-//! The link to its server program: each node's own, or that which all of a host had together.
+//! The link to the server program: each node has its own, or all of a host share one.
 
 use super::begin::Begin;
 use super::setup;

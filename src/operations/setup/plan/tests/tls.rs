@@ -9,8 +9,8 @@ use crate::topology::NodeName;
 
 const CONF: &str = "/db/redis/6379/conf";
 
-/// Nodes that speak TLS, of which each is to have these files; `there` says which lie there as they
-/// are to be.
+/// Nodes that speak TLS and that should have these files. `there`: which of the files lie there
+/// already as they should.
 fn stage(begin: [Begin; 3], wanted: &[&str], there: &[&str]) -> Stage {
     let mut stage = Stage::new(begin);
     stage.inventory.server.source = ServerSource::Package(None);

@@ -1,4 +1,4 @@
-//! The first look: at one address, of which nothing is known but that the operator named it.
+//! The first look, at one address. Nothing is known of it, except that the operator named it.
 
 use super::Finder;
 use crate::error::{Exit, Problem, Result};
@@ -9,7 +9,7 @@ use crate::operations::init::plan::walk::{Bond, Fate, Walk, Way, around};
 use crate::output;
 use crate::topology::{Address, NodeName, State, Topology, Trouble, TroubleKind};
 
-/// More looks than this the first address does not get: one for each way, and one for a password.
+/// The largest number of looks at the first address: one for each way, and one for a password.
 const LOOKS: usize = 8;
 
 impl Finder<'_> {
@@ -67,7 +67,7 @@ impl Finder<'_> {
         .exit(Exit::Failed))
     }
 
-    /// What `~/.ssh/config` has the name stand for is a way, too.
+    /// Adds the address that `~/.ssh/config` has for the name as another way.
     async fn add_configured(&mut self, place: usize, start: &Address, trouble: &Trouble) {
         let far = matches!(
             trouble.kind,
@@ -90,7 +90,8 @@ impl Finder<'_> {
         }
     }
 
-    /// Whether a Sentinel answers there; then it goes on from what that one watches.
+    /// Whether a Sentinel answers there. If so, the search goes on from the servers that it
+    /// watches.
     async fn is_sentinel(
         &mut self,
         start: &Address,
@@ -146,7 +147,7 @@ fn down(topology: &Topology, name: &NodeName) -> Option<Trouble> {
     }
 }
 
-/// The one of the deployments that a Sentinel watches which is meant.
+/// The deployment that is meant, of those that a Sentinel watches.
 fn chosen(
     start: &Address,
     watched: &[(String, Address)],

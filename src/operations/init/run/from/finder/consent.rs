@@ -1,5 +1,5 @@
-//! Whether a password may go to an address that only servers or Sentinels name: whoever listens
-//! there would have it.
+//! Whether a password may go to an address that only servers or Sentinels name: any process that
+//! listens there would get it.
 
 use super::Finder;
 use crate::error::{Exit, Problem, Reason, Result};
@@ -9,7 +9,7 @@ use crate::output;
 use crate::topology::Address;
 use crate::world::World;
 
-/// So many addresses are named in the question.
+/// The number of addresses that the question names.
 const SHOWN: usize = 12;
 
 impl Finder<'_> {

@@ -1,4 +1,4 @@
-//! What stands against a change of passwords: then nothing is planned, and it is told.
+//! What is refused in a change of passwords: then nothing is planned, and the refusal says why.
 
 use super::*;
 use crate::engine::warning::sentences;
@@ -103,7 +103,7 @@ fn only_sentinels_that_somebody_vouches_for_are_told() {
         refused.contains("2 Sentinels watch, and replctl knows 1 of them"),
         "{refused}"
     );
-    // One that says so of itself does not stand for one that was not found.
+    // A process that says it is a Sentinel does not replace one that was not found.
     watch.counted = 2;
     watch.views.remove(0);
     let refused = why(of(&watch, &[]));

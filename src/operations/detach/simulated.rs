@@ -1,11 +1,11 @@
 //! Detaching in every tree: each death resumed, each failure put back or gone on with.
 
-use super::harness::{Case, Counts};
-use super::world::{Servers, World};
-use super::{name, topologies};
 use crate::engine::journal::Outcome;
 use crate::engine::{Detach, Plan, Promote};
 use crate::operations::{detach, promote};
+use crate::simulation::harness::{Case, Counts};
+use crate::simulation::world::{Servers, World};
+use crate::simulation::{name, topologies};
 use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
 use std::collections::BTreeMap;

@@ -1,0 +1,65 @@
+//! What `rejoin` answers for itself. Pure.
+
+use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::{Ground, Refusal, Rejoin};
+use crate::inventory::Inventory;
+use crate::plan::reverse::{Past, Reverse};
+use crate::topology::{NodeName, Topology};
+use std::fmt::Write as _;
+
+impl Properties for Rejoin {
+    fn verb(&self) -> &'static str {
+        "rejoin"
+    }
+
+    fn node(&self) -> Option<&NodeName> {
+        Some(&self.node)
+    }
+
+    /// Without the folder.
+    fn line(&self) -> String {
+        let mut line = format!("rejoin {}", self.node);
+        if let Some(under) = &self.under {
+            let _ = write!(line, " --under {under}");
+        }
+        if self.backup.is_none() {
+            let _ = write!(line, " --discard-data {}", self.node);
+        }
+        line
+    }
+
+    fn changes(&self) -> Changes {
+        Changes::Roles
+    }
+
+    fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
+        Vec::new()
+    }
+
+    fn successor(&self) -> Successor<'_> {
+        Successor::ThePrimary
+    }
+
+    fn accepted(&self) -> Option<&[Accept]> {
+        None
+    }
+
+    fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {
+        Err(given_up(self))
+    }
+}
+
+fn given_up(rejoin: &Rejoin) -> Refusal {
+    let node = &rejoin.node;
+    let hint = rejoin.backup.as_ref().map_or_else(
+        || "they were discarded without a backup".to_owned(),
+        |folder| format!("what it had is backed up in {folder}"),
+    );
+    Refusal::new(
+        Ground::Undo,
+        format!(
+            "`{node}` gave up the keys it had for itself: they do not come back by undoing that"
+        ),
+        hint,
+    )
+}
