@@ -1,5 +1,5 @@
-//! What is read of a server that somebody else made before it is adopted: its configuration, what it
-//! runs with, its data. It changes nothing.
+//! What is read of a server that somebody else made before it is adopted: its configuration, what
+//! it runs with, its data. It changes nothing.
 
 use super::connections::Connections;
 use super::hosts::Hosts;

@@ -81,7 +81,7 @@ impl<'a> Bench<'a> {
     }
 
     fn in_sync(&self, replicas: &[&str]) {
-        await_that("the links to come up", Duration::from_secs(60), || {
+        await_that("the links to come up", Duration::from_mins(1), || {
             replicas.iter().all(|host| {
                 self.cli(host, "info replication")
                     .contains("master_link_status:up")
@@ -133,6 +133,44 @@ impl<'a> Bench<'a> {
         assert_ne!(lines[4], "enabled", "{host}: {told}");
         assert_ne!(lines[5], "active", "{host}: {told}");
         assert_eq!(lines[6], "0", "{host}: {told}");
+    }
+
+    /// Their settings, with their comments.
+    fn settings_are_kept(&self) {
+        assert_eq!(
+            self.cli("master", "config get maxmemory"),
+            "maxmemory\n209715200"
+        );
+        assert_eq!(
+            self.cli("master", "config get slowlog-log-slower-than"),
+            "slowlog-log-slower-than\n5000"
+        );
+        assert_eq!(
+            self.cli("slave1", "config get slowlog-max-len"),
+            "slowlog-max-len\n256"
+        );
+        assert_eq!(
+            self.cli("slave2", "config get slowlog-max-len"),
+            "slowlog-max-len\n300"
+        );
+        assert_eq!(
+            self.cli("slave2", "config get appendonly"),
+            "appendonly\nyes"
+        );
+        assert!(
+            bench
+                .text()
+                .contains("# for the shop\n# since 2019\nmaxmemory = \"200mb\"\n"),
+            "{}",
+            self.text()
+        );
+        assert!(
+            bench
+                .text()
+                .contains("# slow ones\nslowlog-max-len = \"256\"\n"),
+            "{}",
+            self.text()
+        );
     }
 
     /// All of them, and the inventory says what `setup` finds.
@@ -200,7 +238,7 @@ fn the_package_becomes_replctls_under_writers() {
     let writer = bench.writer(0);
     writer.await_more(500, Duration::from_secs(30));
     let ran = bench.adopts(&["--all", "--yes", "--json"]).ok();
-    writer.await_more(500, Duration::from_secs(60));
+    writer.await_more(500, Duration::from_mins(1));
     let tally = writer.stop();
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let primary = json["primary"].as_str().unwrap().to_owned();
@@ -218,50 +256,22 @@ fn the_package_becomes_replctls_under_writers() {
     }
     bench.all_adopted();
 
-    // Their settings, with their comments.
-    assert_eq!(
-        bench.cli("master", "config get maxmemory"),
-        "maxmemory\n209715200"
-    );
-    assert_eq!(
-        bench.cli("master", "config get slowlog-log-slower-than"),
-        "slowlog-log-slower-than\n5000"
-    );
-    assert_eq!(
-        bench.cli("slave1", "config get slowlog-max-len"),
-        "slowlog-max-len\n256"
-    );
-    assert_eq!(
-        bench.cli("slave2", "config get slowlog-max-len"),
-        "slowlog-max-len\n300"
-    );
-    assert_eq!(
-        bench.cli("slave2", "config get appendonly"),
-        "appendonly\nyes"
-    );
-    assert!(
-        bench
-            .text()
-            .contains("# for the shop\n# since 2019\nmaxmemory = \"200mb\"\n"),
-        "{}",
-        bench.text()
-    );
-    assert!(
-        bench
-            .text()
-            .contains("# slow ones\nslowlog-max-len = \"256\"\n"),
-        "{}",
-        bench.text()
-    );
+    bench.settings_are_kept();
 
     // The former files are as they were, but for the role that the old primary's has got.
     let now = bench.prints();
     assert_eq!((&now[1], &now[2]), (&files[1], &files[2]));
 
-    // Everything is there, and is there again after all hosts were down.
+    comes_back(&bench, place);
+    tally.nothing_lost(SocketAddr::new(ADDRESSES[place].parse().unwrap(), 6379));
+}
+
+/// Everything is there, and is there again after all hosts were down.
+fn comes_back(bench: &Bench<'_>, place: usize) {
+    let (lab, primary) = (bench.lab, HOSTS[place]);
     let others: Vec<&str> = HOSTS.into_iter().filter(|h| *h != primary).collect();
     bench.in_sync(&others);
-    let digest = bench.digest(&primary);
+    let digest = bench.digest(primary);
     for host in HOSTS {
         assert_eq!(bench.digest(host), digest, "{host}");
     }
@@ -280,7 +290,6 @@ fn the_package_becomes_replctls_under_writers() {
     for host in HOSTS {
         bench.one_unit(host);
     }
-    tally.nothing_lost(SocketAddr::new(ADDRESSES[place].parse().unwrap(), 6379));
     bench
         .operator
         .run(&["status"])
@@ -309,7 +318,7 @@ fn a_server_without_a_replica_is_adopted_with_its_data() {
     let writer = bench.writer(0);
     writer.await_more(500, Duration::from_secs(30));
     let ran = bench.adopts(&["master", "--ignore", "pause", "--yes"]);
-    writer.await_more(500, Duration::from_secs(60));
+    writer.await_more(500, Duration::from_mins(1));
     let tally = writer.stop();
     let ran = ran
         .ok()
@@ -359,7 +368,7 @@ fn killed_again_and_again_it_is_resumed_and_no_write_is_lost() {
         command = bench.operator.command(&["resume"]);
         assert!(kills < 60, "it never ends");
     }
-    writer.await_more(200, Duration::from_secs(60));
+    writer.await_more(200, Duration::from_mins(1));
     let tally = writer.stop();
     let roles: Vec<String> = HOSTS.iter().map(|h| bench.cli(h, "role")).collect();
     let place = roles.iter().position(|r| r.starts_with("master")).unwrap();

@@ -2,7 +2,8 @@
 //! directives of its former file come under `[node.config]`, each below its comment. Pure.
 
 use super::layout::{Layout, Table};
-use super::{Change, Edit, Kind, change, ending, in_one_line};
+use super::words::in_one_line;
+use super::{Change, Edit, Kind, change, ending};
 use crate::inventory::server::present_name;
 use crate::inventory::template::quoted;
 use crate::topology::NodeName;
@@ -104,7 +105,7 @@ pub(super) fn in_words(edit: &Edit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let come = edit.changes.iter().find(|c| !c.new.is_empty());
     match (&gone[..], come) {
         ([], None) => write!(f, "leave {} as it is", edit.file),
-        ([], Some(_)) | (_, None) | (_, Some(_)) => {
+        (_, _) => {
             let mut parts = Vec::new();
             if !gone.is_empty() {
                 parts.push(format!("take {} out of {}", gone.join(", "), edit.file));

@@ -2,7 +2,8 @@
 //! after the other, and keep their data. Pure.
 //!
 //! * A replica is stopped and started again with a copy of its data, while its upstream goes on.
-//! * A primary hands over to one of its replicas first, as `promote` does it, and is then a replica.
+//! * A primary hands over to one of its replicas first, as `promote` does it, and is a replica
+//!   then.
 //! * A primary without a replica has nobody to hand over to. It is started again so that it refuses
 //!   writes until it was seen to have its data: up to that point all of it can be put back without
 //!   losing a write.
