@@ -119,18 +119,9 @@ impl World {
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
             ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
-            ServerAction::ShutDown {
-                within_ms,
-                counting_ms,
-            } => {
-                let ended = restarted::shut_down(to, node, *within_ms, *counting_ms).await;
-                to.forget_one(node);
-                ended
-            }
-            ServerAction::CompareKeys => restarted::compare_keys(to, node).await,
-            ServerAction::SeeSettings { settings } => {
-                restarted::see_settings(to, node, settings).await
-            }
+            ServerAction::ShutDown { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. } => restarted::act(to, node, action).await,
             ServerAction::CountClients => Ok(clients::count_clients(to, node).await),
             ServerAction::KickClients => clients::kick_clients(to, node).await,
             ServerAction::AwaitUnlisted {
@@ -138,10 +129,7 @@ impl World {
                 within_ms,
                 optional,
                 ..
-            } => {
-                let conn = to.get(node).await?;
-                r::await_unlisted(&conn, addresses, *within_ms, *optional).await
-            }
+            } => r::await_unlisted(&*to.get(node).await?, addresses, *within_ms, *optional).await,
             ServerAction::AwaitAnswer { within_ms } => prove::answer(to, node, *within_ms).await,
         }
     }

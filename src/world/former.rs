@@ -80,18 +80,22 @@ async fn live(connections: &Connections, node: &NodeName) -> Option<BTreeMap<Str
         .ok()?
         .into_iter()
         .next()?;
-    let text = |value: &Value| match value {
-        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::SimpleString(text) => Some(text.clone()),
-        _ => None,
+    let text = |value: &Value| {
+        if let Value::BulkString(bytes) = value {
+            return Some(String::from_utf8_lossy(bytes).into_owned());
+        }
+        let Value::SimpleString(text) = value else {
+            return None;
+        };
+        Some(text.clone())
     };
-    let pairs: Vec<(Option<String>, Option<String>)> = match &reply {
-        Value::Array(parts) => parts
-            .chunks_exact(2)
-            .map(|pair| (text(&pair[0]), text(&pair[1])))
-            .collect(),
-        Value::Map(pairs) => pairs.iter().map(|(n, v)| (text(n), text(v))).collect(),
-        _ => return None,
+    let pairs: Vec<(Option<String>, Option<String>)> = if let Value::Array(parts) = &reply {
+        let pairs = parts.chunks_exact(2);
+        pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
+    } else if let Value::Map(pairs) = &reply {
+        pairs.iter().map(|(n, v)| (text(n), text(v))).collect()
+    } else {
+        return None;
     };
     let known = pairs
         .into_iter()

@@ -4,8 +4,10 @@
 use super::connections::Connections;
 use super::replication::{Acted, ask, seen};
 use super::resp::{Conn, REPLY};
+use crate::actions::server::ServerAction;
 use crate::config::directives::{quote, split};
 use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::findings::drift::same;
 use crate::topology::{NodeName, TroubleKind};
 use redis::{Value, cmd};
@@ -20,12 +22,45 @@ pub struct Keys {
     pub mortal: u64,
 }
 
+/// Does one of the steps around a restart.
+pub async fn act(connections: &Connections, node: &NodeName, action: &ServerAction) -> Acted {
+    match action {
+        ServerAction::ShutDown {
+            within_ms,
+            counting_ms,
+        } => {
+            let ended = shut_down(connections, node, *within_ms, *counting_ms).await;
+            connections.forget_one(node);
+            ended
+        }
+        ServerAction::CompareKeys => compare_keys(connections, node).await,
+        ServerAction::SeeSettings { settings } => see_settings(connections, node, settings).await,
+        ServerAction::PauseWrites { .. }
+        | ServerAction::ResumeWrites
+        | ServerAction::RequireReplicas { .. }
+        | ServerAction::AwaitNear { .. }
+        | ServerAction::AwaitCaughtUp { .. }
+        | ServerAction::DrainOthers { .. }
+        | ServerAction::CheckMostAdvanced { .. }
+        | ServerAction::AwaitInSync { .. }
+        | ServerAction::AwaitQuiet { .. }
+        | ServerAction::AwaitAnswer { .. }
+        | ServerAction::AwaitUnlisted { .. }
+        | ServerAction::CountClients
+        | ServerAction::KickClients
+        | ServerAction::PersistRole
+        | ServerAction::SetDirective { .. }
+        | ServerAction::SetReplicaAuth
+        | ServerAction::ProveWrite { .. } => Ok(Seen::default()),
+    }
+}
+
 /// `SHUTDOWN SAVE`. The server that does it closes the connection without a word; one that cannot
 /// save says so and goes on. Whether its process is gone, its host has to say.
 ///
 /// `counting_ms`: writes are paused and its keys are counted first. The pause ends with it, or by
 /// itself.
-pub async fn shut_down(
+async fn shut_down(
     connections: &Connections,
     node: &NodeName,
     within_ms: u64,
@@ -71,7 +106,7 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
 }
 
 /// Compares them with what was kept: a server that starts drops those that have expired.
-pub async fn compare_keys(connections: &Connections, node: &NodeName) -> Acted {
+async fn compare_keys(connections: &Connections, node: &NodeName) -> Acted {
     let now = keys(&*connections.get(node).await?).await?;
     let Some(before) = connections.keys_before(node) else {
         return Ok(seen(format!("{} keys", now.all)));
@@ -117,7 +152,7 @@ fn read(info: &str) -> Keys {
 }
 
 /// Sees that it runs with these settings.
-pub async fn see_settings(
+async fn see_settings(
     connections: &Connections,
     node: &NodeName,
     settings: &[(String, String)],
@@ -147,16 +182,22 @@ pub async fn see_settings(
 
 /// The value of `[name, value]`, or of a map of one.
 fn value(reply: &Value) -> Option<String> {
-    let text = |value: &Value| match value {
-        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::SimpleString(text) => Some(text.clone()),
-        _ => None,
+    let text = |value: &Value| {
+        if let Value::BulkString(bytes) = value {
+            return Some(String::from_utf8_lossy(bytes).into_owned());
+        }
+        let Value::SimpleString(text) = value else {
+            return None;
+        };
+        Some(text.clone())
     };
-    match reply {
-        Value::Array(parts) => text(parts.get(1)?),
-        Value::Map(pairs) => text(&pairs.first()?.1),
-        _ => None,
+    if let Value::Array(parts) = reply {
+        return text(parts.get(1)?);
     }
+    let Value::Map(pairs) = reply else {
+        return None;
+    };
+    text(&pairs.first()?.1)
 }
 
 #[cfg(test)]

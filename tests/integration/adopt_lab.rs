@@ -158,15 +158,13 @@ impl<'a> Bench<'a> {
             "appendonly\nyes"
         );
         assert!(
-            bench
-                .text()
+            self.text()
                 .contains("# for the shop\n# since 2019\nmaxmemory = \"200mb\"\n"),
             "{}",
             self.text()
         );
         assert!(
-            bench
-                .text()
+            self.text()
                 .contains("# slow ones\nslowlog-max-len = \"256\"\n"),
             "{}",
             self.text()

@@ -103,25 +103,23 @@ pub(super) fn in_words(edit: &Edit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         .map(|c| in_one_line(&c.old))
         .collect();
     let come = edit.changes.iter().find(|c| !c.new.is_empty());
-    match (&gone[..], come) {
-        ([], None) => write!(f, "leave {} as it is", edit.file),
-        (_, _) => {
-            let mut parts = Vec::new();
-            if !gone.is_empty() {
-                parts.push(format!("take {} out of {}", gone.join(", "), edit.file));
-            }
-            if let Some(come) = come {
-                let line = come.line.saturating_sub(1);
-                let lines = in_one_line(&come.new);
-                let lines = lines.trim_start_matches("[node.config], ");
-                parts.push(format!(
-                    "write its directives into {} after line {line}: {lines}",
-                    edit.file
-                ));
-            }
-            f.write_str(&parts.join("; "))
-        }
+    if gone.is_empty() && come.is_none() {
+        return write!(f, "leave {} as it is", edit.file);
     }
+    let mut parts = Vec::new();
+    if !gone.is_empty() {
+        parts.push(format!("take {} out of {}", gone.join(", "), edit.file));
+    }
+    if let Some(come) = come {
+        let line = come.line.saturating_sub(1);
+        let lines = in_one_line(&come.new);
+        let lines = lines.trim_start_matches("[node.config], ");
+        parts.push(format!(
+            "write its directives into {} after line {line}: {lines}",
+            edit.file
+        ));
+    }
+    f.write_str(&parts.join("; "))
 }
 
 #[cfg(test)]

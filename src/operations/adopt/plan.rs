@@ -112,7 +112,7 @@ pub fn plan(op: &Adopt, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
             continue;
         };
         let to = Some((above.name.clone(), address));
-        adopt(around, *subject, to, &mut text, &mut plan)?;
+        adopt(around, *subject, to.as_ref(), &mut text, &mut plan)?;
     }
     for subject in primaries {
         let to = match &way {
@@ -128,7 +128,7 @@ pub fn plan(op: &Adopt, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
                 demoted_under(stages, &subject.spec.name)
             }
         };
-        adopt(around, *subject, to, &mut text, &mut plan)?;
+        adopt(around, *subject, to.as_ref(), &mut text, &mut plan)?;
     }
     Ok(plan)
 }
@@ -271,13 +271,15 @@ fn several(primaries: &[&Subject<'_>]) -> Refusal {
 
 /// Whom the old primary follows after a hand-over, and by which address.
 fn demoted_under(plan: &Plan, old: &NodeName) -> Option<(NodeName, Address)> {
-    let demoted = plan.steps().find_map(|step| match &step.action {
-        Action::Role(RoleAction::Demote {
+    plan.steps().find_map(|step| {
+        let Action::Role(RoleAction::Demote {
             upstream, address, ..
-        }) if step.node == *old => Some((upstream.clone(), address.clone())),
-        _ => None,
-    });
-    demoted
+        }) = &step.action
+        else {
+            return None;
+        };
+        (step.node == *old).then(|| (upstream.clone(), address.clone()))
+    })
 }
 
 /// Those first that nobody of the others follows.
@@ -303,7 +305,7 @@ fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Ve
 fn adopt(
     around: &Around<'_>,
     subject: Subject<'_>,
-    follows: Option<(NodeName, Address)>,
+    follows: Option<&(NodeName, Address)>,
     text: &mut String,
     plan: &mut Plan,
 ) -> Result<(), Vec<Refusal>> {
@@ -332,7 +334,7 @@ fn adopt(
         server,
         facts,
         found,
-        follows: follows.as_ref(),
+        follows,
         former: former::former(around, subject, found),
         enabled: subject
             .node

@@ -53,9 +53,12 @@ pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> 
     for step in run.plan.steps().filter(is_edit) {
         let node = &step.node;
         let of_node = || run.plan.steps().filter(|s| s.node == *node);
-        let former = of_node().find_map(|s| match &s.action {
-            Action::Host(HostAction::Former(FormerAction::SeeStopped(former))) => Some(former),
-            _ => None,
+        let former = of_node().find_map(|s| {
+            let Action::Host(HostAction::Former(FormerAction::SeeStopped(former))) = &s.action
+            else {
+                return None;
+            };
+            Some(former)
         });
         let is_proof = |s: &Step| {
             s.node == *node

@@ -29,6 +29,7 @@ const UNIT: &str = "redis-server.service";
 
 /// What started a server before.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Old {
     /// A unit does.
     pub unit: bool,

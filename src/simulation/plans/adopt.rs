@@ -5,12 +5,16 @@ use crate::engine::{Adopt, Operation};
 use crate::simulation::adopt::model::World;
 use crate::simulation::adopt::operation;
 
+/// What it is, whom each node follows, a bit for each that is somebody else's, whether a unit starts
+/// those, and what is asked for.
+type Case<'a> = (&'a str, &'a [Option<usize>], usize, bool, Adopt);
+
 #[test]
 fn adopt_plans() {
     let mut snapshot = Snapshot::of("adopt", "What `replctl adopt` plans.");
     let two: &[Option<usize>] = &[None, Some(0)];
     let units = "redis-server.service starts those that replctl did not make";
-    let cases: [(&str, &[Option<usize>], usize, bool, Adopt); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("all of them", two, 0b11, true, operation(&[], false)),
         ("a replica", two, 0b11, true, operation(&[1], false)),
         (

@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    fn start<'a>(arguments: &'a [String], patterns: bool) -> Start<'a> {
+    fn start(arguments: &[String], patterns: bool) -> Start<'_> {
         Start {
             file: Some("/etc/a.conf"),
             arguments,

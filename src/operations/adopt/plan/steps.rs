@@ -16,6 +16,7 @@ use crate::plan::follow::IN_SYNC_MS;
 use crate::plan::hand_over::{FENCE_MS, lacks_pause_write};
 use crate::plan::hosts::{Host, HostLook, apart, start_step, supervision};
 use crate::topology::{Address, NodeName, Server};
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// A server answers while it loads its data, so this is about starting only, ms.
@@ -134,9 +135,10 @@ impl Adoption<'_> {
         host.program();
         let mut text = self.rendered().text;
         if self.follows.is_none() {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "\n# it refuses writes until it was seen to have its data\nmin-replicas-to-write {NOBODY_HAS}\nmin-replicas-max-lag 10\n"
-            ));
+            );
         }
         host.first_config(text);
         host.certificates();

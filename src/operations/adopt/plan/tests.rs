@@ -39,7 +39,7 @@ fn nothing_stands_against_it() {
 #[test]
 fn what_stands_against_it_is_named_with_its_way() {
     one(Ground::Host, "is not root", |of| {
-        host(of).base.facts.root = false
+        host(of).base.facts.root = false;
     });
     one(Ground::Host, "/db/redis/6379 is there already", |of| {
         let facts = &mut host(of).base.facts;

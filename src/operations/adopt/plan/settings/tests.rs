@@ -155,8 +155,12 @@ fn a_comment_that_may_hold_a_password_is_left_out() {
         "# requirepass canary\n# tls-key-file-pass canary\n# user bob on >canary\n# fine\nhz 20\n";
     let settings = kept(file, &[("hz", "20")], "");
     assert_eq!(lines(&settings), ["fine|hz|20"]);
-    let long: String = (0..40).map(|n| format!("# line {n}\n")).collect();
-    let settings = kept(&format!("{long}hz 20\n"), &[("hz", "20")], "");
+    let long: Vec<String> = (0..40).map(|n| format!("# line {n}")).collect();
+    let settings = kept(
+        &format!("{}\nhz 20\n", long.join("\n")),
+        &[("hz", "20")],
+        "",
+    );
     assert_eq!(settings.kept[0].comment.len(), COMMENT);
     assert_eq!(settings.kept[0].comment[11], "line 39");
 }
