@@ -210,7 +210,7 @@ async fn a_server_that_wants_a_certificate_of_its_clients_is_told_by_any_version
         told(
             none,
             TroubleKind::ClientCertificateMissing,
-            "client certificate",
+            "certificate of its clients",
         );
         let refused = TroubleKind::ClientCertificateRefused;
         told(look(with_own(ca, &foreign)).await, refused, "issued by");

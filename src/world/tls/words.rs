@@ -78,7 +78,7 @@ pub fn explain(failed: &Failed<'_>) -> Trouble {
         // Before TLS 1.3 there is no alert that says so.
         Some(40) if !failed.with_own => trouble(
             TroubleKind::ClientCertificateMissing,
-            "it ended the TLS handshake, like a server that wants a client certificate and gets none",
+            "it ended the TLS handshake, like a server that wants a certificate of its clients and gets none",
         ),
         Some(number) => of_alert(number),
         None => match failed.error.ssl_error().and_then(last) {
