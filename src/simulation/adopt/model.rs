@@ -1,6 +1,7 @@
 //! Hosts with a server of somebody's, and later one of replctl's, in memory. Clients write all the
 //! while.
 
+mod service;
 mod steps;
 
 use crate::actions::Action;
@@ -18,7 +19,6 @@ use crate::simulation::harness::{Model, Simulated};
 use crate::simulation::members::host::{Begin, Host as Base, payload};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
 use crate::topology::service::whole::Told;
-use crate::topology::service::{Arguments, Chain, Process, Service, Starter, Unit, Writable};
 use crate::topology::{Address, Node, NodeName, ReplicaLine, State, Topology, sample};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -334,49 +334,6 @@ impl Adopting {
             self.acknowledged = next;
         }
         self.replicate();
-    }
-}
-
-impl Host {
-    fn service(&self, paths: &Paths) -> Service {
-        let ours = self.runs_new() || self.old.is_none();
-        let name = if ours { paths.unit() } else { UNIT.to_owned() };
-        let unit = Starter::Unit(Box::new(Unit {
-            user: Some("redis".to_owned()),
-            fragment: Some(format!("/lib/systemd/system/{name}")),
-            name,
-            drop_ins: Vec::new(),
-            exec_start: String::new(),
-            enabled: Some(true),
-            confined: Vec::new(),
-        }));
-        let by_unit = ours || self.old.as_ref().is_some_and(|old| old.unit);
-        let file = if ours {
-            paths.config()
-        } else {
-            "/etc/redis/redis.conf".to_owned()
-        };
-        let role = if ours {
-            self.base.of.clone()
-        } else {
-            self.old.as_ref().and_then(|o| o.role.clone())
-        };
-        Service {
-            starter: if by_unit { unit } else { Starter::Nothing },
-            process: Some(Process {
-                pid: 7,
-                uid: 998,
-                gid: 998,
-                groups: Vec::new(),
-                program: Some("/usr/bin/redis-server".to_owned()),
-            }),
-            settings: Ok(Chain::of_file(&file, role.as_ref())),
-            file: Some(file.clone()),
-            written: Some(file),
-            arguments: Arguments::Shown(Vec::new()),
-            writable: Writable::Yes,
-            managed: ours,
-        }
     }
 }
 

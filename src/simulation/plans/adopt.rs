@@ -5,8 +5,8 @@ use crate::engine::{Adopt, Operation};
 use crate::simulation::adopt::model::World;
 use crate::simulation::adopt::operation;
 
-/// What it is, whom each node follows, a bit for each that is somebody else's, whether a unit starts
-/// those, and what is asked for.
+/// What it is, whom each node follows, a bit for each that is somebody else's, whether a unit
+/// starts those, and what is asked for.
 type Case<'a> = (&'a str, &'a [Option<usize>], usize, bool, Adopt);
 
 #[test]

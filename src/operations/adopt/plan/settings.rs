@@ -2,7 +2,8 @@
 //! goes on as it runs: all that replctl does not write itself, and that is no default. Pure.
 //!
 //! What the server runs with counts, and not what its file says, which somebody may have changed
-//! since. No secret is among them: names of passwords are passed over, and comments that may hold one.
+//! since. No secret is among them: names of passwords are passed over, and comments that may hold
+//! one.
 
 use crate::config::defaults::default_of;
 use crate::config::directives::{quote, split};
