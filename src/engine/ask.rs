@@ -14,7 +14,7 @@ pub async fn confirm(plan: &Plan) -> Result<()> {
         .hint("look at it with --dry-run, and give --yes")
         .exit(Exit::Refused));
     }
-    let question = match (&plan.may_lose, plan.operation.properties().loss()) {
+    let question = match (&plan.may_lose, plan.operation.answers().loss) {
         (Some(what), Loss::Certain) => format!("Discard {}?", output::escape(what)),
         (Some(what), Loss::Possible) => {
             format!("Do this, although it may lose {}?", output::escape(what))

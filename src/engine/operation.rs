@@ -2,7 +2,7 @@
 
 mod properties;
 
-pub use properties::{Changes, Loss, Properties, Successor};
+pub use properties::{Answers, Changes, Loss, Properties, Successor};
 
 use crate::actions::rescue::Source;
 use crate::plan::{difference, forecast};

@@ -28,7 +28,7 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "warning: {}", escape(&warning));
     }
     if let Some(loss) = &plan.may_lose {
-        let verb = match plan.operation.properties().loss() {
+        let verb = match plan.operation.answers().loss {
             Loss::Certain => "discarded",
             Loss::Possible => "may be lost",
         };

@@ -193,7 +193,7 @@ fn follows(action: &Action) -> Option<&Address> {
 /// The command that accepts it beside what was accepted already.
 fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
     let mut line = format!("replctl {}", plan.operation.line());
-    if !plan.operation.properties().line_accepts_unkept() {
+    if !plan.operation.answers().line_accepts_unkept {
         for earlier in accepted {
             line.push(' ');
             line.push_str(earlier.option());

@@ -44,7 +44,7 @@ pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
 
 /// The primary that all nodes are to follow after the plan.
 fn successor<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
-    match plan.operation.properties().successor() {
+    match plan.operation.answers().successor {
         Successor::Node(node) => topology.get(node),
         Successor::ThePrimary => match primaries(topology)[..] {
             [one] => Some(one),

@@ -109,7 +109,7 @@ pub enum Hindered {
 /// # Errors
 /// Everything that is missing.
 pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), Vec<Refusal>> {
-    let overrides = plan.operation.properties().accepted();
+    let overrides = plan.operation.answers().accepted;
     let accepted = overrides.is_some_and(|all| all.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();
     let (mut refusals, mut warnings, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());

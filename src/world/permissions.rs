@@ -37,7 +37,7 @@ enum Verdict {
 /// # Errors
 /// All that is missing.
 pub async fn permitted(servers: &Servers, plan: &mut Plan) -> Result<(), Vec<Refusal>> {
-    if plan.operation.properties().writes_logins() {
+    if plan.operation.answers().writes_logins {
         return Ok(());
     }
     let needs = permissions::of(plan);

@@ -91,7 +91,7 @@ pub fn never_begun(journal: &FileJournal, why: &str) -> Outcome {
 /// more or less, and `lost --replay` does nothing twice.
 fn comes_first(story: &Story) -> bool {
     let operation = story.operation.as_ref().filter(|_| story.damage.is_none());
-    operation.is_none_or(|operation| operation.properties().changes().comes_first())
+    operation.is_none_or(|operation| operation.answers().changes.comes_first())
 }
 
 fn half_way(story: &Story) -> Problem {

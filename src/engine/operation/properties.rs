@@ -40,14 +40,14 @@ impl Changes {
     }
 }
 
-/// Whom everybody follows after an operation.
+/// The node that all others follow after an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Successor<'a> {
     /// This node.
     Node(&'a NodeName),
     /// The primary there is, if it is the only one.
     ThePrimary,
-    /// That is not for this operation to say.
+    /// The operation does not decide that.
     Unsaid,
 }
 
@@ -60,13 +60,33 @@ pub enum Loss {
     Possible,
 }
 
+/// What an operation answers as data. No field has a default, so a new operation gives all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Answers<'a> {
+    /// The command: a part of the operation's id.
+    pub verb: &'static str,
+    /// The one node it is about, where it is about one.
+    pub node: Option<&'a NodeName>,
+    /// What it changes for others.
+    pub changes: Changes,
+    /// The node that all others follow afterwards: old primaries that are down become its replicas.
+    pub successor: Successor<'a>,
+    /// What the operator accepts by narrow overrides; nothing where its command has none for rights
+    /// that are missing.
+    pub accepted: Option<&'a [Accept]>,
+    /// Whether its line has the options that accept a role which does not outlive a restart.
+    pub line_accepts_unkept: bool,
+    /// What becomes of the data that its plan names as going.
+    pub loss: Loss,
+    /// Whether it works with servers that may not exist yet, and writes their logins itself. Then
+    /// no server is asked for rights before it.
+    pub writes_logins: bool,
+}
+
 /// What is asked of an operation.
 pub trait Properties {
-    /// The command: a part of the operation's id.
-    fn verb(&self) -> &'static str;
-
-    /// The one node it is about, where it is about one.
-    fn node(&self) -> Option<&NodeName>;
+    /// What it answers as data.
+    fn answers(&self) -> Answers<'_>;
 
     /// What was typed behind `replctl`, without the options that only say how to ask.
     fn line(&self) -> String;
@@ -74,28 +94,8 @@ pub trait Properties {
     /// The command that does it anew.
     fn again(&self) -> String;
 
-    /// What it changes for others.
-    fn changes(&self) -> Changes;
-
     /// The nodes whose hosts it works on beside their servers: these are claimed, too.
     fn hosts(&self, inventory: &Inventory) -> Vec<NodeName>;
-
-    /// Whom everybody follows afterwards: old primaries that are down are made its replicas.
-    fn successor(&self) -> Successor<'_>;
-
-    /// What the operator accepts by narrow overrides; nothing where its command has none for rights
-    /// that are missing.
-    fn accepted(&self) -> Option<&[Accept]>;
-
-    /// Whether its line has the options that accept a role which does not outlive a restart.
-    fn line_accepts_unkept(&self) -> bool;
-
-    /// What becomes of the data that its plan names as going.
-    fn loss(&self) -> Loss;
-
-    /// Whether it works with servers that may not exist yet, and writes their logins itself. Then
-    /// no server is asked for rights before it.
-    fn writes_logins(&self) -> bool;
 
     /// What undoes it, now that it is done.
     ///
@@ -105,14 +105,19 @@ pub trait Properties {
 }
 
 impl Operation {
+    /// What it answers as data.
+    pub fn answers(&self) -> Answers<'_> {
+        self.properties().answers()
+    }
+
     /// The command: a part of the operation's id.
     pub fn verb(&self) -> &'static str {
-        self.properties().verb()
+        self.answers().verb
     }
 
     /// The one node it is about, where it is about one.
     pub fn node(&self) -> Option<&NodeName> {
-        self.properties().node()
+        self.answers().node
     }
 
     /// What was typed behind `replctl`, without the options that only say how to ask.

@@ -77,7 +77,7 @@ fn answers<T: PartialEq + std::fmt::Debug>(ask: impl Fn(&Operation) -> T, wanted
 #[test]
 fn each_operation_has_its_command() {
     answers(
-        |it| it.properties().verb(),
+        |it| it.answers().verb,
         [
             "setup",
             "promote",
@@ -121,7 +121,7 @@ fn each_operation_has_its_command() {
 fn each_operation_names_its_node_and_whom_all_follow() {
     let node = || Some("slave1".to_owned());
     answers(
-        |it| it.properties().node().map(|node| node.0.clone()),
+        |it| it.answers().node.map(|node| node.0.clone()),
         [
             None,
             node(),
@@ -139,7 +139,7 @@ fn each_operation_names_its_node_and_whom_all_follow() {
     );
     let (primary, unsaid) = (|| "the primary".to_owned(), || "unsaid".to_owned());
     answers(
-        |it| match it.properties().successor() {
+        |it| match it.answers().successor {
             Successor::Node(node) => node.0.clone(),
             Successor::ThePrimary => primary(),
             Successor::Unsaid => unsaid(),
@@ -165,7 +165,7 @@ fn each_operation_names_its_node_and_whom_all_follow() {
 fn each_operation_says_what_it_changes() {
     use Changes::{Members, Nothing, Primary, Roles};
     answers(
-        |it| it.properties().changes(),
+        |it| it.answers().changes,
         [
             Nothing, Primary, Roles, Roles, Nothing, Nothing, Nothing, Roles, Primary, Nothing,
             Members, Members,
@@ -227,11 +227,11 @@ fn only(ask: impl Fn(&Operation) -> bool, wanted: &[&str]) {
 
 #[test]
 fn few_operations_accept_discard_or_write_logins() {
-    only(|it| it.properties().accepted().is_some(), &["promote"]);
-    only(|it| it.properties().line_accepts_unkept(), &["promote"]);
+    only(|it| it.answers().accepted.is_some(), &["promote"]);
+    only(|it| it.answers().line_accepts_unkept, &["promote"]);
     only(
-        |it| it.properties().loss() == Loss::Certain,
+        |it| it.answers().loss == Loss::Certain,
         &["rejoin", "repair"],
     );
-    only(|it| it.properties().writes_logins(), &["setup"]);
+    only(|it| it.answers().writes_logins, &["setup"]);
 }

@@ -1,18 +1,23 @@
 //! What `detach` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Detach, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
 use crate::topology::{NodeName, Topology};
 
 impl Properties for Detach {
-    fn verb(&self) -> &'static str {
-        "detach"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        Some(&self.node)
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "detach",
+            node: Some(&self.node),
+            changes: Changes::Roles,
+            successor: Successor::ThePrimary,
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Possible,
+            writes_logins: false,
+        }
     }
 
     fn line(&self) -> String {
@@ -23,32 +28,8 @@ impl Properties for Detach {
         format!("replctl {}", self.line())
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Roles
-    }
-
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
         Vec::new()
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::ThePrimary
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

@@ -1,19 +1,24 @@
 //! What `lost --replay` answers for itself. Pure.
 
 use crate::actions::rescue::Source;
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Ground, Refusal, Replay};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
 use crate::topology::{NodeName, Topology};
 
 impl Properties for Replay {
-    fn verb(&self) -> &'static str {
-        "replay"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        Some(&self.node)
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "replay",
+            node: Some(&self.node),
+            changes: Changes::Nothing,
+            successor: Successor::ThePrimary,
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Possible,
+            writes_logins: false,
+        }
     }
 
     fn line(&self) -> String {
@@ -32,32 +37,8 @@ impl Properties for Replay {
         format!("replctl {}", self.line())
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Nothing
-    }
-
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
         Vec::new()
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::ThePrimary
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

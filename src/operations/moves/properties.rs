@@ -1,6 +1,6 @@
 //! What `move` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Move, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -8,12 +8,17 @@ use crate::topology::{NodeName, Topology};
 use std::fmt::Write as _;
 
 impl Properties for Move {
-    fn verb(&self) -> &'static str {
-        "move"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        Some(&self.node)
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "move",
+            node: Some(&self.node),
+            changes: Changes::Roles,
+            successor: Successor::ThePrimary,
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Possible,
+            writes_logins: false,
+        }
     }
 
     fn line(&self) -> String {
@@ -37,32 +42,8 @@ impl Properties for Move {
         format!("replctl {}", self.line())
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Roles
-    }
-
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
         Vec::new()
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::ThePrimary
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

@@ -1,6 +1,6 @@
 //! What `promote` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Promote, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -8,12 +8,17 @@ use crate::topology::{NodeName, Topology};
 use std::fmt::Write as _;
 
 impl Properties for Promote {
-    fn verb(&self) -> &'static str {
-        "promote"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        Some(&self.node)
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "promote",
+            node: Some(&self.node),
+            changes: Changes::Primary,
+            successor: Successor::Node(&self.node),
+            accepted: Some(&self.accept),
+            line_accepts_unkept: true,
+            loss: Loss::Possible,
+            writes_logins: false,
+        }
     }
 
     fn line(&self) -> String {
@@ -29,32 +34,8 @@ impl Properties for Promote {
         format!("replctl promote {}", self.node)
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Primary
-    }
-
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
         Vec::new()
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::Node(&self.node)
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        Some(&self.accept)
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        true
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

@@ -1,18 +1,23 @@
 //! What `remove` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Refusal, Remove};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
 use crate::topology::{NodeName, Topology};
 
 impl Properties for Remove {
-    fn verb(&self) -> &'static str {
-        "remove"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        Some(&self.node)
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "remove",
+            node: Some(&self.node),
+            changes: Changes::Members,
+            successor: Successor::ThePrimary,
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Possible,
+            writes_logins: false,
+        }
     }
 
     fn line(&self) -> String {
@@ -30,36 +35,12 @@ impl Properties for Remove {
         format!("replctl {}", self.line())
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Members
-    }
-
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
         if self.leave_running {
             Vec::new()
         } else {
             vec![self.node.clone()]
         }
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::ThePrimary
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

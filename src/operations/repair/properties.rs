@@ -1,18 +1,23 @@
 //! What `repair` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Ground, Refusal, Repair};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
 use crate::topology::{NodeName, Topology};
 
 impl Properties for Repair {
-    fn verb(&self) -> &'static str {
-        "repair"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        Some(&self.keep)
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "repair",
+            node: Some(&self.keep),
+            changes: Changes::Primary,
+            successor: Successor::Node(&self.keep),
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Certain,
+            writes_logins: false,
+        }
     }
 
     /// Without the folder.
@@ -28,32 +33,8 @@ impl Properties for Repair {
         format!("replctl {}", self.line())
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Primary
-    }
-
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
         Vec::new()
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::Node(&self.keep)
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Certain
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

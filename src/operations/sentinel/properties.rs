@@ -1,22 +1,27 @@
 //! What `sentinel` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Refusal, Sentinels};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse, not_undoable};
 use crate::topology::{NodeName, Topology};
 
 impl Properties for Sentinels {
-    fn verb(&self) -> &'static str {
-        match self {
-            Self::Setup => "sentinel-setup",
-            Self::Remove { .. } => "sentinel-remove",
-            Self::Forget { .. } => "sentinel-forget",
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: match self {
+                Self::Setup => "sentinel-setup",
+                Self::Remove { .. } => "sentinel-remove",
+                Self::Forget { .. } => "sentinel-forget",
+            },
+            node: None,
+            changes: Changes::Nothing,
+            successor: Successor::Unsaid,
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Possible,
+            writes_logins: false,
         }
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        None
     }
 
     fn line(&self) -> String {
@@ -32,10 +37,6 @@ impl Properties for Sentinels {
         format!("replctl {}", self.line())
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Nothing
-    }
-
     fn hosts(&self, inventory: &Inventory) -> Vec<NodeName> {
         match self {
             Self::Setup | Self::Remove { .. } => {
@@ -45,26 +46,6 @@ impl Properties for Sentinels {
             }
             Self::Forget { .. } => Vec::new(),
         }
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::Unsaid
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        false
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

@@ -1,6 +1,6 @@
 //! What `setup` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
+use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Refusal, Setup};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse, not_undoable};
@@ -8,12 +8,17 @@ use crate::topology::{NodeName, Topology};
 use std::fmt::Write as _;
 
 impl Properties for Setup {
-    fn verb(&self) -> &'static str {
-        "setup"
-    }
-
-    fn node(&self) -> Option<&NodeName> {
-        None
+    fn answers(&self) -> Answers<'_> {
+        Answers {
+            verb: "setup",
+            node: None,
+            changes: Changes::Nothing,
+            successor: Successor::ThePrimary,
+            accepted: None,
+            line_accepts_unkept: false,
+            loss: Loss::Possible,
+            writes_logins: true,
+        }
     }
 
     fn line(&self) -> String {
@@ -32,36 +37,12 @@ impl Properties for Setup {
         "replctl setup".to_owned()
     }
 
-    fn changes(&self) -> Changes {
-        Changes::Nothing
-    }
-
     fn hosts(&self, inventory: &Inventory) -> Vec<NodeName> {
         if self.nodes.is_empty() {
             inventory.nodes.iter().map(|n| n.name.clone()).collect()
         } else {
             self.nodes.clone()
         }
-    }
-
-    fn successor(&self) -> Successor<'_> {
-        Successor::ThePrimary
-    }
-
-    fn accepted(&self) -> Option<&[Accept]> {
-        None
-    }
-
-    fn line_accepts_unkept(&self) -> bool {
-        false
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::Possible
-    }
-
-    fn writes_logins(&self) -> bool {
-        true
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

@@ -157,7 +157,7 @@ fn later(
     operation: &Operation,
     plan: &Plan,
 ) -> Option<String> {
-    let mine: Vec<&NodeName> = match operation.properties().changes() {
+    let mine: Vec<&NodeName> = match operation.answers().changes {
         // A change of the primary concerns all nodes of its plan.
         Changes::Primary => plan.steps().map(|s| &s.node).collect(),
         Changes::Roles | Changes::Members | Changes::Nothing => {
@@ -172,7 +172,7 @@ fn later(
         }
         let did = matches!(story.stand(None), Stand::Done | Stand::Incomplete);
         let operation = story.operation.as_ref();
-        let undoable = operation.is_some_and(|o| o.properties().changes().is_in_the_way());
+        let undoable = operation.is_some_and(|o| o.answers().changes.is_in_the_way());
         did && undoable && mine.iter().any(|node| story.touches(node))
     });
     found.map(|story| story.id)

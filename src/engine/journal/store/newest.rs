@@ -34,7 +34,7 @@ impl Store {
                 record.outcome,
                 Some(Outcome::Completed | Outcome::Incomplete { .. })
             );
-            match record.plan.operation.properties().successor() {
+            match record.plan.operation.answers().successor {
                 Successor::Node(made) => reached.then(|| made.clone()),
                 Successor::ThePrimary | Successor::Unsaid => None,
             }
