@@ -19,10 +19,13 @@ use crate::topology::{Address, NodeName, Trouble, TroubleKind};
 use futures::future::join_all;
 use redis::cmd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use transaction::{Changed, change};
 
 const NO_ONE: [&str; 2] = ["NO", "ONE"];
+
+/// A failure that comes sooner was no time-out.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// `REPLICAOF host port`; a look over a new connection settles a lost answer. `is_replica`: the
 /// node was a replica when the plan was made. If it is a primary by now, it stays one, because the
@@ -305,7 +308,23 @@ fn primary(offset: u64, last: u64) -> Seen {
 
 /// Kills the connection `client_id`, so that nothing sent over it can run any more, and says what
 /// the server is then.
+///
+/// A Sentinel that changes a role closes the connections of all clients of that server, also the
+/// one that asks here. So a failure that comes at once is followed by a second try.
 pub async fn settle(
+    connections: &Connections,
+    node: &NodeName,
+    client_id: Option<u64>,
+) -> Result<LiveRole, String> {
+    let begun = Instant::now();
+    let first = settle_once(connections, node, client_id).await;
+    if first.is_ok() || client_id.is_none() || begun.elapsed() >= AT_ONCE {
+        return first;
+    }
+    settle_once(connections, node, client_id).await
+}
+
+async fn settle_once(
     connections: &Connections,
     node: &NodeName,
     client_id: Option<u64>,

@@ -1,15 +1,10 @@
 //! Ends what an earlier run may still have under way on servers.
 
 use super::connections::Connections;
-use super::role::LiveRole;
 use super::role_change;
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::topology::NodeName;
 use futures::future::join_all;
-use std::time::{Duration, Instant};
-
-/// A failure that comes sooner was no time-out.
-const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Kills the connections of an earlier run, so that nothing it sent can still be run, and sees that
 /// their servers answer.
@@ -17,11 +12,10 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// The servers that do not.
 pub async fn settle(connections: &Connections, earlier: &[(NodeName, u64)]) -> Result<()> {
-    let settled = join_all(
-        earlier
-            .iter()
-            .map(|(node, id)| async move { (node, settled(connections, node, *id).await) }),
-    )
+    let settled = join_all(earlier.iter().map(|(node, id)| async move {
+        let settled = role_change::settle(connections, node, Some(*id)).await;
+        (node, settled)
+    }))
     .await;
     let mut problems = Vec::new();
     for (node, result) in settled {
@@ -40,20 +34,4 @@ pub async fn settle(connections: &Connections, earlier: &[(NodeName, u64)]) -> R
             exit: Exit::Stopped,
         })
     }
-}
-
-/// Kills one connection. A Sentinel that changes a role closes the connections of all clients of
-/// that server, also the one that asks here. So a failure that comes at once is followed by a
-/// second try over a new connection.
-async fn settled(
-    connections: &Connections,
-    node: &NodeName,
-    id: u64,
-) -> std::result::Result<LiveRole, String> {
-    let begun = Instant::now();
-    let first = role_change::settle(connections, node, Some(id)).await;
-    if first.is_ok() || begun.elapsed() >= AT_ONCE {
-        return first;
-    }
-    role_change::settle(connections, node, Some(id)).await
 }

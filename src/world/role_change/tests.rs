@@ -11,6 +11,8 @@ use super::{demote, follow, promote, settle, to_replica};
 use crate::engine::journal::Effect;
 use crate::topology::{Address, NodeName};
 use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const TIMES: usize = 10;
@@ -257,4 +259,33 @@ async fn a_replica_that_is_met_in_place_of_a_primary_is_put_back() {
         panic!("it is no replica")
     };
     assert_eq!(upstream.port, replicas.primary.port);
+}
+
+/// A Sentinel that changes a role closes the connections of all clients of that server. The one
+/// over which a doubt is settled may be among them.
+#[tokio::test]
+async fn a_connection_that_is_closed_at_once_is_followed_by_another() {
+    let server = TestServer::start(&[]);
+    let closing = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ports = [
+        server.port,
+        closing.local_addr().unwrap().port(),
+        server.port,
+    ];
+    tokio::spawn(async move { while closing.accept().await.is_ok() {} });
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let open = move |_: NodeName| {
+        let port = ports[count.fetch_add(1, Ordering::Relaxed)];
+        let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
+            Conn::open(tcp(&Address::new("127.0.0.1", port)).await?, None).await
+        });
+        opened
+    };
+    let connections = Connections::new(Box::new(open), 1);
+    let name = NodeName::from("0");
+    let id = connections.get(&name).await.unwrap().client_id();
+    let role = settle(&connections, &name, id).await.unwrap();
+    assert!(matches!(role, LiveRole::Primary { .. }));
+    assert_eq!(opened.load(Ordering::Relaxed), 3);
 }
