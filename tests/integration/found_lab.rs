@@ -157,10 +157,13 @@ fn package_runs(package: &Package, bench: &Bench<'_>) {
         lab.inside(host, &format!("{role}{sentinel}{restart}")).ok();
     }
     bench.links_are_up(cli, &[("slave1", 6379), ("slave2", 6379)]);
-    await_that("the Sentinels", Duration::from_secs(40), || {
+    // Each Sentinel learns of the others and of the replicas for itself.
+    await_that("the Sentinels", Duration::from_secs(60), || {
         let line = format!("{cli} -p 26379 sentinel master mymaster");
-        let told = lab.inside("slave2", &line);
-        told.stdout.contains("num-other-sentinels\n2") && told.stdout.contains("num-slaves\n2")
+        HOSTS.iter().all(|host| {
+            let told = lab.inside(host, &line).stdout;
+            told.contains("num-other-sentinels\n2") && told.contains("num-slaves\n2")
+        })
     });
 }
 
