@@ -6,7 +6,7 @@ use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::hosts::Hosts;
 use super::login::Logins;
 use super::replication::seen;
-use super::ssh::{Host, Run};
+use super::ssh::{Host, Output, RemoteCommand};
 use super::transfers::TransferProgress;
 use super::{server_source, service};
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
@@ -20,6 +20,19 @@ use std::time::Duration;
 /// How long a server may take to end by itself before it is killed: it may still write its dump.
 const STOP: Duration = Duration::from_secs(10);
 
+fn ran(output: Output) -> Ran {
+    let status = if output.signal.is_some() {
+        128
+    } else {
+        output.status
+    };
+    Ran {
+        status,
+        stdout: output.stdout,
+        stderr: output.stderr,
+    }
+}
+
 impl Shell for Host {
     async fn run(
         &self,
@@ -28,39 +41,45 @@ impl Shell for Host {
         root: bool,
         timeout: Duration,
     ) -> Result<Ran, String> {
-        let output = Self::run(
-            self,
-            command,
-            Run {
-                stdin,
-                root,
-                timeout: patience(timeout),
-            },
-        )
-        .await
-        .map_err(|e| e.brief())?;
-        let status = if output.signal.is_some() {
-            128
-        } else {
-            output.status
+        let how = RemoteCommand {
+            stdin,
+            root,
+            timeout: patience(timeout),
         };
-        Ok(Ran {
-            status,
-            stdout: output.stdout,
-            stderr: output.stderr,
-        })
+        let output = Self::run(self, command, how).await;
+        output.map(ran).map_err(|e| e.brief())
+    }
+
+    async fn run_script(
+        &self,
+        script: &str,
+        args: &[&str],
+        stdin: Vec<u8>,
+        root: bool,
+        timeout: Duration,
+    ) -> Result<Ran, String> {
+        let Some(text) = host::in_itself(script, args, &stdin) else {
+            let (line, stdin) = host::prepared(script, args, stdin);
+            return Shell::run(self, &line, stdin, root, timeout).await;
+        };
+        let how = RemoteCommand {
+            root,
+            timeout: patience(timeout),
+            ..RemoteCommand::default()
+        };
+        let output = self.script(text, how).await;
+        output.map(ran).map_err(|e| e.brief())
     }
 
     async fn upload_around(
         &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
+        files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
         around: Around,
     ) -> Result<String, String> {
-        let done = Self::upload_around(self, data, path, mode, root, progress, around);
+        let done = Self::upload_around(self, files, mode, root, progress, around);
         done.await.map_err(|e| e.brief())
     }
 

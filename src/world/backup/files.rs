@@ -10,7 +10,7 @@ use crate::rescue::manifest::{Manifest, OnlyThere};
 use crate::topology::{NodeName, phrases};
 use crate::world::host::owner::line;
 use crate::world::replication::{Acted, seen};
-use crate::world::ssh::{Host, Run};
+use crate::world::ssh::{Host, RemoteCommand};
 use std::path::Path;
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ async fn piece(host: &Host, path: &str, user: &str, at: u64) -> Result<Vec<u8>, 
 }
 
 async fn run(host: &Host, (line, stdin): (String, Vec<u8>)) -> Result<Vec<u8>, Failure> {
-    let how = Run {
+    let how = RemoteCommand {
         stdin,
         root: host.can_root(),
         timeout: ONE,

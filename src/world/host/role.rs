@@ -2,7 +2,7 @@
 //! writes it anew.
 
 use super::Shell;
-use super::owner::as_server;
+use super::owner::{as_server, as_server_alone};
 use crate::topology::{Address, PersistedRole};
 
 const ROLES: &str = include_str!("scripts/roles.sh");
@@ -32,7 +32,7 @@ pub struct After {
 /// Looks at the file that the server on `port` names, as the server's own user, right before
 /// `CONFIG REWRITE`.
 pub async fn before(shell: &impl Shell, path: &str, port: u16) -> Result<Before, String> {
-    let said = as_server(shell, STATE, path, port, &[]).await?;
+    let said = as_server_alone(shell, STATE, path, port).await?;
     state(&said).ok_or_else(|| "its host gave no answer that can be read".to_owned())
 }
 

@@ -48,6 +48,23 @@ pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
     all
 }
 
+/// The keys of `read.sh`.
+const OF_READER: [&str; 8] = [
+    "read",
+    "config",
+    "passwords",
+    "no_passwords",
+    "dump",
+    "matching",
+    "write",
+    "done",
+];
+
+/// It is no line of `read.sh`: a program may begin its reason as a key would, as in `setpriv: …`.
+pub(super) fn is_beside(text: &str) -> bool {
+    line(text).is_none_or(|(key, ..)| !OF_READER.contains(&key))
+}
+
 /// The key is of small letters and `_`.
 fn line(line: &str) -> Option<(&str, char, &str)> {
     let end = line.find(|c: char| !(c.is_ascii_lowercase() || c == '_'))?;
@@ -83,6 +100,13 @@ mod tests {
         let text = "config=\nconfig+a\npid:1\nconfigs+b\n config+c\nread=\nread+/d\nconfig+e";
         assert_eq!(only(text, &["config"]), "config=\nconfig+a\nconfig+e");
         assert_eq!(only(text, &["read", "write"]), "read=\nread+/d\n");
+    }
+
+    #[test]
+    fn a_reason_is_no_key() {
+        let text = "setpriv: no such user\npasswords+secret\nread=\nno words\ndone=\nsu: no";
+        let beside: Vec<_> = text.lines().filter(|l| is_beside(l)).collect();
+        assert_eq!(beside, ["setpriv: no such user", "no words", "su: no"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-# How a node's server is run on this host; put behind owner.sh, said.sh and as.sh. What of files is to be read as the server's user is left in
+# How a node's server is run on this host; put behind owner.sh, sockets.sh, said.sh and as.sh. What of files is to be read as the server's user is left in
 # $its_reads, for $its_uid $its_gid $its_groups(,).
 # $1 port  $2 process id by the server, or nothing  $3 unit by the inventory, or nothing  $4 unit
 # that replctl would make
@@ -9,20 +9,7 @@ p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
 if [ "${listens:-}" != "$port" ]; then
   listens=$port pid=
-  inodes=$(port=$port awk '
-    BEGIN { p = sprintf(":%04X", ENVIRON["port"]) }
-    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }
-    FNR > 1 && $4 !~ /^0[3A]$/ { nextfile }
-    END {
-      while ((getline line < "/proc/net/tcp6") > 0) {
-        split(line, w, " ")
-        if (w[4] == "0A" && substr(w[2], length(w[2]) - 4) == p) printf "%s ", w[10]
-        if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
-      }
-      print "."
-    }' /proc/net/tcp)
-  # Without its end it would say that nobody listens.
-  case $inodes in *.) inodes=${inodes%.} ;; *) no "awk did not read /proc/net/tcp to the end" ;; esac
+  sockets "$port"
   if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi
 fi
 if [ -n "$inodes" ]; then
@@ -40,7 +27,9 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
     Uid:) set -f; x=${v#*[!0-9]}; uid=${x%%[!0-9]*}; set +f ;;
     Gid:) x=${v#*[!0-9]}; gid=${x%%[!0-9]*} ;;
     Groups:) for x in $v; do more=$more,$x; done; more=${more#,} ;;
-    NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac ;;
+    NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac; break ;;
+    # On a kernel without name spaces of processes.
+    VmPeak: | Threads:) break ;;
     esac
   done 2>/dev/null <"/proc/$pid/status"
   # Where its arguments were before it wrote its title over them.

@@ -133,6 +133,7 @@ number() {
         number_groups="$number_groups ${one%%[!0-9]*}"
       done
       number_gid=$b ;;
+    '') if ! has id; then entry "$1"; number=${line#*:*:}; number=${number%%:*}; fi ;;
     *) entry "$1"; number=${line#*:*:}; number=${number%%:*} ;;
     esac ;;
   *) number=$(id -u "$1" 2>/dev/null) ;;
@@ -151,8 +152,23 @@ account() {
   fi
   name=$user_name gid=$user_gid groups=$user_groups
 }
-# Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again.
+# Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again. That user can take over what runs
+# with these rights, and keep its outputs: so these are pipes of its own, and never those to which something else is told afterwards.
 act() {
+  if ! is_root || [ "$uid" = 0 ]; then act_apart "$@"; return; fi
+  able
+  { acted=$({ { { act_apart "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&5 | cat >&4; } 5>&1 | cat >&3; } 6>&1); } 3>&1 4>&2
+  return "${acted:-1}"
+}
+# The same with both of its outputs as one, which costs a host less.
+act_joined() {
+  if ! is_root || [ "$uid" = 0 ]; then act_apart "$@" 2>&1; return; fi
+  able
+  { acted=$({ { act_apart "$@" 3>&- 6>&-; echo $? >&6; } 2>&1 | cat >&3; } 6>&1); } 3>&1
+  return "${acted:-1}"
+}
+# The same where the caller has given it outputs of its own.
+act_apart() {
   set -- env -i "PATH=$PATH" LC_ALL=C "$@"
   if ! is_root || [ "$uid" = 0 ]; then "$@"; return; fi
   [ -n "$gid" ] || { echo "user $uid has no entry in /etc/passwd on this host" >&2; return 1; }
@@ -171,7 +187,11 @@ act() {
 able() {
   [ -z "${by_number:-}" ] || return 0
   by_number=no
-  if has setpriv; then case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac; fi
+  a=$(command -v setpriv 2>/dev/null)
+  case $a in /*) ;; *) return 0 ;; esac
+  # A program of its own is util-linux's. A link, and many programs in one, are asked.
+  if [ ! -L "$a" ] && [ -e "${a%/*}/cat" ] && ! [ "$a" -ef "${a%/*}/cat" ]; then by_number=yes; return 0; fi
+  case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {

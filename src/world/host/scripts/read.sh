@@ -3,6 +3,8 @@
 # that it has one name only)   d:PATH the beginning of a snapshot   p:PATTERN the files that it stands for   w:PATH may it be replaced
 # However much is asked of a file, it is read once.
 LC_ALL=C; export LC_ALL
+# What was said before may have no end of line, and comes by the same pipe.
+echo
 nl='
 '
 up() { case $1 in */*) u=${1%/*}; u=${u:-/} ;; *) u=. ;; esac; }

@@ -8,26 +8,26 @@ if [ ! -e "$program" ]; then
 fi
 # The log lies in the user's folder: only that user reads it, whatever it leads to.
 as_user() {
-  if ! is_root; then act "$@"; return; fi
+  if ! is_root; then act_apart "$@"; return; fi
   number "$user"; uid=$number
   [ -n "$uid" ] || { echo "there is no user $user"; return 1; }
-  account "$uid"; act "$@"
+  account "$uid"; "${how:-act}" "$@"
 }
 size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$log" 2>/dev/null | tr -dc 0-9; }
 size=0
-if [ -e "$log" ]; then size=$(size); size=${size:-0}; fi
+if [ -e "$log" ]; then size=$(how=act_apart; size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
-ours() { p=$(listener "$port" "$data"); [ -n "$p" ] && serves "$p" "$data"; }
+ours() { listener "$port" "$data"; [ -n "$is_server" ]; }
 # It listens, and still does a moment later: one that fails on its way has listened on its port before.
-stays() { ours && nap 0.05 && alive "$p"; }
+stays() { ours && nap 0.05 && alive "$pid"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
 # What the server said on its own, without systemd's words about it.
 words() { journalctl -u "$unit" -n 16 --no-pager -o cat 2>/dev/null | grep -vE "^(Started|Stopped|Stopping|Scheduled|$unit:) " | tail -n 8; }
 
-if [ -n "$(sockets "$port")" ]; then
-  if ours; then echo "it runs already"; exit 0; fi
-  fail "port $port is in use by another process: $(p=$(listener "$port"); [ -z "$p" ] || tr '\0' ' ' <"/proc/$p/cmdline" | head -c 200)"
+if ours; then echo "it runs already"; exit 0; fi
+if [ -n "$inodes" ]; then
+  fail "port $port is in use by another process: $([ -z "$pid" ] || tr '\0' ' ' <"/proc/$pid/cmdline" | head -c 200)"
 fi
 # Most servers listen after a few hundredths of a second: the first looks come soon after each other.
 i=0
@@ -50,7 +50,7 @@ fi
 # Nobody else may read the password, in the file that CONFIG REWRITE makes anew either.
 umask 077
 cd / || exit 1
-said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
+said=$(how=act_apart; as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
 while [ $i -lt 160 ]; do
   pause
   # It writes that file about when it begins to listen. To look who listens costs a host more than all else here, so that is not done in vain at first.

@@ -5,11 +5,13 @@
 mod commands;
 mod files;
 mod host_keys;
+mod hostile;
 mod interactive;
 mod jumps;
 mod known_hosts;
 mod logins;
 mod oracle;
+mod scripts;
 mod sshd;
 mod sudo;
 mod transports;

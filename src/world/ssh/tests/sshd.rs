@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::inventory::SshSettings;
-use crate::world::ssh::{Ask, Host, Options, Run, Ssh, SshError};
+use crate::world::ssh::{Ask, Host, Options, RemoteCommand, Ssh, SshError};
 use secrecy::SecretString;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -338,10 +338,10 @@ pub async fn appears(file: &Path) {
 }
 
 /// How a command is run for at most that many seconds.
-pub fn for_seconds(seconds: u64) -> Run {
-    Run {
+pub fn for_seconds(seconds: u64) -> RemoteCommand {
+    RemoteCommand {
         timeout: Duration::from_secs(seconds),
-        ..Run::default()
+        ..RemoteCommand::default()
     }
 }
 
