@@ -66,9 +66,13 @@ async fn output_without_end_has_an_end() {
             );
             let out = script(&host, &text, 20).await.unwrap();
             assert_eq!(out.status, 3, "{stream}");
+            // Until it fills the pipe again.
+            tokio::time::sleep(Duration::from_millis(500)).await;
             let out = script(&host, "echo clean; echo too >&2", 20).await.unwrap();
-            assert_eq!(out.stdout, b"clean\n", "{stream}");
-            assert_eq!(out.stderr, b"too\n", "{stream}");
+            assert!(
+                out.stdout == b"clean\n" && out.stderr == b"too\n",
+                "{stream}"
+            );
             gone(&file).await;
         }
     })
@@ -163,7 +167,15 @@ async fn a_script_that_is_killed_is_no_success() {
         super::sshd::run(Command::new("kill").args(["-KILL", pid.trim()]));
         gone(&shell).await;
         let text = format!("echo twice >>{}; echo on", runs.display());
-        assert_eq!(script(&host, &text, 20).await.unwrap().text(), "on");
+        match script(&host, &text, 20).await {
+            Ok(out) => assert_eq!(out.text(), "on"),
+            // The installed ssh does not tell of a signal, so it may have been run.
+            Err(error) => {
+                assert!(error.to_string().contains("not sent again"), "{error}");
+                assert_eq!(std::fs::read_to_string(&runs).unwrap(), "once\n");
+                assert_eq!(script(&host, &text, 20).await.unwrap().text(), "on");
+            }
+        }
         assert_eq!(std::fs::read_to_string(&runs).unwrap(), "once\ntwice\n");
     })
     .await;

@@ -121,7 +121,7 @@ async fn without_a_password() {
             calls.contains("cat >"),
             "an upload as root is written by root: {calls}"
         );
-        assert_eq!(calls.matches("replctl_m").count(), 1, "{calls}");
+        assert_eq!(calls.matches("read -r replctl_m").count(), 1, "{calls}");
     })
     .await;
 }
@@ -160,7 +160,10 @@ async fn with_a_password_asked_once_for_all_hosts() {
             "{calls}"
         );
         // sudo was run once for the scripts of each host, beside the refused tries.
-        let (shells, wrong) = (calls.matches("replctl_m").count(), wrong_tries(&lab));
+        let (shells, wrong) = (
+            calls.matches("read -r replctl_m").count(),
+            wrong_tries(&lab),
+        );
         assert_eq!(shells, 2 + wrong.lines().count(), "{calls}");
         // Each wrong password once: what would follow on standard input never counted as another
         // try.
