@@ -43,7 +43,7 @@ pub(super) async fn on_file_silently(
 ) -> Result<(), String> {
     let mut all = vec![path, user];
     all.extend(args);
-    let text = format!("how=act_joined\n{}", both(&[OWNER, OUTER], inner));
+    let text = both(&[OWNER, "how=act_joined\n", OUTER], inner);
     let ran = shell.run_script(&text, &all, stdin, shell.can_root(), QUICK);
     super::from_both_outputs(&ran.await?).map(drop)
 }

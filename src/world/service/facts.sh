@@ -7,7 +7,7 @@ port=$1 told=$2 unit=$3 own=$4 user=$5; shift 5
 its_reads= its_uid= its_gid= its_groups=
 p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
-if [ "${listens:-}" != "$port" ]; then
+if [ "$listens" != "$port" ]; then
   listens=$port pid=
   sockets "$port"
   if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi
@@ -18,7 +18,7 @@ if [ -n "$inodes" ]; then
 fi
 uid= gid= more= cgroup=
 if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
-  [ "${exe_of:-}" = "$pid" ] || exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
+  [ "$exe_of" = "$pid" ] || exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
   p pid "$pid"; p exe "$exe"
   x=$(od -An -v -tx1 -N 8192 "/proc/$pid/cmdline" 2>/dev/null); printf cmdline=; printf %s $x; echo
   nested=

@@ -67,7 +67,7 @@ text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at up=$up a
 # Without its last line it would say that nothing stands there.
 case $nl$text in *"${nl}whole:") ;; *) no "awk did not read /proc and /etc to the end" ;; esac
 printf '%s\n' "$text"
-if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
+if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "$told"; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
 config=$d/$port/conf
@@ -122,7 +122,7 @@ if [ -f "$c" ]; then
   if look "$c"; then p config_owner "$mode $owner"; fi
   his_reads=c:$c$nl
 fi
-if [ -n "${with_passwords:-}" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
+if [ -n "$with_passwords" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
   if [ -n "$not" ]; then p no_passwords "$not"
   else
     x=K; if look "$there"; then case $mode$links in -*[!0-9]1) x=k ;; esac; fi
@@ -148,13 +148,13 @@ if [ -d "$d/$port" ]; then
   if [ -n "$text" ]; then text=$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null); fi
   p log_of_writes "$text"
   # Nobody asks this who looks at the passwords, too.
-  if [ -z "${with_passwords:-}" ]; then x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"; fi
+  if [ -z "$with_passwords" ]; then x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"; fi
   data=$d/$port
 fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
-  [ "${exe_of:-}" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
+  [ "$exe_of" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
   p pid "$pid"; p exe "$exe"
   # The node's own server is known by the folder in which it works, as the folder's owner or as root; not by its name, for another root folder gives
   # any name to any folder, and any user may stand in a folder. Of another server it is told what it is.

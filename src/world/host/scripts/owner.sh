@@ -6,6 +6,8 @@ LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 umask 077
 nl='
 '
+# Nothing of these comes from the login's environment.
+how=act keep= numbered= number_gid= account_of= by_number= exe_of= listens= told= with_passwords=
 no() { echo "$1" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 # Who we are, told by the kernel: a process less than `id`.
@@ -76,7 +78,7 @@ walk() { trace "$1" || no "$fault"; }
 trace() {
   real= who=0 why= kind=folder hops=0 sticky= fault=
   case $1 in /*) rest=$1 ;; *) fault="$1 is no absolute path"; return 1 ;; esac
-  [ -n "${keep:-}" ] || known=
+  [ -n "$keep" ] || known=
   know_way "$1"
   look / && [ "$owner" = 0 ] && ! is_open || { fault="the folder / is not root's alone"; return 1; }
   while [ -n "$rest" ]; do
@@ -114,7 +116,7 @@ entry() {
 }
 # The number of the user called $1, in $number; nothing where there is none. Its groups are asked for by the same process, for `account`.
 number() {
-  [ "${numbered:-}" != "$1" ] || return 0
+  [ "$numbered" != "$1" ] || return 0
   numbered=$1 number= number_gid= number_groups=
   case $1 in
   '') ;;
@@ -141,9 +143,9 @@ number() {
 }
 # Name and first group of user number $1, in $name and $gid, and all its groups.
 account() {
-  if [ "${account_of:-}" != "$1" ]; then
+  if [ "$account_of" != "$1" ]; then
     account_of=$1
-    if [ -n "${number_gid:-}" ] && [ "$number" = "$1" ]; then user_name=$numbered user_gid=$number_gid user_groups=$number_groups
+    if [ -n "$number_gid" ] && [ "$number" = "$1" ]; then user_name=$numbered user_gid=$number_gid user_groups=$number_groups
     else
       entry "$1"
       user_name=${line%%:*}; user_gid=${line#*:*:*:}; user_gid=${user_gid%%:*}
@@ -185,7 +187,7 @@ act_apart() {
 }
 # Whether setpriv is the one that takes numbers: busybox has another, and need not be there by its own name.
 able() {
-  [ -z "${by_number:-}" ] || return 0
+  [ -z "$by_number" ] || return 0
   by_number=no
   a=$(command -v setpriv 2>/dev/null)
   case $a in /*) ;; *) return 0 ;; esac

@@ -11,7 +11,7 @@ as_user() {
   if ! is_root; then act_apart "$@"; return; fi
   number "$user"; uid=$number
   [ -n "$uid" ] || { echo "there is no user $user"; return 1; }
-  account "$uid"; "${how:-act}" "$@"
+  account "$uid"; "$how" "$@"
 }
 size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$log" 2>/dev/null | tr -dc 0-9; }
 size=0

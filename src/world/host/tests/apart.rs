@@ -42,3 +42,16 @@ async fn who_acts_as_another_user_has_no_output_of_ours() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_environment_of_a_login_chooses_nobody() {
+    let environment = "how=false numbered=root number=65534 number_gid=65534 account_of=0 user_gid=65534 user_name=nobody by_number=yes keep=1 listens=1";
+    for shell in [Local::root(), Local::busybox()] {
+        let text = format!(
+            "export {environment}\n{OWNER}\nnumber root; account 0; echo \"$how $number $name $gid:$keep$by_number$listens\""
+        );
+        let ran = shell.run(&text, Vec::new(), true, SOON).await.unwrap();
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(said, "act 0 root 0:\n", "{shell:?}");
+    }
+}
