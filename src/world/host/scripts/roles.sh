@@ -1,4 +1,5 @@
-# Role lines of $f and of what it includes; `missing` where there is none. Few of them, so that a hostile file stays small.
+# Prints the role lines and the include lines of $f, or `missing` where there is no file. It prints
+# at most 20 lines, so that a hostile file cannot send much.
 if [ ! -f "$f" ] && [ -e "$f" ]; then echo odd
 elif [ -r "$f" ]; then echo found; grep -hiE '^[[:space:]]*"?(replicaof|slaveof|include)"?[[:space:]]' "$f" | cut -c 1-1000 | head -n 20
 elif [ -e "$f" ]; then echo unreadable
