@@ -1,6 +1,6 @@
-//! A connection from a host to some address, brought here: a direct-tcpip channel on a session of
-//! its own, pumped by a thread to one end of a socket pair. libssh2 is not parallel inside a
-//! session, hence the session of its own.
+//! Brings a connection from a host to some address here. It is a direct-tcpip channel on a session
+//! of its own, and a thread carries its data to one end of a socket pair. It has a session of its
+//! own, because libssh2 does nothing in parallel inside a session.
 
 use super::conn::{Cancel, Conn, Stop, Until, is_again};
 use super::error::{SshError, SshErrorKind, words};
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 /// How long the far end may go on after the near end has finished.
 const AFTERLIFE: Duration = Duration::from_secs(2);
-/// The longest wait without looking after keepalive.
+/// The longest wait before the next keepalive.
 const TICK: Duration = Duration::from_secs(1);
 const CHUNK: usize = 64 * 1024;
 
-/// Opens the way from `conn`'s host to `host:port`; the end of the returned socket ends the
+/// Opens the way from `conn`'s host to `host:port`. The end of the returned socket ends the
 /// session, too.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ fn not_opened(stop: Stop, shown: &str, host: &str, port: u16) -> SshError {
 }
 
 struct Pump {
-    // Dropped in this order: the channel before its session.
+    // The order of the fields matters: the channel is dropped before its session.
     channel: Channel,
     conn: Conn,
     near: UnixStream,
@@ -113,8 +113,8 @@ impl Pump {
                 Ok(Turn::Idle) => self.wait(),
                 Ok(Turn::End) => break,
                 Err(_) => {
-                    // Whatever broke: nobody can be told but by the end of the socket. Nothing may
-                    // block on the way out.
+                    // Whatever broke, only the end of the socket can tell it to anybody. Nothing
+                    // may block on the way out.
                     self.conn.cut();
                     break;
                 }
@@ -172,8 +172,8 @@ impl Pump {
 
     fn wait(&self) {
         let write = self.conn.wants_to_write();
-        // What nobody takes now is not waited for, or the wait would end at once again and again;
-        // writing reads what it needs.
+        // This does not wait for data that nobody takes now, or each wait would end at once.
+        // Writing reads what it needs.
         let read = self.down.is_empty() || !self.up.is_empty();
         let host = Interest {
             fd: self.conn.fd(),
@@ -185,7 +185,7 @@ impl Pump {
             read: self.up.is_empty() && self.finished.is_none(),
             write: !self.down.is_empty(),
         };
-        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at
+        // A descriptor that nobody waits for is left out: its hang-up alone would end each wait at
         // once.
         if near.read || near.write {
             poll::wait(&[host, near], TICK);
