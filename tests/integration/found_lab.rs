@@ -158,7 +158,7 @@ fn package_runs(package: &Package, bench: &Bench<'_>) {
     }
     bench.links_are_up(cli, &[("slave1", 6379), ("slave2", 6379)]);
     // Each Sentinel learns of the others and of the replicas for itself.
-    await_that("the Sentinels", Duration::from_secs(60), || {
+    await_that("the Sentinels", Duration::from_mins(1), || {
         let line = format!("{cli} -p 26379 sentinel master mymaster");
         HOSTS.iter().all(|host| {
             let told = lab.inside(host, &line).stdout;

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -75,7 +76,8 @@ impl Lab {
             .unwrap();
         let agent = Running(agent);
         let end = Instant::now() + Duration::from_secs(10);
-        while !socket.exists() {
+        // The socket is there a moment before the agent listens on it.
+        while UnixStream::connect(&socket).is_err() {
             assert!(Instant::now() < end, "ssh-agent does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -301,7 +303,11 @@ impl Sshd {
         let _ = self.process.0.kill();
         let _ = self.process.0.wait();
         for pid in sessions {
-            run(Command::new("kill").args(["-KILL", &pid.to_string()]));
+            // Some end by themselves when their parent is gone.
+            let kill = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .output();
+            drop(kill.unwrap());
         }
     }
 
