@@ -79,6 +79,7 @@ pub(super) fn offer(session: &Session, target: &Target, host_keys: &str) -> Resu
     let mut ciphers = chosen(session, target, "Ciphers", MethodType::CryptCs, ciphers)?;
     let macs = match chosen(session, target, "MACs", MethodType::MacCs, macs) {
         Ok(macs) => Some(macs.join(",")),
+        Err(error) if error.kind != SshErrorKind::Config => return Err(error),
         Err(nothing) => {
             ciphers.retain(|cipher| needs_no_mac(cipher));
             if ciphers.is_empty() {

@@ -193,7 +193,8 @@ fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
         "correct what KnownHostsCommand says".to_owned()
     } else {
         format!(
-            "`ssh-keygen -R '{name}' -f {}`",
+            "`ssh-keygen -R {} -f {}`",
+            quoted(Path::new(&name)),
             quoted(Path::new(&place.file))
         )
     };

@@ -336,6 +336,10 @@ impl Login<'_> {
                 offer @ (Offer::Taken | Offer::Unreadable) => return Ok(offer),
             }
         }
+        // The agent has offered the same key, and it counts against the server's MaxAuthTries.
+        if public_half(path).is_some_and(|key| self.refused.contains(&key)) {
+            return Ok(Offer::Refused);
+        }
         self.offer_as(path, None, passphrase)
     }
 

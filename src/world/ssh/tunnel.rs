@@ -53,6 +53,7 @@ pub(super) fn open(
         up: Vec::new(),
         down: Vec::new(),
         finished: None,
+        stuck: None,
         sent_eof: false,
     };
     std::thread::Builder::new()
@@ -101,6 +102,8 @@ struct Pump {
     down: Vec<u8>,
     /// Since when the near end sends no more.
     finished: Option<Instant>,
+    /// Since when the near end is closed and the host takes nothing of what is left.
+    stuck: Option<Instant>,
     sent_eof: bool,
 }
 
@@ -153,6 +156,10 @@ impl Pump {
         {
             self.up.drain(..n);
             moved |= n > 0;
+            self.stuck = None;
+        }
+        if self.stuck.is_none() && !self.up.is_empty() && poll::is_closed(self.near.as_fd()) {
+            self.stuck = Some(Instant::now());
         }
         if self.finished.is_some() && self.up.is_empty() && !self.sent_eof {
             match self.channel.send_eof() {
@@ -161,9 +168,10 @@ impl Pump {
                 Err(e) => return Err(e.into()),
             }
         }
-        let outlived = self
-            .finished
-            .is_some_and(|since| since.elapsed() > AFTERLIFE);
+        let outlived = [self.finished, self.stuck]
+            .into_iter()
+            .flatten()
+            .any(|since| since.elapsed() > AFTERLIFE);
         if (self.channel.eof() && self.down.is_empty()) || outlived {
             return Ok(Turn::End);
         }

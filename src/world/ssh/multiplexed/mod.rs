@@ -102,8 +102,12 @@ impl Master {
             }
         })?;
         let said = Arc::new(Mutex::new(Vec::new()));
-        if let Some(stderr) = child.stderr.take() {
-            listen(stderr, &said).map_err(cannot)?;
+        if let Some(stderr) = child.stderr.take()
+            && let Err(error) = listen(stderr, &said)
+        {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(cannot(error));
         }
         let client = Arc::new(Client {
             child: Mutex::new(child),

@@ -173,9 +173,10 @@ pub(super) fn for_each_client(options: &Options, patient: bool) -> Vec<OsString>
     all
 }
 
-/// A file's name as the value of an option.
+/// A file's name as the value of an option. OpenSSH from 8.7 on takes `\\` and `\"` for one
+/// character each.
 pub(super) fn quoted(file: &str) -> String {
-    format!("\"{}\"", file.replace('"', "\\\""))
+    format!("\"{}\"", file.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 pub(super) fn not_installed(command: &str) -> SshError {
