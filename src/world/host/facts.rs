@@ -1,6 +1,7 @@
 //! Looks once at a host: a script prints facts, and this module reads them. replctl does not trust
 //! the host's answer: reading ends well whatever the host prints.
 
+use super::owner::on_file;
 use super::said::{self, told};
 use super::{Shell, together};
 use crate::config::Paths;
@@ -8,12 +9,16 @@ use crate::config::directives::{parse, persisted_role};
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, Holder, HostFacts, Listener, Ownership, StoredData};
+use crate::topology::service::DataFiles;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The script. Look there for its output.
 pub(super) const SCRIPT: &str = include_str!("scripts/facts.sh");
+
+/// The look into the data folder of a server that others have made.
+const STORED: &str = include_str!("scripts/stored.sh");
 
 /// A healthy host needs less, even where it hashes a few server programs.
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
@@ -52,6 +57,24 @@ pub async fn facts(
     node: &NodeSpec,
 ) -> Result<HostFacts, String> {
     together::look(shell, inventory, node, None).await?.facts
+}
+
+/// What the data files of a stopped server hold, and the history and the offset of its snapshot
+/// where there is nothing else. `user`: the name of the server's user, or empty.
+pub async fn stored_in(
+    shell: &impl Shell,
+    files: &DataFiles,
+    user: &str,
+) -> Result<(StoredData, Option<(String, u64)>), String> {
+    let folder = files.folder.as_deref();
+    let folder = folder.ok_or_else(|| "the folder of its data is not known".to_owned())?;
+    let names = [&files.snapshot, &files.log, &files.log_folder].map(String::as_str);
+    let output = on_file(shell, STORED, folder, user, &names, Vec::new()).await?;
+    let said = Said::of(&output);
+    if said.all("end").is_empty() {
+        return Err(format!("the look into {folder} was cut short"));
+    }
+    Ok((stored(&output, &said), dumped(&output, &said)))
 }
 
 /// Whole seconds since 1970 on the operator's clock.
