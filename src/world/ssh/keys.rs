@@ -7,6 +7,7 @@ use super::auth::{Login, TOUCH, Unfit, quoted};
 use super::error::{SshError, words};
 use super::keyfile::{self, KeyFile};
 use super::known_hosts::{rsa_bits, type_of};
+use super::read_keys::{beside, keyfile_of, public_half, read_public};
 use super::settings::LEAST_RSA;
 use super::{derived, tokens};
 use crate::output::escape;
@@ -378,26 +379,4 @@ fn is_default(path: &Path) -> bool {
     let folder = tokens::me().home.join(".ssh");
     let name = path.file_name().and_then(|name| name.to_str());
     path.parent() == Some(folder.as_path()) && name.is_some_and(|name| name.starts_with("id_"))
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn read_public(path: &Path) -> Option<Vec<u8>> {
-    keyfile::public(&std::fs::read_to_string(path).ok()?)
-}
-
-fn keyfile_of(path: &Path) -> Option<KeyFile> {
-    keyfile::parse(&std::fs::read_to_string(path).ok()?)
-}
-
-/// The public half of a private key file: from its own header, or from the file beside it. A public
-/// key file is its own public half.
-fn public_half(path: &Path) -> Option<Vec<u8>> {
-    let own = keyfile_of(path).and_then(|key| key.public);
-    own.or_else(|| read_public(&beside(path, ".pub")))
-        .or_else(|| read_public(path))
 }

@@ -38,6 +38,7 @@ mod poll;
 mod program;
 mod proxy;
 mod pump;
+mod read_keys;
 mod revoked;
 mod same;
 mod script;

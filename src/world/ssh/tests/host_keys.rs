@@ -297,10 +297,7 @@ fn an_address_with_another_key_is_refused_where_it_counts() {
         "{text}"
     );
     assert!(
-        text.contains(&format!(
-            "ssh-keygen -R '192.0.2.1' -f '{}'",
-            file.display()
-        )),
+        text.contains(&format!("ssh-keygen -R 192.0.2.1 -f '{}'", file.display())),
         "{text}"
     );
     for (address, counts) in [

@@ -11,7 +11,6 @@ use std::future::Future;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -64,32 +63,6 @@ pub fn free_port() -> u16 {
 }
 
 impl Lab {
-    /// An ssh-agent on a socket of that name, with these of the keys in the folder.
-    pub fn agent(&self, name: &str, keys: &[&str]) -> Running {
-        let socket = self.path(name);
-        let agent = Command::new("ssh-agent")
-            .arg("-D")
-            .arg("-a")
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let agent = Running(agent);
-        let end = Instant::now() + Duration::from_secs(10);
-        // The socket is there a moment before the agent listens on it.
-        while UnixStream::connect(&socket).is_err() {
-            assert!(Instant::now() < end, "ssh-agent does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        for key in keys {
-            run(Command::new("ssh-add")
-                .arg("-q")
-                .arg(self.path(key))
-                .env("SSH_AUTH_SOCK", &socket));
-        }
-        agent
-    }
-
     /// With a user key in `key`, accepted by every sshd of this lab.
     pub fn new() -> Self {
         let lab = Self {
