@@ -12,7 +12,7 @@ mod phrases;
 mod process;
 pub mod resolve;
 
-pub use chain::Chain;
+pub use chain::{Chain, DataFiles};
 pub use keep::{Keep, Obstacle};
 
 use super::{Address, PersistedRole};
@@ -167,6 +167,23 @@ impl Service {
                 None
             }
         }
+    }
+
+    /// Whether it is known how it is run, and replctl did not make it.
+    pub fn is_foreign(&self) -> bool {
+        !self.managed && !matches!(self.starter, Starter::Unknown(_))
+    }
+
+    /// The settings of its next start, or why they are not known; `None`: replctl made it, or its
+    /// host has neither a file nor a unit for it.
+    pub fn of_others(&self) -> Option<Result<&Chain, &str>> {
+        let found = self.file.is_some() || self.unit().is_some();
+        (self.is_foreign() && found).then(|| self.settings.as_ref().map_err(String::as_str))
+    }
+
+    /// The files that its next start loads its data from; `None`: not known.
+    pub fn data_files(&self) -> Option<&DataFiles> {
+        Some(&self.settings.as_ref().ok()?.data)
     }
 
     /// Whether its present role can only come from hidden arguments, because its file gives another

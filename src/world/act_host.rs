@@ -200,10 +200,16 @@ pub(super) async fn act_on_service(
                 None => Err("where its configuration file is, is not known".to_owned()),
             }
         }
-        ServiceAction::StartServer => host::start(shell, &launch).await,
+        ServiceAction::StartServer => {
+            let service = service::service(hosts, node, None).await;
+            match launch.by(&service) {
+                Ok(launch) => host::start(shell, &launch).await,
+                Err(why) => Err(why),
+            }
+        }
         ServiceAction::StopServer => {
-            let unit = service::service(hosts, node, None).await;
-            let unit = unit.unit().map(|unit| unit.name.clone());
+            let service = service::service(hosts, node, None).await;
+            let unit = service.unit().map(|unit| unit.name.clone());
             let launch = Launch {
                 unit: unit.unwrap_or_else(|| launch.unit.clone()),
                 ..launch

@@ -8,7 +8,7 @@ use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
 use super::unreachable::trouble;
 use super::watch_sync::StreamPosition;
-use super::{info, role_change};
+use super::{host, info, role_change};
 use crate::actions::rescue::Covered;
 use crate::engine::execute::Failure;
 use crate::error::Error;
@@ -26,7 +26,7 @@ const PING: u64 = 14;
 /// The data that `node` has and `successor` lacks.
 pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node) -> Own {
     let (Some(was), Some(is)) = (node.server(), successor.server()) else {
-        return Own::Silent(disk(hosts, &node.name).await);
+        return Own::Silent(disk(hosts, node).await);
     };
     let (mine, theirs) = (&was.replication, &is.replication);
     let nothing = |up_to| Own::Nothing {
@@ -51,17 +51,31 @@ pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node
 }
 
 /// What the host of a silent node says.
-async fn disk(hosts: &Hosts, node: &NodeName) -> Result<Disk, String> {
-    let mut facts = hosts.facts(std::slice::from_ref(node)).await;
-    let facts: HostFacts = match facts.remove(node) {
+async fn disk(hosts: &Hosts, node: &Node) -> Result<Disk, String> {
+    let mut facts = hosts.facts(std::slice::from_ref(&node.name)).await;
+    let facts: HostFacts = match facts.remove(&node.name) {
         Some(seen) => seen.map_err(|unseen| unseen.why)?,
         None => return Err("it was not looked at".to_owned()),
     };
+    let runs = facts.listener != Listener::Nobody;
+    let service = node.service.as_deref();
+    let Some((service, settings)) = service.and_then(|s| Some((s, s.of_others()?))) else {
+        return Ok(Disk {
+            runs,
+            configured: facts.config.is_some(),
+            data: facts.data,
+            history: facts.dumped,
+        });
+    };
+    let files = &settings.map_err(str::to_owned)?.data;
+    let host = hosts.session(&node.name).await.map_err(|e| e.brief())?;
+    let user = service.unit().and_then(|unit| unit.user.as_deref());
+    let (data, history) = host::stored_in(host.as_ref(), files, user.unwrap_or_default()).await?;
     Ok(Disk {
-        runs: facts.listener != Listener::Nobody,
-        configured: facts.config.is_some(),
-        data: facts.data,
-        history: facts.dumped,
+        runs,
+        configured: service.file.is_some(),
+        data,
+        history,
     })
 }
 

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+mod returns;
+
 const HOSTS: [&str; 3] = ["master", "slave1", "slave2"];
 
 /// All of /etc and of the servers' folders, and what systemd has: one hash each.

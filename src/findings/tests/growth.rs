@@ -90,7 +90,10 @@ fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
         topology,
         findings: &found,
         lags: None,
-        all: true,
+        args: &status::args::Status {
+            all: true,
+            ..status::args::Status::default()
+        },
         codes: false,
     };
     let options = table::Options {

@@ -22,6 +22,33 @@ pub struct Chain {
     pub file: Vec<Entry>,
     /// In its arguments, which are read after the file.
     pub arguments: Vec<Entry>,
+    /// Where it keeps its data.
+    pub data: DataFiles,
+}
+
+/// The files that a start loads its data from, by what its configuration says last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFiles {
+    /// `dir`, absolute; `None`: not known.
+    pub folder: Option<String>,
+    /// `dbfilename`, the snapshot.
+    pub snapshot: String,
+    /// `appendfilename`, the log of writes, or the beginning of the names of its parts.
+    pub log: String,
+    /// `appenddirname`, the folder of these parts from 7.0 on.
+    pub log_folder: String,
+}
+
+impl Default for DataFiles {
+    /// The names that the server uses where its configuration gives none.
+    fn default() -> Self {
+        Self {
+            folder: None,
+            snapshot: "dump.rdb".to_owned(),
+            log: "appendonly.aof".to_owned(),
+            log_folder: "appendonlydir".to_owned(),
+        }
+    }
 }
 
 /// A line that has to do with the role.
@@ -97,7 +124,7 @@ impl Chain {
         });
         Self {
             file: line.into_iter().collect(),
-            arguments: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -142,7 +169,10 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
     let mut walk = Walk {
         files,
         patterns: start.patterns,
-        folder: start.folder.map(str::to_owned),
+        data: DataFiles {
+            folder: start.folder.map(str::to_owned),
+            ..DataFiles::default()
+        },
         ask: Ask::default(),
         left: FILES,
     };
@@ -155,6 +185,7 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
         let lines = super::command::directives(start.arguments)?;
         chain.arguments = walk.lines(&lines, None, 0)?;
     }
+    chain.data = walk.data;
     Ok(if walk.ask == Ask::default() {
         Ok(chain)
     } else {
@@ -165,7 +196,8 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
 struct Walk<'a> {
     files: &'a Files,
     patterns: bool,
-    folder: Option<String>,
+    /// Its folder is the one for relative paths at this point.
+    data: DataFiles,
     ask: Ask,
     left: usize,
 }
@@ -212,7 +244,10 @@ impl Walk<'_> {
                         file: path.map(str::to_owned),
                     }));
                 }
-                ("dir", [folder]) => self.folder = self.absolute(folder),
+                ("dir", [folder]) => self.data.folder = self.absolute(folder),
+                ("dbfilename", [name]) => self.data.snapshot.clone_from(name),
+                ("appendfilename", [name]) => self.data.log.clone_from(name),
+                ("appenddirname", [name]) => self.data.log_folder.clone_from(name),
                 ("include", [named]) => {
                     let target = self.absolute(named).ok_or_else(|| {
                         format!("{at} includes `{named}`, and from which folder is not known")
@@ -245,7 +280,7 @@ impl Walk<'_> {
         if path.starts_with('/') {
             return Some(path.to_owned());
         }
-        let folder = self.folder.as_deref()?.trim_end_matches('/');
+        let folder = self.data.folder.as_deref()?.trim_end_matches('/');
         let path = path.trim_start_matches("./");
         Some(match path {
             "" | "." => format!("{folder}/"),

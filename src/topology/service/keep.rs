@@ -129,6 +129,6 @@ fn rewritten(chain: &Chain, role: Option<&Address>, path: &str) -> Chain {
     file.extend(line);
     Chain {
         file,
-        arguments: chain.arguments.clone(),
+        ..chain.clone()
     }
 }

@@ -18,7 +18,7 @@ mod together;
 pub(in crate::world) mod trial;
 
 pub use act::{Supplies, act};
-pub use facts::facts;
+pub use facts::{facts, stored_in};
 pub use fence::fence;
 pub use files::Secrets;
 pub use install::ServerFiles;

@@ -8,6 +8,8 @@ use crate::topology::{Address, PersistedRole};
 const ROLES: &str = include_str!("scripts/roles.sh");
 const STATE: &str = include_str!("scripts/state.sh");
 const FORECAST: &str = include_str!("scripts/forecast.sh");
+/// The last line that gives a role counts, so all must be seen.
+const ROLE_LINES: usize = 20;
 const NARROW: &str = include_str!("scripts/narrow.sh");
 
 /// A file before its server makes it anew.
@@ -164,7 +166,12 @@ fn role(text: &str, path: &str) -> Result<PersistedRole, String> {
         _ => return Err("the host gave no answer that can be read".to_owned()),
     }
     let mut role = PersistedRole::Primary;
-    for line in lines {
+    for (n, line) in lines.enumerate() {
+        if n == ROLE_LINES {
+            return Err(format!(
+                "{path} has more than {ROLE_LINES} lines about roles and includes"
+            ));
+        }
         let words: Vec<String> = line
             .split_whitespace()
             .map(|w| w.trim_matches('"').to_ascii_lowercase())

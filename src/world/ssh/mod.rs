@@ -39,6 +39,7 @@ mod poll;
 mod program;
 mod proxy;
 mod pump;
+mod read_keys;
 mod reply;
 mod request;
 mod revoked;

@@ -11,7 +11,8 @@ use crate::plan::divergence::{Disk, Own};
 use crate::plan::facts::StoredData;
 use crate::plan::follow::{IN_SYNC_MS, in_sync, persist};
 use crate::topology::lineage::{Lineage, lineage};
-use crate::topology::{Node, Replication, Role, State};
+use crate::topology::service::Starter;
+use crate::topology::{Address, Node, Replication, Role, State};
 
 /// Fills in the plan.
 pub(super) fn plan(
@@ -22,15 +23,11 @@ pub(super) fn plan(
     plan: &mut Plan,
 ) -> Result<(), Vec<Refusal>> {
     let name = &node.name;
-    if let Some(unit) = node.foreign_unit() {
-        return Err(vec![Refusal::new(
-            Ground::Foreign,
-            format!("`{name}` does not run, and is started by {unit}, which replctl has not made"),
-            format!("on its host: systemctl start {unit}; then: replctl rejoin {name}"),
-        )]);
-    }
     let disk = disk(node, own)?;
     let address = successor.source_for(node.server());
+    if let Some(refusal) = without_unit(node, &address) {
+        return Err(vec![refusal]);
+    }
     let first = first(operation, (node, successor), (own, disk), plan)?;
     let answer = Action::Server(ServerAction::AwaitAnswer {
         within_ms: IN_SYNC_MS,
@@ -51,13 +48,39 @@ pub(super) fn plan(
             vec![Action::Service(ServiceAction::FenceFile { address })],
         ),
         stage(
-            format!("start {name} as a replica of {}", successor.name),
+            match node.foreign_unit() {
+                Some(unit) => {
+                    format!("start {name} by {unit}, as a replica of {}", successor.name)
+                }
+                None => format!("start {name} as a replica of {}", successor.name),
+            },
             vec![Action::Service(ServiceAction::StartServer), answer],
         ),
         in_sync(successor, &[node]),
         persist(&[node]),
     ];
     Ok(())
+}
+
+/// Refuses a server that others have made and no unit starts: replctl does not know its command.
+fn without_unit(node: &Node, address: &Address) -> Option<Refusal> {
+    let name = &node.name;
+    let service = node.foreign_service()?;
+    let file = service.file.as_ref()?;
+    let by = match &service.starter {
+        Starter::Unit(_) | Starter::Unknown(_) => return None,
+        Starter::Script(line) => format!("a start script starts it (`{line}`)"),
+        Starter::Container(why) => why.clone(),
+        Starter::Nothing => "it was started by hand".to_owned(),
+    };
+    Some(Refusal::new(
+        Ground::Foreign,
+        format!("`{name}` does not run, no unit starts it, and replctl has not made it: {by}"),
+        format!(
+            "on its host, let {file} end with the line `replicaof {} {}`, and start it as before; then: replctl rejoin {name}",
+            address.host, address.port
+        ),
+    ))
 }
 
 /// The steps before any start, and their warnings.
@@ -116,7 +139,12 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
                 format!(
                     "`{name}` does not run ({trouble}), and its host has no configuration file for it"
                 ),
-                format!("replctl setup {name}"),
+                match node.foreign_unit() {
+                    Some(unit) => format!(
+                        "{unit} starts it without a file, so that it would return as a primary: give {unit} a file, or name the file as `config_file` in the inventory; then: replctl rejoin {name}"
+                    ),
+                    None => format!("replctl setup {name}"),
+                },
             )]);
         }
         Own::Silent(Err(why)) => why.as_str(),

@@ -8,6 +8,7 @@ use crate::plan::divergence::{Disk, Own};
 use crate::plan::facts::StoredData;
 use crate::plan::returning::Owed;
 use crate::topology::sample::{address, down, node, seed, version};
+use crate::topology::service::{Arguments, Chain, Service, Starter, Unit};
 use crate::topology::{
     Backlog, PersistedRole, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind,
 };
@@ -297,6 +298,56 @@ fn one_that_is_stopped_gets_its_role_into_its_file_before_it_is_started() {
         ..disk()
     });
     assert_eq!(actions(&empty), started);
+}
+
+/// A server of Debian's package, which is stopped.
+fn of_others(starter: Starter) -> Topology {
+    let mut topology = parted();
+    topology.nodes[0] = down("master", 0);
+    topology.nodes[0].service = Some(Box::new(Service {
+        starter,
+        file: Some("/etc/redis/redis.conf".to_owned()),
+        settings: Ok(Chain::default()),
+        arguments: Arguments::Shown(Vec::new()),
+        ..Service::unseen(None, "")
+    }));
+    topology
+}
+
+#[test]
+fn one_that_others_have_made_is_started_by_its_own_unit_or_by_them() {
+    let unit = Unit {
+        name: "redis-server.service".to_owned(),
+        user: Some("redis".to_owned()),
+        fragment: None,
+        drop_ins: Vec::new(),
+        exec_start: String::new(),
+        enabled: Some(true),
+        confined: Vec::new(),
+    };
+    let own = Own::Silent(Ok(disk()));
+    let topology = of_others(Starter::Unit(Box::new(unit)));
+    let planned = run(&asked("master"), &own, &topology).unwrap();
+    let titles: Vec<&str> = planned.stages.iter().map(|s| s.title.as_str()).collect();
+    assert!(
+        titles.contains(&"start master by redis-server.service, as a replica of slave1"),
+        "{titles:?}"
+    );
+    // Without a file, its role would have no place.
+    let bare = Own::Silent(Ok(Disk {
+        configured: false,
+        ..disk()
+    }));
+    let refused = reason(run(&asked("master"), &bare, &topology));
+    assert!(
+        refused.contains("redis-server.service starts it without a file"),
+        "{refused}"
+    );
+    let by_hand = reason(run(&asked("master"), &own, &of_others(Starter::Nothing)));
+    assert_eq!(
+        by_hand,
+        "`master` does not run, no unit starts it, and replctl has not made it: it was started by hand | on its host, let /etc/redis/redis.conf end with the line `replicaof 10.0.0.1 6380`, and start it as before; then: replctl rejoin master"
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn shown_with(topology: &Topology, context: &Context, options: Options) -> Strin
             topology,
             findings: &found,
             lags: None,
-            all: false,
+            args: &Status::default(),
             codes: false,
         },
         options,
@@ -60,7 +60,10 @@ fn a_healthy_deployment() {
         ),
     ]);
     let seen = Shown {
-        all: true,
+        args: &Status {
+            all: true,
+            ..Status::default()
+        },
         codes: false,
         deployment: "orders",
         topology: &topology,
@@ -111,7 +114,7 @@ fn verbose_shows_the_codes() {
         topology: &topology,
         findings: &found,
         lags: None,
-        all: false,
+        args: &Status::default(),
         codes: true,
     };
     let text = render(&seen, WIDE);
@@ -269,7 +272,7 @@ fn escape_sequences_of_servers_do_not_reach_the_terminal() {
         topology: &topology,
         findings: &found,
         lags: None,
-        all: false,
+        args: &Status::default(),
         codes: false,
     }));
     for output in [&text, &json] {
@@ -304,7 +307,7 @@ fn the_json_of_the_slip() {
             topology: &topology,
             findings: &found,
             lags: None,
-            all: false,
+            args: &Status::default(),
             codes: false,
         })
     ));

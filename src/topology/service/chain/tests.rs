@@ -128,3 +128,33 @@ fn what_has_no_end_or_is_not_there_is_not_known() {
     let many = [("/etc/r.conf", wide.as_str()), ("/etc/x.conf", "")];
     assert!(role(&many, "").unwrap_err().contains("more than 64 files"));
 }
+
+#[test]
+fn the_data_lie_where_the_last_lines_say() {
+    let data = |text: &str, arguments: &str| {
+        let arguments = words(arguments);
+        let start = Start {
+            file: Some("/etc/r.conf"),
+            arguments: &arguments,
+            folder: Some("/"),
+            patterns: true,
+        };
+        let files = files(&[("/etc/r.conf", text), ("/etc/more.conf", "dbfilename b")]);
+        follow(&start, &files).unwrap().unwrap().data
+    };
+    let defaults = data("", "");
+    assert_eq!(defaults.folder.as_deref(), Some("/"));
+    assert_eq!(defaults.snapshot, "dump.rdb");
+    assert_eq!(
+        data(
+            "dir /srv\ndbfilename a\nappendfilename \"w.log\"\nappenddirname parts\ninclude /etc/more.conf\n",
+            "--dir orders"
+        ),
+        DataFiles {
+            folder: Some("/srv/orders".to_owned()),
+            snapshot: "b".to_owned(),
+            log: "w.log".to_owned(),
+            log_folder: "parts".to_owned(),
+        }
+    );
+}

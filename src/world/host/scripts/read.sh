@@ -39,7 +39,7 @@ lines() {
       size += length(line) + 1
       lower = tolower(line)
       start = substr(lower, 1, 1000)
-      if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
+      if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|dbfilename|appendfilename|appenddirname|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
       if (config) {
         if (NR == 2) print "config="
         if ((told += length(line) + 8) > 262144) config = 0

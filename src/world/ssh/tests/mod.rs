@@ -2,6 +2,7 @@
 //! user's configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agents;
 mod commands;
 mod files;
 mod host_keys;
