@@ -57,7 +57,7 @@ fn a_look_and_a_set_up_start_few_processes() {
             "setup of a {flavour:?} host: {} processes, {} commands; of one that is set up: {} processes, {} commands",
             first.0, first.1, again.0, again.1
         ));
-        let most = if tells { (112, 32) } else { (102, 28) };
+        let most = if tells { (110, 32) } else { (100, 27) };
         assert!(first.0 <= most.0, "{flavour:?}: {} processes", first.0);
         assert!(again.0 <= most.1, "{flavour:?}: {} processes", again.0);
         if tells {

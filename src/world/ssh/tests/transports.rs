@@ -2,10 +2,11 @@
 //! and this machine itself. What is asked of a host afterwards is asked of the kernel.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use super::scripts::gone;
 use super::sshd::{Lab, Sshd, appears, children_of, for_seconds, within};
 use crate::inventory::{SshSettings, Transport};
 use crate::world::ssh::{Host, KEPT, Options, RemoteCommand, Ssh, SshErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -102,16 +103,6 @@ async fn ends_and_outputs(host: &Host, transport: Transport) {
         ..RemoteCommand::default()
     };
     assert_eq!(host.run("exit 3", how).await.unwrap().status, 3);
-}
-
-async fn gone(file: &Path) {
-    let pid = std::fs::read_to_string(file).unwrap();
-    let process = PathBuf::from(format!("/proc/{}/stat", pid.trim()));
-    let end = Instant::now() + Duration::from_secs(5);
-    while let Ok(stat) = std::fs::read_to_string(&process) {
-        assert!(Instant::now() < end, "it runs on: {stat}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn nothing_outlives_its_time(host: &Host, lab: &Lab) {
