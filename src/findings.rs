@@ -57,7 +57,7 @@ pub struct Finding {
 }
 
 /// What to do: run `setup`, or something else.
-enum Way {
+enum Remedy {
     Setup(String),
     Other(String),
 }
@@ -371,10 +371,10 @@ impl Finding {
         self
     }
 
-    fn maybe_way(self, way: Option<Way>) -> Self {
+    fn maybe_way(self, way: Option<Remedy>) -> Self {
         match way {
-            Some(Way::Setup(hint)) => self.hint(hint).by_setup(),
-            Some(Way::Other(hint)) => self.hint(hint),
+            Some(Remedy::Setup(hint)) => self.hint(hint).by_setup(),
+            Some(Remedy::Other(hint)) => self.hint(hint),
             None => self,
         }
     }

@@ -39,7 +39,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
     .await?
     {
         Done::Nothing { .. } => {
-            output::told(&detached(node, None), || {
+            output::print(&detached(node, None), || {
                 format!("Nothing to do: {node} stands alone.")
             });
             return Ok(Exit::Done);
@@ -53,7 +53,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
     } else {
         ""
     };
-    output::told_where(&told, || {
+    output::print_where(&told, || {
         let text = format!(
             "{node} stands alone: it is a primary of its own, {file}and promote and setup leave it as it is.\n\
              To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"

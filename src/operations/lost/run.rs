@@ -35,7 +35,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
         let none = serde_json::json!({
             "node": name, "than": new, "commands": 0, "safe": 0, "keys": 0, "pings": 0, "list": [],
         });
-        output::told(&none, || {
+        output::print(&none, || {
             format!("Nothing is lost: `{new}` has all that `{name}` has.")
         });
         return Ok(Exit::Done);
@@ -142,7 +142,7 @@ async fn replay(
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    told(&operation, &finished);
+    report(&operation, &finished);
     operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
@@ -168,7 +168,7 @@ fn nothing(operation: &Replay, counts: Counts) -> String {
 }
 
 /// Prints what was replayed and where it has arrived, as the steps have seen it.
-pub fn told(operation: &Replay, finished: &Finished) {
+pub fn report(operation: &Replay, finished: &Finished) {
     let mut text = String::new();
     let mut arrived: Vec<&str> = Vec::new();
     for passed in &finished.passed {
@@ -185,7 +185,7 @@ pub fn told(operation: &Replay, finished: &Finished) {
     if !text.is_empty() && !arrived.is_empty() {
         let _ = write!(text, "\n  arrived on  {}", arrived.join(", "));
     }
-    operate::told(finished, (!text.is_empty()).then_some(text.as_str()));
+    operate::print(finished, (!text.is_empty()).then_some(text.as_str()));
 }
 
 /// The node. It must answer, and it must not follow a node that could replace its data.
@@ -286,7 +286,7 @@ impl Remote for super::args::Lost {
 
 impl Perform for Replay {
     fn tell(&self, _world: &World, finished: &Finished) -> bool {
-        told(self, finished);
+        report(self, finished);
         true
     }
 

@@ -155,7 +155,7 @@ pub fn report(world: &World, operation: &Move, finished: &Finished) {
 
 /// `reached`: there is something to say to people.
 fn show(moved: &Moved<'_>, reached: bool) {
-    output::told_where(moved, || reached.then(|| report::text(moved)));
+    output::print_where(moved, || reached.then(|| report::text(moved)));
 }
 
 impl Remote for super::args::Move {

@@ -202,7 +202,7 @@ async fn await_link(world: &World, operation: &Promote) {
 pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
     let proof = report::proof(&world.inventory, operation, finished.facts());
     let stands = proof.primary.is_some();
-    output::told_where(&proof, || stands.then(|| report::text(&proof)));
+    output::print_where(&proof, || stands.then(|| report::text(&proof)));
 }
 
 /// All that is looked at before a promotion is planned.

@@ -86,7 +86,7 @@ pub fn report(operation: &Rejoin, finished: &Finished) {
         operation.node,
         returned(finished)
     );
-    operate::told(finished, finished.reached().then_some(text.as_str()));
+    operate::print(finished, finished.reached().then_some(text.as_str()));
 }
 
 impl Remote for super::args::Rejoin {

@@ -73,7 +73,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
         let after = world.observe_servers().await;
         text = Some(report(world, &finished, after.all()));
     }
-    operate::told(&finished, text.as_deref());
+    operate::print(&finished, text.as_deref());
     operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
@@ -116,7 +116,7 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
             Some(watch) => world.sentinels.connections.confirmed_of(watch).await,
             None => BTreeSet::new(),
         };
-        let around = password::Around {
+        let around = password::PasswordInput {
             held: &held,
             watch: watch.as_ref(),
             vouched: &vouched,

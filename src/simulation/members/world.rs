@@ -125,7 +125,7 @@ impl Members {
     }
 
     pub fn plan_add(&self, op: &Add, edit: &Edit) -> Result<Plan, Vec<Refusal>> {
-        let around = add::plan::Around {
+        let around = add::plan::AddInput {
             inventory: &self.inventory,
             topology: &self.topology(),
             hosts: &self.facts(&op.node),
@@ -149,7 +149,7 @@ impl Members {
         let topology = self.topology();
         let facts = self.facts(&op.node);
         let noted = |notes: &[NodeName]| notes.contains(&op.node).then(|| address(0));
-        let around = remove::plan::Around {
+        let around = remove::plan::RemoveInput {
             inventory: &self.inventory,
             text: &self.text,
             seen: &Observed::new(topology, &self.alone),

@@ -4,7 +4,7 @@
 
 use super::facts::{self, Look};
 use super::owner::{OWNER, without_comments};
-use super::said::{SAID, only, reader, told};
+use super::said::{SAID, key_values, only, reader};
 use super::{Shell, prepared, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
@@ -115,7 +115,7 @@ fn unread<'a>(seen: &'a str, read: &str) -> Vec<&'a str> {
 fn passwords(seen: &str, read: &str) -> Result<Option<Zeroizing<String>>, String> {
     for text in [seen, read] {
         let why = only(text, &["no_passwords"]);
-        if let Some((_, why)) = told(&why).first() {
+        if let Some((_, why)) = key_values(&why).first() {
             return Err(String::from_utf8_lossy(why).into_owned());
         }
     }

@@ -53,7 +53,7 @@ fn run(line: &str, seen: &Seen) -> Result<Plan, Vec<Refusal>> {
         leave_running: line.contains("--leave-running"),
     };
     let inventory = parse(Path::new("/ops/i.toml"), &seen.text).unwrap();
-    let around = Around {
+    let around = RemoveInput {
         inventory: &inventory,
         text: &seen.text,
         seen: &Observed::new(seen.topology.clone(), &seen.alone),
