@@ -1,6 +1,5 @@
-//! Changes the password of a deployment that runs: from none to one, from one to none, or from one
-//! to another. After each step, every replica can log in at its primary, whichever of the two is
-//! restarted or loses its link.
+//! Changes the password of a deployment that runs: from none to one, to none, or to another. After
+//! each step, every replica can log in at its primary, whichever is restarted or loses its link.
 //!
 //! A server without a password accepts `AUTH default ANYTHING` and refuses `AUTH ANYTHING`. So
 //! while only some servers want a password, replicas log in as `default`. The change runs alone:
