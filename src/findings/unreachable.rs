@@ -18,7 +18,7 @@ impl Look<'_> {
     pub(super) fn unreachable(&self, found: &mut Vec<Finding>) {
         for node in &self.topology.nodes {
             if let State::Down(trouble) = &node.state
-                && self.debt_of(node).is_none()
+                && self.pending_demotion_of(node).is_none()
             {
                 found.push(self.gone(node, trouble));
             }

@@ -148,7 +148,7 @@ impl Past {
             matches!(
                 s.action,
                 Action::Service(ServiceAction::FenceFile { .. } | ServiceAction::StopServer)
-                    | Action::Local(LocalAction::RememberDebt { .. })
+                    | Action::Local(LocalAction::RememberDemotion { .. })
             )
         };
         let planned = others().find(demoted).or_else(|| others().find(replaced));

@@ -296,6 +296,6 @@ pub(super) fn may_lose(op: &Remove, around: &RemoveInput<'_>, node: &Node) -> Op
         ));
     }
     let was_primary = node.persisted == Some(PersistedRole::Primary) && node.server().is_none();
-    (around.notes.debt.is_some() || was_primary)
+    (around.notes.pending.is_some() || was_primary)
         .then(|| format!("writes that only `{name}` has on its disk, from before it was replaced"))
 }

@@ -54,7 +54,7 @@ pub struct RemoveInput<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
     /// The address that it should follow, if it has a pending demotion.
-    pub debt: Option<Address>,
+    pub pending: Option<Address>,
     /// The address that it was detached from.
     pub alone: Option<Address>,
 }
@@ -157,9 +157,9 @@ impl One<'_> {
             steps.extend(self.clean());
         }
         let notes = &self.around.notes;
-        steps.extend(notes.debt.clone().map(|address| {
-            let undo = Undo::By(Action::Local(LocalAction::RememberDebt { address }));
-            Step::new(name, Action::Local(LocalAction::ForgetDebt), undo)
+        steps.extend(notes.pending.clone().map(|address| {
+            let undo = Undo::By(Action::Local(LocalAction::RememberDemotion { address }));
+            Step::new(name, Action::Local(LocalAction::ForgetDemotion), undo)
         }));
         steps.extend(notes.alone.clone().map(|address| {
             let undo = Undo::By(Action::Local(LocalAction::NoteAlone { address }));

@@ -2,7 +2,7 @@
 
 use super::plan::{Notes, RemoveInput};
 use super::report::removed;
-use crate::engine::journal::Debt;
+use crate::engine::journal::PendingDemotion;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::run_through::run_through;
@@ -62,9 +62,9 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
             *node = known;
         }
     }
-    let of_node = |all: Vec<Debt>| all.into_iter().find(|d| d.node == *node);
+    let of_node = |all: Vec<PendingDemotion>| all.into_iter().find(|d| d.node == *node);
     let notes = Notes {
-        debt: of_node(world.store.debts()).map(|d| d.address),
+        pending: of_node(world.store.pending_demotions()).map(|d| d.address),
         alone: of_node(world.store.alone()).map(|d| d.address),
     };
     let around = RemoveInput {

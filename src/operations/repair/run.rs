@@ -157,14 +157,14 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
 fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     match found {
         Situation::Several(primaries) => {
-            let debts = world.store.debts();
-            let owed = |node: &&&Node| {
-                let of = debts.iter().filter(|d| d.node != node.name);
+            let pending_demotions = world.store.pending_demotions();
+            let is_noted = |node: &&&Node| {
+                let of = pending_demotions.iter().filter(|d| d.node != node.name);
                 of.clone().any(|d| {
                     node.answers_to(&d.address) && primaries.iter().any(|p| p.name == d.node)
                 })
             };
-            primaries.iter().find(owed).map(|n| n.name.clone())
+            primaries.iter().find(is_noted).map(|n| n.name.clone())
         }
         Situation::Circle(_) => world.store.last_promoted(),
         Situation::Sound(_)

@@ -112,14 +112,14 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let held = world.passwords.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels.look(&mut topology).await;
-        let vouched = match &watch {
+        let confirmed = match &watch {
             Some(watch) => world.sentinels.connections.confirmed_of(watch).await,
             None => BTreeSet::new(),
         };
         let around = password::PasswordInput {
             held: &held,
             watch: watch.as_ref(),
-            vouched: &vouched,
+            confirmed: &confirmed,
             keep_earlier,
             partial,
             alone: &alone,
@@ -186,7 +186,7 @@ fn replaced(world: &World, plan: &Plan) -> Option<String> {
     };
     let names: Vec<String> = world
         .store
-        .debts()
+        .pending_demotions()
         .into_iter()
         .filter(|d| starts(&d.node))
         .map(|d| format!("`{}`", d.node))

@@ -134,7 +134,7 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
     );
     let noted = Seen {
         notes: Notes {
-            debt: Some(address(0)),
+            pending: Some(address(0)),
             alone: Some(address(0)),
         },
         ..Seen::default()

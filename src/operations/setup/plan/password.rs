@@ -40,7 +40,7 @@ pub struct PasswordInput<'a> {
     /// The Sentinels that watch.
     pub watch: Option<&'a Watch>,
     /// The Sentinels that the inventory names or their hosts confirm. No other one gets a password.
-    pub vouched: &'a BTreeSet<Address>,
+    pub confirmed: &'a BTreeSet<Address>,
     /// The servers accept the earlier password, too, until another run.
     pub keep_earlier: bool,
     /// Only some nodes were named.

@@ -56,7 +56,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &PasswordInput<'_>) -> Vec<Refu
             )
         })
         .collect();
-    let strange = |v: &&View| v.sees().is_some() && !around.vouched.contains(&v.address);
+    let strange = |v: &&View| v.sees().is_some() && !around.confirmed.contains(&v.address);
     for view in views.iter().filter(strange) {
         let at = &view.address;
         out.push(Refusal::new(

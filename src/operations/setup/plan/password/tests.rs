@@ -142,7 +142,7 @@ fn plan(
 fn watched(
     (world, held, keep): (&Stage, &BTreeMap<NodeName, NodePasswords>, bool),
     watch: Option<&Watch>,
-    vouched: &BTreeSet<Address>,
+    confirmed: &BTreeSet<Address>,
 ) -> Result<Plan, Vec<Refusal>> {
     let op = Setup {
         nodes: Vec::new(),
@@ -151,7 +151,7 @@ fn watched(
     let around = PasswordInput {
         held,
         watch,
-        vouched,
+        confirmed,
         keep_earlier: keep,
         partial: false,
         alone: &[],

@@ -82,9 +82,9 @@ fn only_sentinels_that_somebody_vouches_for_are_told() {
     if let State::Up(server) = &mut world.topology.nodes[0].state {
         server.sentinels = Some(2);
     }
-    let of = |watch: &Watch, vouched: &[&str]| {
-        let vouched = vouched.iter().map(|h| Address::new(*h, 26379)).collect();
-        watched((&world, &held, false), Some(watch), &vouched)
+    let of = |watch: &Watch, confirmed: &[&str]| {
+        let confirmed = confirmed.iter().map(|h| Address::new(*h, 26379)).collect();
+        watched((&world, &held, false), Some(watch), &confirmed)
     };
     let told = |plan: &Plan| -> Vec<String> {
         let all = plan.steps().map(|s| s.action.to_string());
