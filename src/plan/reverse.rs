@@ -97,7 +97,7 @@ impl Past {
             return Err(Refusal::new(
                 Ground::Unknown,
                 "its journal does not tell which node was the primary before it",
-                "if you know it: replctl promote NODE",
+                "to choose it yourself: replctl promote",
             ));
         };
         let (Some(was), Some(is)) = (now.get(&old), now.get(new)) else {

@@ -213,16 +213,24 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
         .collect();
     match others[..] {
         [one] => Ok(one),
-        [] if old.is_primary() => Err(Problem::new(format!(
-            "`{}` is the only primary: there is none that lacks its writes",
-            old.name
-        ))
-        .hint(format!(
-            "compare it with a replica: replctl lost {} --than NODE",
-            old.name
-        ))
-        .because(Reason::Role)
-        .exit(Exit::Refused)),
+        [] if old.is_primary() => {
+            let why = format!(
+                "`{}` is the only primary: there is none that lacks its writes",
+                old.name
+            );
+            let replica = topology.nodes.iter().find(|n| n.upstream().is_some());
+            let hint = match replica {
+                Some(replica) => format!(
+                    "compare it with a replica: replctl lost {} --than {}",
+                    old.name, replica.name
+                ),
+                None => "see which nodes answer: replctl status".to_owned(),
+            };
+            Err(Problem::new(why)
+                .hint(hint)
+                .because(Reason::Role)
+                .exit(Exit::Refused))
+        }
         [] => Err(nobody()),
         _ => Err(which(&old.name, others.len(), &others[0].name)),
     }

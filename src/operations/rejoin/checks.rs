@@ -61,7 +61,7 @@ fn nobody(node: &Node) -> Refusal {
         Refusal::new(
             Ground::Role,
             format!("`{name}` is the only primary: nobody has taken over from it"),
-            "to change the primary: replctl promote NODE",
+            "to change the primary: replctl promote",
         )
     } else {
         Refusal::new(

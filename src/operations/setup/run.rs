@@ -16,6 +16,7 @@ use crate::inventory::address::is_literal;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
 use crate::operations::working_inventory::{Disk, Written};
+use crate::plan::detached;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
@@ -107,8 +108,9 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let alone = seen.detached_but(&operation.discard_data);
     let partial = !operation.nodes.is_empty();
     let mut topology = seen.deployment_with(&operation.discard_data).into_owned();
-    let operation =
-        crate::plan::detached::spared(operation, &all, &alone).map_err(output::plan::refused)?;
+    let primary = detached::primary(&seen);
+    let operation = detached::spared(operation, &all, &alone, primary.as_ref())
+        .map_err(output::plan::refused)?;
     let held = world.passwords.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels.look(&mut topology).await;
