@@ -61,7 +61,7 @@ impl Own {
     }
 
     /// The sentence about it for the operator.
-    pub fn told(&self, name: &str, new: &NodeName) -> String {
+    pub fn sentence(&self, name: &str, new: &NodeName) -> String {
         match self {
             Self::Nothing { .. } => format!("`{new}` has all that `{name}` has"),
             Self::Empty => format!("`{name}` holds no key"),

@@ -71,7 +71,7 @@ impl Returning {
 
     pub(super) fn text(&self, node: &str) -> String {
         match self {
-            Self::Own { own, successor } => own.told(node, successor),
+            Self::Own { own, successor } => own.sentence(node, successor),
             Self::NothingDiscarded => "nothing is discarded, and no backup is needed".to_owned(),
             Self::NothingOnDisk(history) => {
                 let why = history.as_ref().map_or_else(

@@ -38,7 +38,7 @@ pub struct Shown<'a> {
 
 /// Prints it in the form that was asked for.
 pub fn print(seen: &Shown<'_>) {
-    output::told(&json::status(seen), || render(seen, Options::of_stdout()));
+    output::print(&json::status(seen), || render(seen, Options::of_stdout()));
 }
 
 /// The whole text, without a newline at its end.

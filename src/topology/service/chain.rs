@@ -19,9 +19,9 @@ const DEPTH: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
     /// In its configuration file, in order.
-    pub file: Vec<Entry>,
+    pub file: Vec<ChainEntry>,
     /// In its arguments, which are read after the file.
-    pub arguments: Vec<Entry>,
+    pub arguments: Vec<ChainEntry>,
     /// Where it keeps its data.
     pub data: DataFiles,
 }
@@ -53,11 +53,11 @@ impl Default for DataFiles {
 
 /// A line that has to do with the role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum ChainEntry {
     /// It gives the role.
     Role(Line),
     /// It includes a file, with these in it.
-    Include(Vec<Entry>),
+    Include(Vec<ChainEntry>),
 }
 
 /// A line that gives the role.
@@ -117,7 +117,7 @@ impl Chain {
     #[cfg(test)]
     pub fn of_file(path: &str, role: Option<&Address>) -> Self {
         let line = role.map(|role| {
-            Entry::Role(Line {
+            ChainEntry::Role(Line {
                 follows: Some(role.clone()),
                 file: Some(path.to_owned()),
             })
@@ -153,10 +153,10 @@ pub(super) fn role_of(line: Option<&Line>) -> PersistedRole {
 }
 
 /// The last line that gives a role.
-pub(super) fn last(entries: &[Entry]) -> Option<&Line> {
+pub(super) fn last(entries: &[ChainEntry]) -> Option<&Line> {
     entries.iter().rev().find_map(|entry| match entry {
-        Entry::Role(line) => Some(line),
-        Entry::Include(inner) => last(inner),
+        ChainEntry::Role(line) => Some(line),
+        ChainEntry::Include(inner) => last(inner),
     })
 }
 
@@ -203,7 +203,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn file(&mut self, path: &str, depth: usize) -> Result<Vec<Entry>, String> {
+    fn file(&mut self, path: &str, depth: usize) -> Result<Vec<ChainEntry>, String> {
         if depth > DEPTH {
             return Err(format!("{path} is included more than {DEPTH} files deep"));
         }
@@ -227,7 +227,7 @@ impl Walk<'_> {
         lines: &[Directive],
         path: Option<&str>,
         depth: usize,
-    ) -> Result<Vec<Entry>, String> {
+    ) -> Result<Vec<ChainEntry>, String> {
         let at = path.unwrap_or("its command line");
         let mut out = Vec::new();
         for line in lines {
@@ -239,7 +239,7 @@ impl Walk<'_> {
                 ("replicaof" | "slaveof", args) => {
                     let follows = follows(args)
                         .ok_or_else(|| format!("{at} has a replicaof line that cannot be read"))?;
-                    out.push(Entry::Role(Line {
+                    out.push(ChainEntry::Role(Line {
                         follows,
                         file: path.map(str::to_owned),
                     }));
@@ -252,7 +252,7 @@ impl Walk<'_> {
                     let target = self.absolute(named).ok_or_else(|| {
                         format!("{at} includes `{named}`, and from which folder is not known")
                     })?;
-                    out.push(Entry::Include(self.include(&target, depth)?));
+                    out.push(ChainEntry::Include(self.include(&target, depth)?));
                 }
                 ("include", _) => return Err(format!("{at} has an include that cannot be read")),
                 (_, _) => {}
@@ -261,7 +261,7 @@ impl Walk<'_> {
         Ok(out)
     }
 
-    fn include(&mut self, target: &str, depth: usize) -> Result<Vec<Entry>, String> {
+    fn include(&mut self, target: &str, depth: usize) -> Result<Vec<ChainEntry>, String> {
         if !(self.patterns && is_pattern(target)) {
             return self.file(target, depth + 1);
         }

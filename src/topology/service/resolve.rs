@@ -1,7 +1,7 @@
 //! Concludes from a host's answer how the server is run: the unit that starts it, the file and the
 //! arguments, and their content. Pure.
 
-use super::answer::{Answer, Seen, Subject};
+use super::answer::{Answer, SeenProcess, Subject};
 use super::chain::{Ask, Files, Start, follow};
 use super::command::{self, Command};
 use super::process::{of_process, serves, words};
@@ -332,7 +332,7 @@ fn folder(unit: Option<&Properties>) -> Option<&str> {
     }
 }
 
-fn seen(process: &Seen) -> Process {
+fn seen(process: &SeenProcess) -> Process {
     Process {
         pid: process.pid,
         uid: process.ids.0,

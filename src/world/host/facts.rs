@@ -2,7 +2,7 @@
 //! the host's answer: reading ends well whatever the host prints.
 
 use super::owner::on_file;
-use super::said::{self, told};
+use super::said::{self, key_values};
 use super::{Shell, together};
 use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
@@ -93,13 +93,13 @@ fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
     }
 }
 
-/// What the script printed, by key and in order; see [`told`].
+/// What the script printed, by key and in order; see [`key_values`].
 struct Said(BTreeMap<String, Vec<String>>);
 
 impl Said {
     fn of(output: &str) -> Self {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (key, value) in told(output) {
+        for (key, value) in key_values(output) {
             let text = String::from_utf8_lossy(&value).into_owned();
             all.entry(key.to_owned()).or_default().push(text);
         }

@@ -24,9 +24,9 @@ pub(in crate::world) fn only(text: &str, keys: &[&str]) -> String {
         .collect()
 }
 
-/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
+/// The values that were printed, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
 /// last value of that key. What is in none of these forms is left out.
-pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
+pub(in crate::world) fn key_values(output: &str) -> Vec<(&str, Vec<u8>)> {
     let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
     for (key, how, text) in output.split('\n').filter_map(line) {
         match how {
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_was_told_is_taken_apart() {
         let text = "a:x=1\nlist=\nlist+a:y\nlist+\nb=4142\nlist+c \r\nnone\n=41\nb=4x\nlist:\nlist+z\nnew+q";
-        let all = told(text);
+        let all = key_values(text);
         let all: Vec<(&str, &str)> = all
             .iter()
             .map(|(k, v)| (*k, str::from_utf8(v).unwrap_or_default()))

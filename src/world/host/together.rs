@@ -4,7 +4,7 @@
 
 use super::facts::{self, Look};
 use super::owner::{OWNER, SOCKETS, without_comments};
-use super::said::{self, SAID, only, reader, told};
+use super::said::{self, SAID, key_values, only, reader};
 use super::{Shell, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
@@ -125,7 +125,7 @@ fn why_unread(beside: &[u8], read: &str) -> String {
 fn passwords(seen: &str, read: &str) -> Result<Option<Zeroizing<String>>, String> {
     for text in [seen, read] {
         let why = only(text, &["no_passwords"]);
-        if let Some((_, why)) = told(&why).first() {
+        if let Some((_, why)) = key_values(&why).first() {
             return Err(String::from_utf8_lossy(why).into_owned());
         }
     }

@@ -2,9 +2,9 @@
 //! Pure.
 
 use crate::topology::service::Writable;
-use crate::topology::service::answer::{Answer, Seen};
+use crate::topology::service::answer::{Answer, SeenProcess};
 use crate::topology::service::chain::Read;
-use crate::world::host::said::{only, told};
+use crate::world::host::said::{key_values, only};
 use std::collections::BTreeMap;
 
 /// The most files that a pattern may stand for.
@@ -23,7 +23,7 @@ pub(super) fn of_files(text: &str) -> String {
 /// # Errors
 /// It was cut short.
 pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
-    let said: Vec<(&str, Vec<u8>)> = told(text);
+    let said: Vec<(&str, Vec<u8>)> = key_values(text);
     if !said.iter().any(|(key, _)| *key == "end") {
         return Err(CUT.to_owned());
     }
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
             .filter(|v| !v.is_empty())
     };
     answer.confined = first(&said, "confined");
-    let said = told(before_files(text));
+    let said = key_values(before_files(text));
     let one = |key: &str| first(&said, key);
     answer.listening = one("listening").is_some();
     answer.systemd = one("systemd").is_some();
@@ -46,7 +46,7 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
         .collect();
     answer.process = one("pid").and_then(|pid| {
         let raw = said.iter().find(|(key, _)| *key == "cmdline");
-        Some(Seen {
+        Some(SeenProcess {
             pid: pid.parse().ok()?,
             exe: one("exe").map(|exe| exe.trim_end_matches(" (deleted)").to_owned()),
             cmdline: raw.map(|(_, bytes)| bytes.clone()).unwrap_or_default(),
@@ -80,7 +80,7 @@ fn before_files(text: &str) -> &str {
 
 /// Reads the lines about files.
 pub(super) fn read_files(text: &str, answer: &mut Answer) {
-    for (key, bytes) in told(text) {
+    for (key, bytes) in key_values(text) {
         let value = String::from_utf8_lossy(&bytes).into_owned();
         let (first, rest) = value.split_once('\n').unwrap_or((&value, ""));
         match key {

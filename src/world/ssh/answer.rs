@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The options and their values, in the order of the answer.
-pub(super) struct Said<'a>(Vec<(String, &'a str)>);
+pub(super) struct ConfigAnswer<'a>(Vec<(String, &'a str)>);
 
-impl<'a> Said<'a> {
+impl<'a> ConfigAnswer<'a> {
     pub fn new(text: &'a str) -> Self {
         let line = |line: &'a str| {
             let (key, value) = line.trim().split_once(' ')?;
@@ -57,7 +57,7 @@ impl<'a> Said<'a> {
 /// `Config`: the answer sets something that only OpenSSH can honour, or that nobody can.
 pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
     let beyond = directives::look_through(text, asked)?;
-    let said = Said::new(text);
+    let said = ConfigAnswer::new(text);
     let tokens = tokens(&said, asked)?;
     let mut target = Target {
         host: tokens.host.clone(),
@@ -115,7 +115,7 @@ pub(super) fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpande
     ))
 }
 
-pub(super) fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
+pub(super) fn tokens(said: &ConfigAnswer<'_>, asked: &str) -> Result<Tokens, SshError> {
     let port = said.value("port").unwrap_or("22");
     let jump = match said.some("proxyjump") {
         Some(text) => parse_jumps(text)?.pop().map(|jump| jump.host),
@@ -146,7 +146,7 @@ fn known_as(tokens: &Tokens) -> String {
     }
 }
 
-fn agent(said: &Said<'_>, tokens: &Tokens) -> Result<Option<PathBuf>, SshError> {
+fn agent(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Result<Option<PathBuf>, SshError> {
     match said.value("identityagent") {
         Some("none") => Ok(None),
         None | Some("SSH_AUTH_SOCK") => Ok(agent_from_environment()),
@@ -168,7 +168,7 @@ pub(super) fn agent_from_environment() -> Option<PathBuf> {
 
 /// The files of a directive. One value may name several.
 pub(super) fn files(
-    said: &Said<'_>,
+    said: &ConfigAnswer<'_>,
     directive: &str,
     tokens: &Tokens,
 ) -> Result<Vec<PathBuf>, SshError> {
@@ -228,7 +228,7 @@ pub(super) fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
     names
 }
 
-fn revoked(said: &Said<'_>, tokens: &Tokens) -> Vec<PathBuf> {
+fn revoked(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Vec<PathBuf> {
     let home = &tokens::me().home;
     let names = said.all("revokedhostkeys");
     // A wrong name is no danger here: where a list is missing, replctl lets no host in.
@@ -248,7 +248,7 @@ fn revoked(said: &Said<'_>, tokens: &Tokens) -> Vec<PathBuf> {
         .collect()
 }
 
-fn algorithms(said: &Said<'_>) -> Allowed {
+fn algorithms(said: &ConfigAnswer<'_>) -> Allowed {
     let list = |key: &str| said.value(key).map(str::to_owned);
     Allowed {
         kex: list("kexalgorithms"),
@@ -259,12 +259,12 @@ fn algorithms(said: &Said<'_>) -> Allowed {
     }
 }
 
-fn rsa_bits(said: &Said<'_>) -> usize {
+fn rsa_bits(said: &ConfigAnswer<'_>) -> usize {
     let bits = said.value("requiredrsasize").or(said.value("rsaminsize"));
     bits.and_then(|bits| bits.parse().ok()).unwrap_or(LEAST_RSA)
 }
 
-fn methods(said: &Said<'_>) -> Methods {
+fn methods(said: &ConfigAnswer<'_>) -> Methods {
     let preferred = said.some("preferredauthentications");
     let is_wanted = |name: &str| preferred.is_none_or(|list| super::algorithms::has(list, name));
     let interactive = [
@@ -280,7 +280,7 @@ fn methods(said: &Said<'_>) -> Methods {
     }
 }
 
-pub(super) fn reach(said: &Said<'_>) -> Reach {
+pub(super) fn reach(said: &ConfigAnswer<'_>) -> Reach {
     let seconds = said.some("connecttimeout").and_then(|s| s.parse().ok());
     let attempts = said
         .value("connectionattempts")

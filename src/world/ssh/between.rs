@@ -1,7 +1,7 @@
 //! The hosts in between, as `ProxyJump` names them, and what replctl must know of each where the
 //! installed `ssh` goes through it.
 
-use super::answer::{Said, bad, files, reach, split, tokens};
+use super::answer::{ConfigAnswer, bad, files, reach, split, tokens};
 use super::error::{SshError, SshErrorKind};
 use super::settings::{Jump, Target};
 use super::tokens::{self as names, Tokens};
@@ -42,7 +42,7 @@ impl Between {
 /// `Config`: the answer does not show the way to the host, or, with `known_hosts`, where the name
 /// of a file ends.
 pub(super) fn between(text: &str, asked: &str, known_hosts: bool) -> Result<Between, SshError> {
-    let said = Said::new(text);
+    let said = ConfigAnswer::new(text);
     let tokens = tokens(&said, asked)?;
     let known_hosts = if known_hosts {
         own_known_hosts(&said, &tokens)?
@@ -62,7 +62,7 @@ pub(super) fn between(text: &str, asked: &str, known_hosts: bool) -> Result<Betw
 }
 
 /// `UserKnownHostsFile`, as it is in the answer.
-fn own_known_hosts(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<String>, SshError> {
+fn own_known_hosts(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Result<Vec<String>, SshError> {
     // This is only for its error, where names cannot be separated.
     files(said, "UserKnownHostsFile", tokens)?;
     let known = said.all("userknownhostsfile");
@@ -78,12 +78,12 @@ fn own_known_hosts(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<String>, SshE
 /// # Errors
 /// `Config`: the answer does not show the way to the host.
 pub(super) fn way(text: &str, asked: &str) -> Result<Vec<Jump>, SshError> {
-    let said = Said::new(text);
+    let said = ConfigAnswer::new(text);
     jumps(&said, &tokens(&said, asked)?)
 }
 
 /// `ProxyJump`.
-pub(super) fn jumps(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<Jump>, SshError> {
+pub(super) fn jumps(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Result<Vec<Jump>, SshError> {
     let Some(jumps) = said.some("proxyjump") else {
         return Ok(Vec::new());
     };

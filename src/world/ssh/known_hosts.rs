@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// One usable line of a `known_hosts` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct KnownHost {
     /// Line number in its file, from 1.
     pub line: usize,
     /// The word before the names.
@@ -78,7 +78,7 @@ pub enum Verdict {
 /// The entries of several files, in the order in which they are read.
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
-    files: Vec<(String, Vec<Entry>)>,
+    files: Vec<(String, Vec<KnownHost>)>,
 }
 
 impl KnownHosts {
@@ -88,7 +88,7 @@ impl KnownHosts {
         let entries = text
             .lines()
             .enumerate()
-            .filter_map(|(at, line)| Entry::parse(at + 1, line))
+            .filter_map(|(at, line)| KnownHost::parse(at + 1, line))
             .collect();
         self.files.push((file.into(), entries));
     }
@@ -171,14 +171,14 @@ impl KnownHosts {
         }
     }
 
-    fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    fn entries(&self) -> impl Iterator<Item = (&str, &KnownHost)> {
         self.files
             .iter()
             .flat_map(|(file, entries)| entries.iter().map(move |e| (file.as_str(), e)))
     }
 }
 
-impl Entry {
+impl KnownHost {
     /// Reads one line; `None` for a comment, a blank line, and a line without a key.
     pub fn parse(number: usize, line: &str) -> Option<Self> {
         let line = line.trim();

@@ -6,7 +6,7 @@ use crate::engine::{Plan, Refusal, Rejoin, Undo};
 use crate::operations::rejoin::checks::pair;
 use crate::plan::divergence::{Disk, Own};
 use crate::plan::facts::StoredData;
-use crate::plan::returning::Owed;
+use crate::plan::returning::DemotionNote;
 use crate::topology::sample::{address, down, node, seed, version};
 use crate::topology::service::{Arguments, Chain, Service, Starter, Unit};
 use crate::topology::{
@@ -187,9 +187,9 @@ fn the_one_that_took_over_stays_unless_the_other_is_named() {
     // Known by the note alone.
     let mut strangers = parted();
     up(&mut strangers, 1).replication.replid2 = None;
-    let owed: Vec<Owed> = vec![("master".into(), address(1))];
-    assert!(pair(&asked("slave1"), &strangers, &owed, false).is_err());
-    assert!(pair(&asked("master"), &strangers, &owed, false).is_ok());
+    let noted_demotions: Vec<DemotionNote> = vec![("master".into(), address(1))];
+    assert!(pair(&asked("slave1"), &strangers, &noted_demotions, false).is_err());
+    assert!(pair(&asked("master"), &strangers, &noted_demotions, false).is_ok());
     // One that came back without its data.
     up(&mut strangers, 1).keys.clear();
     let empty = reason(run(&asked("master"), &some(), &strangers));
@@ -212,8 +212,8 @@ fn a_detached_node_is_no_primary_that_took_over() {
         "{refused:?}"
     );
     // The note says that the other should follow it, so it did take over.
-    let owed: Vec<Owed> = vec![("master".into(), address(1))];
-    let noted = pair(&asked("slave1"), &parted(), &owed, true).unwrap_err();
+    let noted_demotions: Vec<DemotionNote> = vec![("master".into(), address(1))];
+    let noted = pair(&asked("slave1"), &parted(), &noted_demotions, true).unwrap_err();
     assert!(noted[0].why.contains("took over from `master`"));
 }
 
@@ -226,8 +226,8 @@ fn of_several_primaries_the_right_one_has_to_be_said() {
         which.ends_with("replctl rejoin master --under slave1"),
         "{which}"
     );
-    let owed: Vec<Owed> = vec![("master".into(), address(2))];
-    let (_, successor) = pair(&asked("master"), &three, &owed, false).unwrap();
+    let noted_demotions: Vec<DemotionNote> = vec![("master".into(), address(2))];
+    let (_, successor) = pair(&asked("master"), &three, &noted_demotions, false).unwrap();
     assert_eq!(successor.name.0, "slave2");
     assert!(reason(run(&asked("master"), &some(), &seed())).contains("is the only primary"));
     assert!(reason(run(&asked("nobody"), &some(), &seed())).contains("has no node"));

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
-use crate::findings::{self, Context, Debt};
+use crate::findings::{self, Context, PendingDemotion};
 use crate::output::json;
 use crate::topology::service::{Starter, Unit};
 use crate::topology::testing::{down, healthy, primary, replica, typo};
@@ -186,7 +186,7 @@ fn two_primaries() {
     let new = &mut topology.nodes[1].up().replication;
     new.replid2 = Some(std::mem::replace(&mut new.replid, "of slave1".into()));
     new.second_offset = Some(5001);
-    let debt = Debt {
+    let pending = PendingDemotion {
         node: "master".into(),
         address: Address::new("192.168.0.130", 6379),
         since: "2026-11-23T06:34:00Z".parse().unwrap(),
@@ -194,7 +194,7 @@ fn two_primaries() {
     insta::assert_snapshot!(shown_with(
         &topology,
         &Context {
-            debts: vec![debt],
+            pending_demotions: vec![pending],
             ..context()
         },
         WIDE
