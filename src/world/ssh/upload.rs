@@ -95,10 +95,8 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, parts: &[String]) -> Result<St
     let stdin: &[u8] = match upload.files {
         [(_, data)] => data,
         all => {
-            joined = all
-                .iter()
-                .flat_map(|(_, data)| data.iter().copied())
-                .collect();
+            let data: Vec<&[u8]> = all.iter().map(|(_, data)| data.as_slice()).collect();
+            joined = data.concat();
             &joined
         }
     };
