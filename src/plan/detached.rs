@@ -5,8 +5,8 @@ use crate::topology::NodeName;
 use crate::topology::candidate::primaries;
 use crate::topology::detached::Observed;
 
-/// `setup` without the detached nodes. A detached node that the operation names is refused. `primary`: that of the
-/// deployment, if it is known.
+/// `setup` without the detached nodes. A detached node that the operation names is refused.
+/// `primary`: that of the deployment, if it is known.
 pub fn spared(
     operation: &Setup,
     all: &[NodeName],

@@ -24,8 +24,8 @@ pub(in crate::world) fn only(text: &str, keys: &[&str]) -> String {
         .collect()
 }
 
-/// The values that were printed, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
-/// last value of that key. What is in none of these forms is left out.
+/// The values that were printed, in order: `key:text`, `key=hex`, and `key+line`, which is one more
+/// line of the last value of that key. What is in none of these forms is left out.
 pub(in crate::world) fn key_values(output: &str) -> Vec<(&str, Vec<u8>)> {
     let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
     for (key, how, text) in output.split('\n').filter_map(line) {
