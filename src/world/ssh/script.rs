@@ -134,11 +134,12 @@ pub(super) fn stop(what: RunsAs) -> String {
 }
 
 /// The same later, over another connection: only where the command line has `mark`, since another
-/// process may have that number by now. It fails where what it began may go on without it.
+/// process may have that number by now. It fails where what it began may go on without it, also
+/// where it has ended and nobody has taken note of that.
 pub(super) fn stop_marked(what: RunsAs, mark: &str) -> String {
     let (RunsAs::Group(id) | RunsAs::Process(id)) = what;
     format!(
-        "if grep -q {mark} /proc/{id}/cmdline 2>/dev/null; then {}; elif [ ! -e /proc/{id} ] && kill -0 -{id} 2>/dev/null; then exit 1; fi",
+        "if grep -q {mark} /proc/{id}/cmdline 2>/dev/null; then {}; elif ! grep -q . /proc/{id}/cmdline 2>/dev/null && kill -0 -{id} 2>/dev/null; then exit 1; fi",
         stop(what)
     )
 }
@@ -259,6 +260,32 @@ mod tests {
         assert!(stopped(|it| stop_marked(it, "shell-mark")));
         // Another process has the number by now.
         assert!(!stopped(|it| stop_marked(it, "other-mark")));
+    }
+
+    /// Its leader has ended, and its parent takes no note of that: others of its group go on.
+    #[test]
+    fn a_group_whose_leader_is_a_zombie_is_not_taken_for_stopped() {
+        use std::os::unix::process::CommandExt as _;
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 300 & exit 0", "gone-mark"])
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let id = leader.id();
+        let status = format!("/proc/{id}/status");
+        while !std::fs::read_to_string(&status)
+            .unwrap()
+            .contains("State:\tZ")
+        {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let stop = stop_marked(RunsAs::Group(id), "gone-mark");
+        let done = Command::new("sh").args(["-c", &stop]).status().unwrap();
+        let _ = Command::new("kill")
+            .args(["-9", "--", &format!("-{id}")])
+            .status();
+        leader.wait().unwrap();
+        assert!(!done.success());
     }
 
     #[test]

@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 /// How long it is used after the last script. A connection may die while nothing goes over it, and
 /// what was sent into it then may have been done or not; a new channel shows whether it lives.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
+/// How long one is used at all: sudo may have been told to end what takes longer than a minute.
+const LIFE: Duration = Duration::from_secs(30);
 /// What it says first, and its user behind that where the login is not known yet.
 const READY: &str = "ready ";
 const GREETS: &str = "echo \"ready $(id -u)\"\n";
@@ -41,12 +43,15 @@ const FITS: &str = "case ${KSH_VERSION:-} in *' 93'*) exit 69 ;; esac\n";
 const CUT: &str = "cut";
 /// The longest that can stand there, bytes.
 const LONGEST: usize = 32;
+/// Stands for what is longer: no such shell says it.
+const NO_END: &str = "?";
 
 /// `head` may read more than it was asked to, which is nobody's: nothing is sent before the script
 /// has ended. Without its last line, which is the mark, a script did not arrive whole: what comes
 /// then may be the rest of it, and is not read. It never ends with status 0, which libssh2 also has
 /// where a host tells no status.
-const SERVE: &str = r#"while read -r replctl_m replctl_n replctl_g; do
+const SERVE: &str = r#"unset replctl_c replctl_given
+while read -r replctl_m replctl_n replctl_g; do
 replctl_c=$(head -c "$replctl_n"); replctl_s=cut
 echo "$replctl_m"; echo "$replctl_m $replctl_g" >&2
 case $replctl_c in *"$replctl_m") (eval "$replctl_c") </dev/null; replctl_s=$? ;; esac
@@ -64,6 +69,7 @@ pub(super) struct Served {
     mark: String,
     /// Its user, where it has said that.
     pub uid: Option<u32>,
+    begun: Instant,
     last: Instant,
 }
 
@@ -74,6 +80,7 @@ impl Served {
         let mut stray = [0; 64];
         self.way == way
             && !self.is_old()
+            && self.begun.elapsed() < LIFE
             && matches!(self.pipe.read(&mut stray), Ok(0))
             && matches!(self.pipe.read_stderr(&mut stray), Ok(0))
             && !self.pipe.eof()
@@ -131,8 +138,8 @@ impl End {
                 self.stray = end + 1 < line.len();
             }
             // The host says something else there than the shell does.
-            Some(_) => self.word = Some(String::new()),
-            None if line.len() > LONGEST => self.word = Some(String::new()),
+            Some(_) => self.word = Some(NO_END.to_owned()),
+            None if line.len() > LONGEST => self.word = Some(NO_END.to_owned()),
             None => {}
         }
     }
@@ -226,6 +233,10 @@ impl Worker {
             let stops = (shell, until.clone());
             let running = Running::served(&mark, &request, text, Ends::new(&mark), stops);
             let (done, pipe) = running.see_through(link, served.pipe);
+            if pipe.is_none() {
+                // The host may count it for a moment more.
+                self.ended_served = Some(Instant::now());
+            }
             self.served = pipe.map(|pipe| Served {
                 pipe,
                 last: Instant::now(),
@@ -275,7 +286,9 @@ impl Worker {
         let (shown, target) = (self.shown(), self.target.clone());
         let first = if self.login.is_some() { BEGINS } else { GREETS };
         let line = Line::of(&format!("{FITS}{first}{SERVE}"), way, &shown)?;
+        // Whole seconds, since they are told.
         let time = until.left().min(patience(START_TIME) + SLACK);
+        let time = Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0));
         let (until, left) = (Until::new(time, &until.cancel), Cell::new(None));
         let pipe = self.open(&line.text, &until)?;
         let request = Request {
@@ -295,6 +308,7 @@ impl Worker {
                 runs_as: begun.runs_as,
                 mark: line.mark,
                 uid: begun.line.trim().parse().ok(),
+                begun: Instant::now(),
                 last: Instant::now(),
             }
         }))

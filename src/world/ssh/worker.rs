@@ -145,17 +145,24 @@ impl Worker {
                 idle
             };
             match jobs.recv_timeout(idle) {
-                Ok(job) => job(&mut self),
+                Ok(job) => {
+                    job(&mut self);
+                    self.end_old_shell();
+                }
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.served.as_ref().is_some_and(Served::is_old) {
-                        self.end_served();
-                    }
+                    self.end_old_shell();
                     if let Some(link) = &mut self.link {
                         link.beat();
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    fn end_old_shell(&mut self) {
+        if self.served.as_ref().is_some_and(Served::is_old) {
+            self.end_served();
         }
     }
 

@@ -104,6 +104,8 @@ fn what_no_such_shell_says_is_no_status_and_takes_no_room() {
     assert_eq!(came(b"mark:cut\n", b"mark:\n").0, Some(Came::Cut));
     assert_eq!(came(b"mark:\n", b"mark:\n").0, Some(Came::Unclear));
     assert_eq!(came(b"mark:7\n", b"mark:7\n").0, Some(Came::Unclear));
+    let long = [&b"mark:"[..], &[b'x'; 2 * LONGEST], b"\n"].concat();
+    assert_eq!(came(b"mark:7\n", &long).0, Some(Came::Unclear));
     assert_eq!(came(b"mark:7", b"mark:\n").0, None);
     // The end of another script is words.
     assert_eq!(came(b"other:0\nmark", b"other:\nmark:\n").0, None);
@@ -116,7 +118,7 @@ fn what_no_such_shell_says_is_no_status_and_takes_no_room() {
     for _ in 0..9 {
         end.take(&[b'7'; 30], &mut kept);
     }
-    assert_eq!(end.word.as_deref(), Some(""));
+    assert_eq!(end.word.as_deref(), Some(NO_END));
     assert!(end.pending.len() < 100, "{}", end.pending.len());
 }
 
