@@ -18,7 +18,7 @@ sockets() {
     }' /proc/net/tcp 2>/dev/null
 }
 # The process that listens on port $1, as far as it can be seen. A name of a file can look like a line of `ls`, so that a line only says where to look.
-# Where there are several, on addresses of their own: the one that is the server of folder $2, if that is given.
+# Where there are several, on addresses of their own: the one that is the server of folder $2 or of unit $3, if they are given.
 listener() {
   s=$(sockets "$1") all=
   [ -n "$s" ] || return 0
@@ -31,7 +31,12 @@ listener() {
     f=$(readlink "/proc/$f" 2>/dev/null)
     case $f in socket:\[*\]) f=${f#*\[}; case " $s " in *" ${f%\]} "*) all="${all:+$all }$p" ;; esac ;; esac
   done
-  case $all in *' '*) if [ -n "${2:-}" ]; then for p in $all; do if serves "$p" "$2"; then all=$p; break; fi; done; fi ;; esac
+  case $all in *' '*)
+    if [ -n "${2:-}${3:-}" ]; then
+      s=; for p in $all; do if serves "$p" "${2:-}" || of_unit "$p" "${3:-}"; then s=$p; break; fi; done
+      all=$s
+    fi ;;
+  esac
   [ -z "$all" ] || echo "${all%% *}"
 }
 # The user that process $1 acts as.
@@ -39,12 +44,14 @@ user_of() { awk '$1 == "Uid:" { print $3 }' "/proc/$1/status" 2>/dev/null; }
 # Whether process $1 is the server of folder $2: it works there, as the folder's owner or as root. Another user's process may stand in a folder, too.
 # The folder itself, not its name: another root folder gives any name to any folder.
 serves() {
-  [ "/proc/$1/cwd/" -ef "$2/" ] || return 1
+  [ -n "$2" ] && [ "/proc/$1/cwd/" -ef "$2/" ] || return 1
   u=$(user_of "$1")
   case $u in 0) ;; '') return 1 ;; *) [ "$(stat -c %u "$2/." 2>/dev/null)" = "$u" ] ;; esac
 }
+# Whether process $1 runs in unit $2.
+of_unit() { [ -n "$2" ] && grep -qF "/$2" "/proc/$1/cgroup" 2>/dev/null; }
 # Whether systemd runs here and has unit $1, from us or from others.
-has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = loaded ]; }; }
+has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState -- "$1" 2>/dev/null)" = LoadState=loaded ]; }; }
 # Whether process $1 is there and no zombie.
 alive() {
   while read -r k v _; do
