@@ -49,17 +49,14 @@ impl Backup<'_> {
         let inventory = &self.hosts.inventory;
         let service = service(self.hosts, node, None).await;
         let user = service.user().map(str::to_owned);
-        let (folder, files) = match service.of_others()? {
-            Some(settings) => {
-                let folder = settings.data.folder.clone();
-                let unknown = "the folder of its data is not known";
-                (folder.ok_or_else(|| unknown.to_owned())?, &settings.data)
-            }
-            None => {
-                let settings = service.settings.as_ref().map_err(String::clone)?;
-                let folder = Paths::new(&inventory.server.directory, port).data();
-                (folder, &settings.data)
-            }
+        let (folder, files) = if let Some(settings) = service.of_others()? {
+            let folder = settings.data.folder.clone();
+            let unknown = "the folder of its data is not known";
+            (folder.ok_or_else(|| unknown.to_owned())?, &settings.data)
+        } else {
+            let settings = service.settings.as_ref().map_err(String::clone)?;
+            let folder = Paths::new(&inventory.server.directory, port).data();
+            (folder, &settings.data)
         };
         Ok(Data {
             folder,

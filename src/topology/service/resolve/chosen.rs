@@ -135,12 +135,36 @@ fn strange(
             subject.port
         ));
     }
+    if let Some(key) = hides(unit, chain) {
+        return Some(format!(
+            "{id} gives it a view of the disk of its own ({key}), so that its files are not known"
+        ));
+    }
     let other = answer.units.iter().find(|other| {
         let of_file = command(other).is_ok_and(|c| c.file.as_deref() == Some(file));
         other.get("Id") != Some(id) && of_file
     })?;
     let other = other.get("Id").map_or("another unit", String::as_str);
     Some(format!("{other} starts a server with {file}, too"))
+}
+
+/// The setting of a unit by which its server takes other files than its host for those that it
+/// names.
+fn hides(unit: &Properties, chain: &Chain) -> Option<&'static str> {
+    let set = |key: &str| unit.get(key).is_some_and(|v| !v.is_empty() && v != "no");
+    let folder = chain.data.folder.as_deref().unwrap_or_default();
+    let in_tmp = ["/tmp", "/var/tmp"]
+        .iter()
+        .any(|tmp| folder.starts_with(tmp));
+    let always = [
+        "RootDirectory",
+        "RootImage",
+        "BindPaths",
+        "BindReadOnlyPaths",
+        "TemporaryFileSystem",
+    ];
+    let hiding = always.into_iter().find(|key| set(key));
+    hiding.or_else(|| (in_tmp && set("PrivateTmp")).then_some("PrivateTmp"))
 }
 
 /// Why it is not known which file a stopped server is started with.
