@@ -7,7 +7,7 @@ main=; if [ -n "$others" ] && has_unit "$unit"; then main=$(systemctl show -p Ma
 # Another server may have the same port on another address of the host.
 if [ -n "$main" ] && { [ -z "$pid" ] || ! of_unit "$pid" "$unit"; }; then pid=$main; fi
 if [ -z "$pid" ] && [ -n "$(sockets "$port")" ]; then echo "port $port is held by a process of another user, or by several of which none is known as this server" >&2; exit 1; fi
-if [ -z "$pidfile" ] && [ -n "$pid" ] && [ -d "$data" ] && ! serves "$pid" "$data" && ! of_unit "$pid" "$unit"; then
+if [ -z "$pidfile" ] && [ -n "$pid" ] && [ -d "$data" ] && ! [ "/proc/$pid/cwd/" -ef "$data/" ] && ! of_unit "$pid" "$unit"; then
   echo "port $port is held by process $pid, which does not work in $data${unit:+ and is none of $unit}: it is not stopped" >&2; exit 1
 fi
 # Whose file it is may only have a process of his own ended by it.
