@@ -228,7 +228,7 @@ pub struct Launch {
     pub port: u16,
     /// The unit, used where systemd runs and has it.
     pub unit: String,
-    /// The server program.
+    /// The server program; empty: nothing but its unit starts it.
     pub program: String,
     /// Its configuration file.
     pub config: String,
@@ -293,19 +293,20 @@ impl Launch {
     /// # Errors
     /// Why replctl cannot start it, one phrase.
     pub fn by(self, service: &Service) -> Result<Self, String> {
-        let Some(settings) = service.of_others() else {
+        let Some(settings) = service.of_others()? else {
             return Ok(self);
         };
         match &service.starter {
             Starter::Unit(unit) => Ok(Self {
                 unit: unit.name.clone(),
                 config: service.file.clone().unwrap_or_default(),
-                data: settings?
+                data: settings
                     .data
                     .folder
                     .clone()
                     .ok_or("the folder of its data is not known")?,
                 user: unit.user.clone().unwrap_or_else(|| "root".to_owned()),
+                program: String::new(),
                 log_file: String::new(),
                 pid_file: String::new(),
                 ..self

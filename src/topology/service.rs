@@ -169,16 +169,45 @@ impl Service {
         }
     }
 
-    /// Whether it is known how it is run, and replctl did not make it.
-    pub fn is_foreign(&self) -> bool {
-        !self.managed && !matches!(self.starter, Starter::Unknown(_))
+    /// Whether it is known how it is run.
+    pub fn is_seen(&self) -> bool {
+        !matches!(self.starter, Starter::Unknown(_))
     }
 
-    /// The settings of its next start, or why they are not known; `None`: replctl made it, or its
-    /// host has neither a file nor a unit for it.
-    pub fn of_others(&self) -> Option<Result<&Chain, &str>> {
-        let found = self.file.is_some() || self.unit().is_some();
-        (self.is_foreign() && found).then(|| self.settings.as_ref().map_err(String::as_str))
+    /// Whether it is known how it is run, and replctl did not make it.
+    pub fn is_foreign(&self) -> bool {
+        !self.managed && self.is_seen()
+    }
+
+    /// The settings of its next start; `None`: replctl made it, or its host has neither a file nor
+    /// a unit for it, so that replctl's own paths count.
+    ///
+    /// # Errors
+    /// Who made it, or what its next start reads, is not known: the reason, one phrase.
+    pub fn of_others(&self) -> Result<Option<&Chain>, String> {
+        if self.managed {
+            return Ok(None);
+        }
+        if let Starter::Unknown(why) = &self.starter {
+            return Err(why.clone());
+        }
+        if self.file.is_none() && self.unit().is_none() {
+            return Ok(None);
+        }
+        let chain = self.settings.as_ref().map_err(String::clone)?;
+        match &self.arguments {
+            Arguments::Shown(_) => Ok(Some(chain)),
+            Arguments::Hidden(_) => {
+                Err("it was started with arguments that it does not show".to_owned())
+            }
+            Arguments::Unknown(why) => Err(why.clone()),
+        }
+    }
+
+    /// The name of the user that its unit starts it as.
+    pub fn user(&self) -> Option<&str> {
+        let unit = self.unit()?;
+        Some(unit.user.as_deref().unwrap_or("root"))
     }
 
     /// The files that its next start loads its data from; `None`: not known.

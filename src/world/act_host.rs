@@ -14,6 +14,7 @@ use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::topology::NodeName;
+use crate::topology::service::Service;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,8 +194,7 @@ pub(super) async fn act_on_service(
     let done = match action {
         ServiceAction::FenceFile { address } => {
             let service = service::service(hosts, node, None).await;
-            let user = service.unit().and_then(|unit| unit.user.as_deref());
-            let user = user.unwrap_or(&launch.user);
+            let user = service.user().unwrap_or(&launch.user);
             match &service.file {
                 Some(file) => host::fence(shell, file, user, address).await,
                 None => Err("where its configuration file is, is not known".to_owned()),
@@ -209,13 +209,28 @@ pub(super) async fn act_on_service(
         }
         ServiceAction::StopServer => {
             let service = service::service(hosts, node, None).await;
-            let unit = service.unit().map(|unit| unit.name.clone());
-            let launch = Launch {
-                unit: unit.unwrap_or_else(|| launch.unit.clone()),
-                ..launch
-            };
-            host::stop(shell, &launch, STOP).await
+            host::stop(shell, &stopped_by(launch, &service), STOP).await
         }
     };
     done.map(seen).map_err(Failure::unknown)
+}
+
+/// How the server is stopped that `service` describes. One that others have made is known by its
+/// unit, or by the folder of its data: another server may have the same port on another address.
+fn stopped_by(launch: Launch, service: &Service) -> Launch {
+    let unit = service.unit().map(|unit| unit.name.clone());
+    let folder = service.data_files().and_then(|files| files.folder.clone());
+    if service.is_foreign() && (unit.is_some() || folder.is_some()) {
+        return Launch {
+            unit: unit.unwrap_or_default(),
+            data: folder.unwrap_or_default(),
+            program: String::new(),
+            pid_file: String::new(),
+            ..launch
+        };
+    }
+    Launch {
+        unit: unit.unwrap_or_else(|| launch.unit.clone()),
+        ..launch
+    }
 }

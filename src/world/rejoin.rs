@@ -6,13 +6,14 @@ use super::hosts::Hosts;
 use super::lost::{Streams, judged};
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
+use super::service::service;
 use super::unreachable::trouble;
 use super::watch_sync::StreamPosition;
 use super::{host, info, role_change};
 use crate::actions::rescue::Covered;
 use crate::engine::execute::Failure;
 use crate::error::Error;
-use crate::plan::divergence::{Disk, Own};
+use crate::plan::divergence::{Disk, NoDisk, Own};
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hand_over::lacks_pause_write;
 use crate::topology::lineage::{fork, position};
@@ -51,31 +52,39 @@ pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node
 }
 
 /// What the host of a silent node says.
-async fn disk(hosts: &Hosts, node: &Node) -> Result<Disk, String> {
+async fn disk(hosts: &Hosts, node: &Node) -> Result<Disk, NoDisk> {
     let mut facts = hosts.facts(std::slice::from_ref(&node.name)).await;
     let facts: HostFacts = match facts.remove(&node.name) {
-        Some(seen) => seen.map_err(|unseen| unseen.why)?,
-        None => return Err("it was not looked at".to_owned()),
+        Some(seen) => seen.map_err(|unseen| NoDisk::Host(unseen.why))?,
+        None => return Err(NoDisk::Host("it was not looked at".to_owned())),
     };
     let runs = facts.listener != Listener::Nobody;
-    let service = node.service.as_deref();
-    let Some((service, settings)) = service.and_then(|s| Some((s, s.of_others()?))) else {
+    let service = match node.service.as_deref().filter(|s| s.is_seen()) {
+        Some(service) => service.clone(),
+        // The host may have been slow.
+        None => service(hosts, &node.name, None).await,
+    };
+    let of_others = service.of_others().map_err(NoDisk::Settings)?;
+    let Some(settings) = of_others else {
         return Ok(Disk {
             runs,
             configured: facts.config.is_some(),
             data: facts.data,
             history: facts.dumped,
+            folder: None,
         });
     };
-    let files = &settings.map_err(str::to_owned)?.data;
-    let host = hosts.session(&node.name).await.map_err(|e| e.brief())?;
-    let user = service.unit().and_then(|unit| unit.user.as_deref());
-    let (data, history) = host::stored_in(host.as_ref(), files, user.unwrap_or_default()).await?;
+    let host = hosts.session(&node.name).await;
+    let host = host.map_err(|e| NoDisk::Host(e.brief()))?;
+    let user = service.user().unwrap_or_default();
+    let stored = host::stored_in(host.as_ref(), &settings.data, user).await;
+    let (data, history) = stored.map_err(NoDisk::Settings)?;
     Ok(Disk {
         runs,
         configured: service.file.is_some(),
         data,
         history,
+        folder: settings.data.folder.clone(),
     })
 }
 

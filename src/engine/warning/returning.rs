@@ -75,7 +75,7 @@ impl Returning {
             Self::NothingDiscarded => "nothing is discarded, and no backup is needed".to_owned(),
             Self::NothingOnDisk(history) => {
                 let why = history.as_ref().map_or_else(
-                    || "no key is on its disk".to_owned(),
+                    || "no key is where its data lie".to_owned(),
                     |successor| format!("its dump ends before `{successor}` took over"),
                 );
                 format!("nothing of `{node}` is discarded, and no backup is needed: {why}")

@@ -26,7 +26,8 @@ pub struct Chain {
     pub data: DataFiles,
 }
 
-/// The files that a start loads its data from, by what its configuration says last.
+/// The files that a start loads its data from and the ports it takes, by what its configuration
+/// says last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFiles {
     /// `dir`, absolute; `None`: not known.
@@ -37,6 +38,10 @@ pub struct DataFiles {
     pub log: String,
     /// `appenddirname`, the folder of these parts from 7.0 on.
     pub log_folder: String,
+    /// `port`; 0: none.
+    pub port: u16,
+    /// `tls-port`; 0: none.
+    pub tls_port: u16,
 }
 
 impl Default for DataFiles {
@@ -47,6 +52,24 @@ impl Default for DataFiles {
             snapshot: "dump.rdb".to_owned(),
             log: "appendonly.aof".to_owned(),
             log_folder: "appendonlydir".to_owned(),
+            port: crate::inventory::node::PORT,
+            tls_port: 0,
+        }
+    }
+}
+
+impl DataFiles {
+    /// Whether the server listens on that port.
+    pub fn listens_on(&self, port: u16) -> bool {
+        [self.port, self.tls_port].contains(&port) && port != 0
+    }
+
+    /// The port by which it is named: the plain one where it has one.
+    pub fn main_port(&self) -> u16 {
+        if self.port == 0 {
+            self.tls_port
+        } else {
+            self.port
         }
     }
 }
@@ -131,6 +154,11 @@ impl Chain {
     /// The line that decides.
     pub fn last(&self) -> Option<&Line> {
         last(&self.arguments).or_else(|| last(&self.file))
+    }
+
+    /// The line that decides in the arguments.
+    pub fn last_argument(&self) -> Option<&Line> {
+        last(&self.arguments)
     }
 
     /// The line that decides in the file and in what it includes.
@@ -248,11 +276,23 @@ impl Walk<'_> {
                 ("dbfilename", [name]) => self.data.snapshot.clone_from(name),
                 ("appendfilename", [name]) => self.data.log.clone_from(name),
                 ("appenddirname", [name]) => self.data.log_folder.clone_from(name),
+                ("port" | "tls-port", args) => {
+                    let port = args.first().filter(|_| args.len() == 1);
+                    let port = port.and_then(|p| p.parse().ok());
+                    let port = port.ok_or_else(|| unreadable(at, &line.name))?;
+                    match line.name.as_str() {
+                        "port" => self.data.port = port,
+                        _ => self.data.tls_port = port,
+                    }
+                }
                 ("include", [named]) => {
                     let target = self.absolute(named).ok_or_else(|| {
                         format!("{at} includes `{named}`, and from which folder is not known")
                     })?;
                     out.push(ChainEntry::Include(self.include(&target, depth)?));
+                }
+                ("dir" | "dbfilename" | "appendfilename" | "appenddirname", _) => {
+                    return Err(unreadable(at, &line.name));
                 }
                 ("include", _) => return Err(format!("{at} has an include that cannot be read")),
                 (_, _) => {}
@@ -287,6 +327,12 @@ impl Walk<'_> {
             path => format!("{folder}/{path}"),
         })
     }
+}
+
+/// As `systemctl show` joins the words of a command with blanks, a value with blanks is one of
+/// these.
+fn unreadable(at: &str, name: &str) -> String {
+    format!("{at} has a `{name}` line that cannot be read")
 }
 
 /// Whether the server takes it for a pattern.

@@ -132,3 +132,22 @@ fn rewritten(chain: &Chain, role: Option<&Address>, path: &str) -> Chain {
         ..chain.clone()
     }
 }
+
+impl Chain {
+    /// The chain after the fence: the file and its includes give the role of its last line, which
+    /// is the new one. Arguments still come after it.
+    pub fn fenced(&self, to: &Address, path: &str) -> Self {
+        let includes = self.file.iter().filter(|entry| match entry {
+            ChainEntry::Role(_) => false,
+            ChainEntry::Include(_) => true,
+        });
+        let last = ChainEntry::Role(Line {
+            follows: Some(to.clone()),
+            file: Some(path.to_owned()),
+        });
+        Self {
+            file: includes.cloned().chain([last]).collect(),
+            ..self.clone()
+        }
+    }
+}

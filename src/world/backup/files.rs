@@ -22,20 +22,8 @@ const ONE: Duration = Duration::from_mins(10);
 /// Files that a data directory may hold.
 const MOST: usize = 1000;
 
-/// Size, hash and path of each file that a server loads, below the data directory. The directory's
-/// owner reads it: the owner could lead root to other files. `$3` is the name of the snapshot, `$4`
-/// that of the log of writes, whose parts are one folder deeper.
-const LIST: &str = r#"cd "$p" || exit 1
-snapshot=$3 log=$4
-find . -maxdepth 2 -type f | while read -r f; do
-  case ${f##*/} in
-  temp-*) continue ;;
-  *.rdb | *.aof | *.manifest | "$snapshot" | "$log" | "$log".*) ;;
-  *) continue ;;
-  esac
-  h=$(sha256sum <"$f") || exit 1
-  echo "$(wc -c <"$f") ${h%% *} ${f#./}"
-done"#;
+/// Size, hash and path of each file that a server loads, below the data directory.
+const LIST: &str = include_str!("../host/scripts/list.sh");
 
 /// One file as the host tells it.
 struct ListedFile {
@@ -49,6 +37,7 @@ struct Data {
     folder: String,
     snapshot: String,
     log: String,
+    log_folder: String,
     /// The name of the server's user.
     user: String,
 }
@@ -59,23 +48,21 @@ impl Backup<'_> {
     async fn data(&self, node: &NodeName, port: u16) -> Result<Data, String> {
         let inventory = &self.hosts.inventory;
         let service = service(self.hosts, node, None).await;
-        let user = service.unit().and_then(|unit| unit.user.clone());
-        let (folder, files) = match service.of_others() {
-            Some(settings) => {
-                let files = settings.map_err(str::to_owned)?.data.clone();
-                let folder = files.folder.clone();
-                let unknown = "the folder of its data is not known";
-                (folder.ok_or_else(|| unknown.to_owned())?, files)
-            }
-            None => (
-                Paths::new(&inventory.server.directory, port).data(),
-                service.data_files().cloned().unwrap_or_default(),
-            ),
+        let user = service.user().map(str::to_owned);
+        let (folder, files) = if let Some(settings) = service.of_others()? {
+            let folder = settings.data.folder.clone();
+            let unknown = "the folder of its data is not known";
+            (folder.ok_or_else(|| unknown.to_owned())?, &settings.data)
+        } else {
+            let settings = service.settings.as_ref().map_err(String::clone)?;
+            let folder = Paths::new(&inventory.server.directory, port).data();
+            (folder, &settings.data)
         };
         Ok(Data {
             folder,
-            snapshot: files.snapshot,
-            log: files.log,
+            snapshot: files.snapshot.clone(),
+            log: files.log.clone(),
+            log_folder: files.log_folder.clone(),
             user: user.unwrap_or_else(|| inventory.server.user.clone()),
         })
     }
@@ -179,7 +166,7 @@ impl Backup<'_> {
 }
 
 async fn list(host: &Host, data: &Data) -> Result<Vec<ListedFile>, Failure> {
-    let names = [data.snapshot.as_str(), &data.log];
+    let names = [&data.snapshot, &data.log, &data.log_folder].map(String::as_str);
     let text = run(host, line(LIST, &data.folder, &data.user, &names)).await?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let files: Vec<ListedFile> = text

@@ -290,15 +290,22 @@ fn snapshot(output: &str) -> Option<Vec<u8>> {
         .find_map(|l| said::unhex(l.strip_prefix("dump=")?))
 }
 
+/// Whether the log of writes may hold keys, in its parts or in its base.
+fn logged(output: &str, said: &Said) -> bool {
+    let bases = output.lines().filter_map(|l| l.strip_prefix("base="));
+    let holds = |hex: &str| said::unhex(hex).is_none_or(|bytes| !snapshot_is_empty(&bytes));
+    said.one("log_of_writes").is_some() || bases.into_iter().any(holds)
+}
+
 fn dumped(output: &str, said: &Said) -> Option<(String, u64)> {
-    if said.one("log_of_writes").is_some() {
+    if logged(output, said) {
         return None;
     }
     crate::rescue::dump::history(&snapshot(output)?)
 }
 
 fn stored(output: &str, said: &Said) -> StoredData {
-    if said.one("log_of_writes").is_some() {
+    if logged(output, said) {
         return StoredData::Keys;
     }
     match snapshot(output) {

@@ -14,6 +14,7 @@ mod folders;
 mod holders;
 mod local;
 mod prepared;
+mod stored;
 mod tarball;
 
 use super::*;

@@ -73,14 +73,14 @@ pub(super) async fn look(
         });
     };
     let of_files = only(if merged.is_empty() { its } else { his }, &OF_FILES);
-    let of_config = only(his, &["config", "dump"]);
+    let of_config = only(his, &["config", "dump", "base"]);
     let lost = unread(facts, his);
     // What could not be read may hold keys.
-    let of_lost = if lost.contains(&"dump") {
-        "dump=3f\n"
-    } else {
-        ""
-    };
+    let mut of_lost = String::new();
+    for key in ["dump", "base"].iter().filter(|key| lost.contains(key)) {
+        of_lost.push_str(key);
+        of_lost.push_str("=3f\n");
+    }
     let passwords = if lost.contains(&"passwords") {
         let why = super::last_lines(&why_unread(&ran.stderr, his), 12);
         Err(format!(

@@ -48,7 +48,7 @@ units=
 property() { case $nl$text in *"$nl$1="*) value=$nl$text; value=${value#*"$nl$1="}; value=${value%%"$nl"*} ;; *) value= ;; esac; }
 # Looks at unit $1, and tells of it if it is loaded; `itself`: not by another name of it.
 show() {
-  text=$(systemctl show -p Id,LoadState,UnitFileState,FragmentPath,DropInPaths,ExecStart,User,WorkingDirectory,ProtectSystem,ReadOnlyPaths,ReadWritePaths,EnvironmentFiles -- "$1" 2>/dev/null)
+  text=$(systemctl show -p Id,LoadState,UnitFileState,FragmentPath,DropInPaths,ExecStart,User,WorkingDirectory,ProtectSystem,ReadOnlyPaths,ReadWritePaths,EnvironmentFiles,RootDirectory,RootImage,BindPaths,BindReadOnlyPaths,TemporaryFileSystem,PrivateTmp -- "$1" 2>/dev/null)
   property LoadState; [ "$value" = loaded ] || [ -n "${2:-}" ] || return 0
   property Id; [ "$value" = "$1" ] || [ -z "${2:-}" ] || return 0
   units="$units $1"

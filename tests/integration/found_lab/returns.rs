@@ -102,3 +102,57 @@ fn a_stopped_server_of_the_package_returns_by_its_own_unit() {
     }
     bench.operator.run(&["status"]).ok();
 }
+
+/// What lies behind a link is in no copy, and a role on the command line wins over the file: both
+/// are refused, and nothing is changed.
+#[test]
+fn a_stopped_server_whose_data_or_role_are_elsewhere_stays_as_it_is() {
+    let Some(lab) = Lab::of_three(Flavour::Systemd) else {
+        return;
+    };
+    installed(&lab, "redis", "redis-server");
+    let replica = "echo 'replicaof 192.168.0.120 6379' >>/etc/redis/redis.conf; ";
+    for (host, role) in [("master", ""), ("slave1", replica), ("slave2", replica)] {
+        lab.inside(host, &format!("{role}systemctl restart redis-server"))
+            .ok();
+    }
+    let bench = Bench::new(&lab);
+    bench.links_are_up("redis-cli", &[("slave1", 6379), ("slave2", 6379)]);
+    bench.find("192.168.0.120", &[]).ok();
+    let name = lab
+        .inside("slave2", "uname -n")
+        .ok()
+        .stdout
+        .trim()
+        .to_owned();
+    let own = "cd /var/lib/redis && mkdir -p /srv/other && chown redis: /srv/other && \
+        redis-cli replicaof no one && redis-cli config set appendonly yes && redis-cli config rewrite && \
+        redis-cli set own 1 && sleep 3 && systemctl stop redis-server && \
+        if [ -d appendonlydir ]; then mv appendonlydir /srv/other/ && ln -s /srv/other/appendonlydir appendonlydir; \
+        else mv appendonly.aof /srv/other/ && ln -s /srv/other/appendonly.aof appendonly.aof; fi";
+    lab.inside("slave2", own).ok();
+    let print = "find /var/lib/redis/ /srv/other /etc/redis /etc/systemd/system -type f -exec sha256sum {} + | sort; systemctl is-active redis-server";
+    let before = lab.inside("slave2", print).stdout;
+    let refused = bench.operator.run(&["rejoin", &name, "--yes"]);
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says("is a link, and what it leads to is not copied");
+    assert_eq!(lab.inside("slave2", print).stdout, before);
+
+    let edit = "sed -i 's/^ExecStart=.*redis.conf/& --replicaof no one/' /lib/systemd/system/redis-server.service && \
+        systemctl daemon-reload && systemctl show -p ExecStart redis-server";
+    lab.inside("slave2", edit).ok().says("--replicaof no one");
+    let before = lab.inside("slave2", print).stdout;
+    let line = [
+        "rejoin",
+        &name,
+        "--yes",
+        "--discard-data",
+        &name,
+        "--ignore",
+        "role-on-command-line",
+    ];
+    let refused = bench.operator.run(&line);
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says("may start with another role than its file gives it");
+    assert_eq!(lab.inside("slave2", print).stdout, before);
+}

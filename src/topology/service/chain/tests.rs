@@ -155,6 +155,24 @@ fn the_data_lie_where_the_last_lines_say() {
             snapshot: "b".to_owned(),
             log: "w.log".to_owned(),
             log_folder: "parts".to_owned(),
+            ..DataFiles::default()
         }
     );
+    // `systemctl show` joins the words of a command: `--dbfilename "my dump"` is two of them.
+    let arguments = words("--dbfilename my dump");
+    let start = Start {
+        file: None,
+        arguments: &arguments,
+        folder: Some("/"),
+        patterns: true,
+    };
+    let why = follow(&start, &Files::default()).unwrap_err();
+    assert!(
+        why.contains("`dbfilename` line that cannot be read"),
+        "{why}"
+    );
+    let listens = |text: &str, arguments: &str, port| data(text, arguments).listens_on(port);
+    assert!(listens("", "", 6379) && !listens("port 7000\n", "", 6379));
+    assert!(listens("port 7000\n", "--port 7001", 7001));
+    assert!(listens("port 0\ntls-port 7002\n", "", 7002) && !listens("port 0\n", "", 0));
 }

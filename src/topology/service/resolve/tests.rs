@@ -1,5 +1,7 @@
 //! Answers of real hosts.
 
+mod stopped;
+
 use super::super::chain::Read;
 use super::super::{Keep, Obstacle};
 use super::*;

@@ -145,7 +145,19 @@ if [ -d "$d/$port" ]; then
     esac
     if [ -d "$x" ]; then text=1; break; fi
   done
-  if [ -n "$text" ]; then text=$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null); fi
+  n=0
+  if [ -n "$text" ]; then
+    # A log may begin with a snapshot, which is read. A server has one or two.
+    text=; set -f; IFS=$nl
+    for x in $(find "$d/$port" \( -name '*.aof' -size +0 \) -o -name '*.base.rdb' 2>/dev/null); do
+      case $x in *.base.rdb) n=$((n + 1)) his_reads=${his_reads}b:$x$nl ;; *) text=$x ;; esac
+      if [ $n -gt 8 ]; then text=$x; break; fi
+    done
+    unset IFS; set +f
+  fi
+  if [ $n != 0 ]; then p asked base; fi
+  # Parts that cannot be listed may hold keys.
+  x=$d/$port/appendonlydir; if [ -d "$x" ] && { [ ! -r "$x" ] || [ ! -x "$x" ]; }; then text=$x; fi
   p log_of_writes "$text"
   # Nobody asks this who looks at the passwords, too.
   if [ -z "$with_passwords" ]; then x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"; fi

@@ -1,7 +1,7 @@
 # Put behind owner.sh and sockets.sh, before the scripts that start and stop servers. POSIX sh; only what busybox has.
 nap() { sleep "${1:-0.1}" 2>/dev/null || sleep 1; }
 # Whether systemd runs here and has unit $1, from us or from others.
-has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = loaded ]; }; }
+has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState -- "$1" 2>/dev/null)" = LoadState=loaded ]; }; }
 # Whether process $1 is there and no zombie.
 alive() {
   while read -r k v _; do

@@ -15,20 +15,22 @@ sockets() {
   inodes=${said%%"$nl"*} up=${said#*"$nl"}; up=" ${up%%"$nl"*}"
 }
 # The process that listens on port $1, in $pid, as far as it can be seen. Where there are several, on addresses of their own: the one that is
-# the server of folder $2, if that is given; whether it is, in $is_server. A process that works there is looked at first.
+# the server of folder $2 or of unit $3, if they are given; whether it is, in $is_server. $several: there are several, and none of them is. A process
+# that works there is looked at first.
+its_unit=
 listener() {
-  sockets "$1"; pid= hint= is_server=
+  sockets "$1"; pid= hint= is_server= several=
   [ -n "$inodes" ] || return 0
   if [ -n "${2:-}" ]; then
     for q in /proc/[0-9]*; do if [ "$q/cwd/" -ef "$2/" ]; then hint=${q#/proc/}; break; fi; done
   fi
-  holder "$inodes" "$hint" "${2:-}"
+  its_unit=${3:-}; holder "$inodes" "$hint" "${2:-}"; its_unit=
 }
 # The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first, together with its
 # program: in $exe, for process $exe_of. $3: of several the one that is the server of that folder.
 # A name of a file can look like a line of `ls`, so that a line only says where to look: the kernel says what is there.
 holder() {
-  pid= one_of= is_server=
+  pid= one_of= is_server= several=
   if [ -n "${2:-}" ]; then
     n=$(ls -l "/proc/$2/exe" "/proc/$2/fd/" 2>/dev/null)
     id=${n%%"$nl"*}; case $id in *" /proc/$2/exe -> "*) exe=${id#*" /proc/$2/exe -> "} exe_of=$2 ;; esac
@@ -56,14 +58,18 @@ holder() {
 }
 # Whether process $1, which has such a socket, is the one that is looked for.
 the_one() {
-  pid=$1; [ -n "$2" ] || return 0
-  if [ "$1" != "$one_of" ] && serves "$1" "$2"; then is_server=1; return 0; fi
-  one_of=${one_of:-$1}; return 1
+  pid=$1; [ -n "$2$its_unit" ] || return 0
+  [ "$1" != "$one_of" ] || return 1
+  if serves "$1" "$2" || of_unit "$1" "$its_unit"; then is_server=1 several=; return 0; fi
+  if [ -n "$one_of" ]; then several=1; else one_of=$1; fi
+  return 1
 }
+# Whether process $1 runs in unit $2.
+of_unit() { [ -n "$2" ] && grep -qF "/$2" "/proc/$1/cgroup" 2>/dev/null; }
 # Whether process $1 is the server of folder $2: it works there, as the folder's owner or as root. Another user's process may stand in a folder, too.
 # The folder itself, not its name: another root folder gives any name to any folder.
 serves() {
-  [ "/proc/$1/cwd/" -ef "$2/" ] || return 1
+  [ -n "$2" ] && [ "/proc/$1/cwd/" -ef "$2/" ] || return 1
   acts=
   while read -r k v w _; do if [ "$k" = Uid: ]; then acts=$w; break; fi; done 2>/dev/null <"/proc/$1/status"
   case $acts in 0) return 0 ;; '') return 1 ;; esac

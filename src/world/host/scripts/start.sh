@@ -1,8 +1,8 @@
 # Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory  $8 --sentinel, or empty
-# $9 pid file
+# $9 pid file. Without a program, nothing but the unit starts it: others have made it.
 unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8 pidfile=$9
 # Before each node had a link of its own, all of a host had one together.
-if [ ! -e "$program" ]; then
+if [ -n "$program" ] && [ ! -e "$program" ]; then
   shared=${program%/current-*}/current/redis-server
   if [ -e "$shared" ]; then program=$shared; fi
 fi
@@ -17,7 +17,9 @@ size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$
 size=0
 if [ -e "$log" ]; then size=$(how=act_apart; size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
-ours() { listener "$port" "$data"; [ -n "$is_server" ]; }
+# Its folder may be root's, with its group: then its unit says whose process it is.
+its=; [ -n "$program" ] || its=$unit
+ours() { listener "$port" "$data" "$its"; [ -n "$is_server" ]; }
 # It listens, and still does a moment later: one that fails on its way has listened on its port before.
 stays() { ours && nap 0.05 && alive "$pid"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
@@ -47,6 +49,7 @@ if has_unit "$unit"; then
   fail "$unit does not listen on port $port after 15 s: $(words)"
 fi
 
+[ -n "$program" ] || fail "$unit is not loaded there, and nothing else starts this server"
 # Nobody else may read the password, in the file that CONFIG REWRITE makes anew either.
 umask 077
 cd / || exit 1

@@ -117,3 +117,33 @@ async fn of_two_with_one_port_the_server_is_stopped() {
         other.wait().unwrap();
     }
 }
+
+/// A server of others is known by its unit or by the folder of its data, and never by its port
+/// alone; and nothing but its unit starts it.
+#[tokio::test]
+async fn a_server_of_others_is_not_taken_by_its_port() {
+    let shell = Local::root();
+    let bench = Bench::new(&shell);
+    let plan = bench.plan(&shell, false).await;
+    bench.carry_out(&shell, &plan).await;
+    let other = tempfile::tempdir().unwrap();
+    let launch = Launch {
+        unit: "not-there.service".to_owned(),
+        program: String::new(),
+        pid_file: String::new(),
+        data: other.path().display().to_string(),
+        ..Launch::new(&bench.inventory, &bench.inventory.nodes[0])
+    };
+    let why = stop(&shell, &launch, Duration::from_secs(1)).await;
+    let why = why.unwrap_err();
+    assert!(why.contains("does not work in"), "{why}");
+    assert_eq!(bench.cli(&["PING"]), "PONG");
+    let ours = Launch {
+        data: bench.paths().data(),
+        ..launch.clone()
+    };
+    let done = stop(&shell, &ours, Duration::from_secs(10)).await;
+    assert_eq!(done.unwrap(), "stopped");
+    let why = start(&shell, &launch).await.unwrap_err();
+    assert!(why.contains("not-there.service is not loaded"), "{why}");
+}
