@@ -11,6 +11,7 @@ pub mod words;
 
 use crate::operations::abandon::args::Abandon;
 use crate::operations::add::args::Add;
+use crate::operations::adopt::args::Adopt;
 use crate::operations::clients::args::Clients;
 use crate::operations::completions::args::Completions;
 use crate::operations::detach::args::Detach;
@@ -188,6 +189,21 @@ pub enum Command {
     /// runs and replicates already is only written into the inventory.
     #[command(after_help = example_help("add"))]
     Add(Add),
+    /// Make servers that somebody else set up replctl's own, with their data
+    ///
+    /// For servers that a package, Ansible or a person at a shell has set up. Each node gets the
+    /// directories, the program, the configuration and the unit that `replctl setup` makes. Its
+    /// data is copied, its own settings go into the inventory with their comments, and its former
+    /// unit is disabled. The former files stay where they are.
+    ///
+    /// Replicas come first, one after the other. Then one of them takes over from the primary, as
+    /// `promote` does it, and the former primary comes last. No acknowledged write is lost. If a
+    /// node fails, replctl puts that node back as it was, and the nodes before it stay adopted.
+    ///
+    /// replctl refuses to change the version of a server. A primary without a replica is away while
+    /// it is restarted: this is refused unless you accept it with `--ignore pause`.
+    #[command(after_help = example_help("adopt"))]
+    Adopt(Adopt),
     /// Remove NODE from the deployment permanently
     ///
     /// replctl stops the server of NODE and disables what starts it. It waits until the primary

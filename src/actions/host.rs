@@ -1,6 +1,7 @@
 //! What `setup` does on a host, as data. Pure. It holds no secret: a placeholder stands for the
 //! password.
 
+use super::former::FormerAction;
 use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
@@ -191,6 +192,8 @@ pub enum HostAction {
     StartServer(Launch),
     /// Stop the server and see it gone.
     StopServer(Launch),
+    /// What is done with a server that replctl did not make.
+    Former(FormerAction),
 }
 
 /// A file of certificates or of a private key, for a host. Its content is not here.
@@ -242,6 +245,16 @@ pub struct Launch {
     /// It is a Sentinel.
     #[serde(default)]
     pub sentinel: bool,
+}
+
+impl HostAction {
+    /// Whether the server of its node ends or begins by it: no connection outlives that.
+    pub fn restarts(&self) -> bool {
+        matches!(
+            self,
+            Self::StartServer(_) | Self::StopServer(_) | Self::Former(FormerAction::Start(_))
+        )
+    }
 }
 
 impl PayloadInfo {

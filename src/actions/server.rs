@@ -1,7 +1,9 @@
 //! What is done with a running server that keeps its role: fences, waits, settings, clients. Pure.
 
 use super::named::list;
-use super::rights::{CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, UNPAUSE};
+use super::rights::{
+    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, SHUTDOWN, UNPAUSE,
+};
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;
 use crate::topology::{Address, NodeName};
@@ -100,6 +102,21 @@ pub enum ServerAction {
     },
     /// Give the running server the deployment's password, or none, as `masterauth`.
     SetReplicaAuth,
+    /// `SHUTDOWN SAVE`: save its data and end. One that cannot save goes on.
+    ShutDown {
+        /// Milliseconds to wait for its end.
+        within_ms: u64,
+        /// Its keys are counted first, while writes are paused for at most so many milliseconds.
+        counting_ms: Option<u64>,
+    },
+    /// See that it has the keys that it had when it was ended, but for those that have expired
+    /// since.
+    CompareKeys,
+    /// See that it runs with these settings.
+    SeeSettings {
+        /// Name and value, as `CONFIG GET` tells them.
+        settings: Vec<(String, String)>,
+    },
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
     ProveWrite {
         /// The replicas.
@@ -120,8 +137,11 @@ impl ServerAction {
             | Self::AwaitAnswer { .. }
             | Self::AwaitUnlisted { .. }
             | Self::CountClients
+            | Self::CompareKeys
+            | Self::SeeSettings { .. }
             | Self::ProveWrite { .. } => false,
-            Self::PauseWrites { .. }
+            Self::ShutDown { .. }
+            | Self::PauseWrites { .. }
             | Self::KickClients
             | Self::ResumeWrites
             | Self::RequireReplicas { .. }
@@ -159,11 +179,20 @@ impl ServerAction {
             | Self::CheckMostAdvanced { .. }
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
-            | Self::AwaitUnlisted { .. } => &[INFO],
+            | Self::AwaitUnlisted { .. }
+            | Self::CompareKeys => &[INFO],
+            Self::ShutDown {
+                counting_ms: Some(_),
+                ..
+            } => &[INFO, PAUSE, UNPAUSE, SHUTDOWN],
+            Self::ShutDown { .. } => &[SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
             // The server is not started yet. Or the step has no effect without the right, and
             // reports that.
-            Self::AwaitAnswer { .. } | Self::CountClients | Self::ProveWrite { .. } => &[],
+            Self::AwaitAnswer { .. }
+            | Self::CountClients
+            | Self::SeeSettings { .. }
+            | Self::ProveWrite { .. } => &[],
         }
     }
 }
@@ -205,6 +234,20 @@ impl fmt::Display for ServerAction {
             }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
+            Self::ShutDown {
+                counting_ms: Some(_),
+                ..
+            } => f.write_str("pause writes, count its keys, save its data and end it"),
+            Self::ShutDown { .. } => f.write_str("save its data and end it"),
+            Self::CompareKeys => f.write_str("see that it has the keys that it had"),
+            Self::SeeSettings { settings } => {
+                let s = if settings.len() == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "see that it runs with {} setting{s} of its former file",
+                    settings.len()
+                )
+            }
             Self::ProveWrite { replicas } => {
                 write!(
                     f,

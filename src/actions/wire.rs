@@ -103,6 +103,19 @@ fn server(action: &ServerAction) -> Vec<String> {
             list_clients().into_iter().chain([kill]).collect()
         }
         ServerAction::ProveWrite { replicas } => prove(replicas),
+        ServerAction::ShutDown { counting_ms, .. } => {
+            let counting = counting_ms.map(|ms| format!("CLIENT PAUSE {ms} WRITE"));
+            let info = counting.is_some().then(|| "INFO keyspace".to_owned());
+            let all = counting.into_iter().chain(info);
+            all.chain(["SHUTDOWN SAVE".to_owned()]).collect()
+        }
+        ServerAction::CompareKeys => vec!["INFO keyspace".to_owned()],
+        ServerAction::SeeSettings { settings } => {
+            let names = settings.iter();
+            names
+                .map(|(name, _)| format!("CONFIG GET {name}"))
+                .collect()
+        }
     }
 }
 

@@ -153,9 +153,9 @@ pub const WORDS: &[Word] = &[
         "init --help",
     ),
     told(
-        "import, adopt, onboard",
-        "`init --from HOST` writes the inventory of a deployment that runs",
-        "init --help",
+        "import, onboard, take-in",
+        "`init --from HOST` writes the inventory of a deployment that runs, and `adopt` makes its servers replctl's",
+        "adopt --help",
     ),
     told(
         "start",

@@ -33,6 +33,8 @@ pub enum Operation {
     Add(Add),
     /// Remove a node.
     Remove(Remove),
+    /// Nodes that replctl did not make, and makes its own.
+    Adopt(Adopt),
 }
 
 impl Operation {
@@ -49,6 +51,7 @@ impl Operation {
             Self::Replay(replay) => replay,
             Self::Add(add) => add,
             Self::Remove(remove) => remove,
+            Self::Adopt(adopt) => adopt,
         }
     }
 }
@@ -133,6 +136,17 @@ pub struct Remove {
     pub leave_running: bool,
 }
 
+/// `replctl adopt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    /// The nodes; empty is all that replctl did not make.
+    pub nodes: Vec<NodeName>,
+    /// Whoever was the primary is the primary again afterwards.
+    pub hand_back: bool,
+    /// A primary without a replica may be away for as long as its restart takes.
+    pub pause: bool,
+}
+
 /// `replctl detach`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detach {
@@ -172,6 +186,8 @@ pub enum Accept {
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,
+    /// `--ignore pause`: a primary that is away while it is restarted.
+    Pause,
 }
 
 impl Accept {
@@ -185,6 +201,7 @@ impl Accept {
             Self::Unkept(unkept) => unkept.option(),
             Self::Permissions => "--ignore permissions",
             Self::WithoutSentinel => "--without-sentinel",
+            Self::Pause => "--ignore pause",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod abandon;
 pub mod add;
+pub mod adopt;
 pub mod clients;
 pub mod command;
 pub mod completions;
@@ -58,6 +59,7 @@ fn kind(command: &Command) -> Kind<'_> {
         Command::Move(args) => Remote(args),
         Command::Detach(args) => Remote(args),
         Command::Add(args) => Remote(args),
+        Command::Adopt(args) => Remote(args),
         Command::Remove(args) => Remote(args),
         Command::Lost(args) => Remote(args),
         Command::Rejoin(args) => Remote(args),
@@ -89,6 +91,7 @@ fn performer(operation: &Operation) -> &dyn Perform {
         Operation::Replay(it) => it,
         Operation::Add(it) => it,
         Operation::Remove(it) => it,
+        Operation::Adopt(it) => it,
     }
 }
 
@@ -127,6 +130,7 @@ pub const EXAMPLES: &[(&str, Examples)] = &[
     ("repair", repair::args::EXAMPLES),
     ("lost", lost::args::EXAMPLES),
     ("add", add::args::EXAMPLES),
+    ("adopt", adopt::args::EXAMPLES),
     ("remove", remove::args::EXAMPLES),
     ("detach", detach::args::EXAMPLES),
     ("move", moves::args::EXAMPLES),

@@ -211,6 +211,9 @@ impl Servers {
             ServerAction::AwaitAnswer { .. }
             | ServerAction::AwaitUnlisted { .. }
             | ServerAction::SetReplicaAuth
+            | ServerAction::ShutDown { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. }
             | ServerAction::ProveWrite { .. } => return Err(not_simulated(action)),
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::backup::Backup;
 use super::replication as r;
 use super::sentinel::SentinelSteps;
 use super::{World, act_local, check_roles, clients, directive, log, observe, persisted, prove};
-use super::{rejoin, replay, role_change, stopped};
+use super::{rejoin, replay, restarted, role_change, stopped};
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
@@ -65,7 +65,13 @@ impl World {
             Action::Password(action) => self.passwords.act(node, action).await,
             Action::Sentinel(action) => self.sentinel_steps().act(node, action).await,
             Action::Hook(hook) => self.hooks.run(hook, None).await,
-            Action::Host(action) => self.host_steps().act(node, action).await,
+            Action::Host(action) => {
+                let done = self.host_steps().act(node, action).await;
+                if action.restarts() {
+                    self.connections.forget_one(node);
+                }
+                done
+            }
         }
     }
 
@@ -113,6 +119,9 @@ impl World {
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
             ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
+            ServerAction::ShutDown { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. } => restarted::act(to, node, action).await,
             ServerAction::CountClients => Ok(clients::count_clients(to, node).await),
             ServerAction::KickClients => clients::kick_clients(to, node).await,
             ServerAction::AwaitUnlisted {
@@ -120,10 +129,7 @@ impl World {
                 within_ms,
                 optional,
                 ..
-            } => {
-                let conn = to.get(node).await?;
-                r::await_unlisted(&conn, addresses, *within_ms, *optional).await
-            }
+            } => r::await_unlisted(&*to.get(node).await?, addresses, *within_ms, *optional).await,
             ServerAction::AwaitAnswer { within_ms } => prove::answer(to, node, *within_ms).await,
         }
     }

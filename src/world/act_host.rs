@@ -97,7 +97,8 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }
         | HostAction::StartServer(_)
-        | HostAction::StopServer(_) => false,
+        | HostAction::StopServer(_)
+        | HostAction::Former(_) => false,
     }
 }
 

@@ -5,6 +5,9 @@
 //! server's user, never with more.
 
 mod said;
+mod whole;
+
+pub(super) use whole::{stored, whole};
 
 use super::host::owner::{OWNER, without_comments};
 use super::host::prepared;

@@ -61,6 +61,7 @@ impl fmt::Display for HostAction {
             Self::SetHostName { name } => write!(f, "set the host name {name}"),
             Self::StartServer(launch) => write!(f, "start {}", launch.what()),
             Self::StopServer(launch) => write!(f, "stop {}", launch.what()),
+            Self::Former(action) => action.fmt(f),
         }
     }
 }
@@ -114,7 +115,8 @@ impl HostAction {
             | Self::PutCertificates { .. }
             | Self::SetHostName { .. }
             | Self::StartServer(_)
-            | Self::StopServer(_) => String::new(),
+            | Self::StopServer(_)
+            | Self::Former(_) => String::new(),
         }
     }
 }

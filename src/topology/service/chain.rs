@@ -87,7 +87,6 @@ pub struct Start<'a> {
 
 impl Chain {
     /// A file with that role alone.
-    #[cfg(test)]
     pub fn of_file(path: &str, role: Option<&Address>) -> Self {
         let line = role.map(|role| {
             Entry::Role(Line {
@@ -212,9 +211,9 @@ impl Walk<'_> {
                         file: path.map(str::to_owned),
                     }));
                 }
-                ("dir", [folder]) => self.folder = self.absolute(folder),
+                ("dir", [folder]) => self.folder = absolute(self.folder.as_deref(), folder),
                 ("include", [named]) => {
-                    let target = self.absolute(named).ok_or_else(|| {
+                    let target = absolute(self.folder.as_deref(), named).ok_or_else(|| {
                         format!("{at} includes `{named}`, and from which folder is not known")
                     })?;
                     out.push(Entry::Include(self.include(&target, depth)?));
@@ -240,22 +239,23 @@ impl Walk<'_> {
         }
         Ok(out)
     }
+}
 
-    fn absolute(&self, path: &str) -> Option<String> {
-        if path.starts_with('/') {
-            return Some(path.to_owned());
-        }
-        let folder = self.folder.as_deref()?.trim_end_matches('/');
-        let path = path.trim_start_matches("./");
-        Some(match path {
-            "" | "." => format!("{folder}/"),
-            path => format!("{folder}/{path}"),
-        })
+/// A path as it is read from `folder`; `None`: the folder is not known.
+pub(super) fn absolute(folder: Option<&str>, path: &str) -> Option<String> {
+    if path.starts_with('/') {
+        return Some(path.to_owned());
     }
+    let folder = folder?.trim_end_matches('/');
+    let path = path.trim_start_matches("./");
+    Some(match path {
+        "" | "." => format!("{folder}/"),
+        path => format!("{folder}/{path}"),
+    })
 }
 
 /// Whether the server takes it for a pattern.
-fn is_pattern(path: &str) -> bool {
+pub(super) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?']) || (path.contains('[') && path.contains(']'))
 }
 

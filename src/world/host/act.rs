@@ -1,7 +1,7 @@
 //! Does one planned action on a host.
 
 use super::install::ServerFiles;
-use super::{Progress, Shell, files, install, launch};
+use super::{Progress, Shell, files, former, install, launch};
 use crate::actions::host::{Certificates, HostAction, PayloadInfo};
 use crate::world::host::files::{Secrets, quick};
 use secrecy::zeroize::Zeroizing;
@@ -61,6 +61,7 @@ pub async fn act(
         HostAction::RemoveLink { link, node } => done(install::unlink(shell, link, node).await),
         HostAction::StartServer(it) => launch::start(shell, it).await,
         HostAction::StopServer(it) => launch::stop(shell, it, PATIENCE).await,
+        HostAction::Former(action) => former::act(shell, action).await,
         HostAction::PutCertificates {
             files,
             program,
@@ -141,7 +142,8 @@ async fn write(
         | HostAction::LinkServer { .. }
         | HostAction::RemoveLink { .. }
         | HostAction::StartServer(_)
-        | HostAction::StopServer(_) => Ok(()),
+        | HostAction::StopServer(_)
+        | HostAction::Former(_) => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ mod act;
 mod facts;
 mod fence;
 mod files;
+mod former;
 mod install;
 mod launch;
 pub(in crate::world) mod owner;

@@ -119,6 +119,13 @@ const ALL: &[(&str, How)] = &[
         "replctl add slave3 --address db4.example.org:6380 --ssh ops@gate:2222 --priority 0",
         Parsed(ELSEWHERE),
     ),
+    ("replctl adopt slave1 --dry-run", Run),
+    ("replctl adopt --all", Yes),
+    ("replctl adopt --all --hand-back", Yes),
+    (
+        "replctl adopt cache --ignore pause",
+        Parsed("the node is another deployment's"),
+    ),
     ("replctl remove slave3 --dry-run", Parsed(AFTER_ADD)),
     ("replctl remove slave3", Parsed(AFTER_ADD)),
     ("replctl remove slave3 --purge", Parsed(AFTER_ADD)),

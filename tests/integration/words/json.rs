@@ -233,6 +233,8 @@ fn changes(listen: &mut Listener<'_>) {
     listen.run("move slave2 --under master --discard-data slave2 --yes", 0);
     listen.run("remove slave2 --dry-run", 0);
     assert_eq!(listen.run("remove slave2 --yes", 0)["stopped"], true);
+    let idle = listen.run("adopt --all", 0);
+    assert_eq!(idle["command"], "adopt", "{idle:#}");
     // The inventory has it again, and its host too.
     let added = listen.run("undo last --yes", 0);
     assert_eq!(added["written"], true, "{added:#}");

@@ -79,6 +79,9 @@ impl Members {
             | ServerAction::AwaitUnlisted { .. }
             | ServerAction::CountClients
             | ServerAction::KickClients
+            | ServerAction::ShutDown { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. }
             | ServerAction::SetReplicaAuth => return Err(not_simulated(action)),
         }
         Ok(())

@@ -1,0 +1,129 @@
+//! What of a server's configuration the inventory and replctl's own file cannot take over. Pure.
+
+use super::super::{Around, Found, Subject, steps};
+use crate::config::directives::memory;
+use crate::engine::{Ground, Refusal};
+use crate::inventory::secrets::is_secret;
+use crate::inventory::server::present_name;
+use crate::plan::facts::HostFacts;
+use crate::topology::service::Arguments;
+use crate::topology::{NodeName, Server};
+
+/// What stands against it.
+pub(super) fn refusals(
+    around: &Around<'_>,
+    subject: Subject<'_>,
+    (facts, server): (&HostFacts, &Server),
+    out: &mut Vec<Refusal>,
+) {
+    let name = &subject.spec.name;
+    let Some(found) = around.found.get(name) else {
+        return;
+    };
+    let told = match &found.told {
+        Ok(told) => told,
+        Err(why) => {
+            out.push(Refusal::new(
+                Ground::Unknown,
+                format!("the configuration of `{name}` cannot be read: {why}"),
+                "see: replctl status",
+            ));
+            return;
+        }
+    };
+    if found.live.is_empty() {
+        out.push(Refusal::new(
+            Ground::Permission,
+            format!("what `{name}` runs with cannot be read: CONFIG GET gives nothing"),
+            "allow it, or take `rename-command CONFIG` out of its file",
+        ));
+        return;
+    }
+    if told.iter().any(|t| t.line.name == "user") {
+        out.push(Refusal::new(
+            Ground::Secret,
+            format!("the configuration of `{name}` has `user` lines, which hold passwords: they come into no inventory"),
+            "move them into a file of their own, and name that in its configuration: aclfile FILE",
+        ));
+    }
+    on_command_line(subject, found, server, out);
+    socket(name, found, out);
+    numbers(around, subject, found, out);
+    if let Err(why) = steps::edit(around, subject, (facts, found), around.text) {
+        out.extend(why);
+    }
+}
+
+/// A password that stands there only could not be given again.
+fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let service = subject.node.service.as_deref();
+    let Ok(told) = &found.told else { return };
+    let shown = told
+        .iter()
+        .any(|t| t.file.is_none() && is_secret(&t.line.name));
+    let in_file = told
+        .iter()
+        .any(|t| t.file.is_some() && present_name(&t.line.name) == "requirepass");
+    let hides = service.is_some_and(|s| matches!(s.arguments, Arguments::Hidden(_)));
+    if shown || hides && !in_file && server.has_password == Some(true) {
+        out.push(Refusal::new(
+            Ground::Secret,
+            format!("a password of `{name}` stands on its command line, and in none of its files"),
+            "write it into its configuration file (CONFIG REWRITE does), and take it off its command line",
+        ));
+    }
+}
+
+/// A socket in a folder that its former unit makes.
+fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
+    let socket = found.live.get("unixsocket").filter(|path| {
+        ["/run/", "/var/run/"]
+            .iter()
+            .any(|run| path.starts_with(run))
+    });
+    if let Some(path) = socket {
+        out.push(Refusal::new(
+            Ground::Host,
+            format!("`{name}` listens on {path} too, in a folder that is made anew by what starts it now"),
+            "take `unixsocket` out of its configuration, or move it to a folder that stays",
+        ));
+    }
+}
+
+/// What the inventory has keys of its own for, and says otherwise.
+fn numbers(around: &Around<'_>, subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let live = |key: &str| found.live.get(key).map(String::as_str);
+    let mut refuse = |why: String, hint: String| {
+        out.push(Refusal::new(Ground::Inventory, why, hint));
+    };
+    let databases = around.inventory.server.databases.to_string();
+    if let Some(has) = live("databases").filter(|has| *has != databases) {
+        refuse(
+            format!("`{name}` has {has} databases, and the inventory says {databases}"),
+            format!("in [server]: databases = {has}"),
+        );
+    }
+    let priority = subject.spec.priority.unwrap_or(100).to_string();
+    if let Some(has) = live("replica-priority").filter(|has| *has != priority) {
+        refuse(
+            format!("`{name}` has `replica-priority {has}`, and the inventory says {priority}"),
+            format!("under its [[node]]: priority = {has}"),
+        );
+    }
+    let announced = subject.spec.announce.as_ref();
+    let ip = announced.map_or("", |a| a.host.as_str());
+    let port = announced.map_or(0, |a| u64::from(a.port));
+    let host = live("replica-announce-ip").unwrap_or_default();
+    let has_port = live("replica-announce-port").and_then(memory).unwrap_or(0);
+    let other_port = has_port != port && (announced.is_none() || has_port != 0);
+    if host != ip && !(host.is_empty() && announced.is_some()) || other_port {
+        refuse(
+            format!(
+                "`{name}` announces `{host}`, port {has_port}, and the inventory says otherwise"
+            ),
+            format!("under its [[node]]: announce = \"HOST:PORT\", as `{name}` has it"),
+        );
+    }
+}
