@@ -1,6 +1,7 @@
 //! What `adopt` does on a host with a server that replctl did not make, as data. Pure. No secret is
 //! in it.
 
+use super::host::Launch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,22 +19,42 @@ pub enum FormerAction {
         /// `….service`.
         unit: String,
     },
-    /// Keep a unit from being started at boot.
+    /// Keep a unit from being started at boot: these links go, and nothing else.
     Disable {
         /// `….service`.
         unit: String,
+        /// The links.
+        links: Vec<Link>,
     },
-    /// Have a unit started at boot again.
+    /// Have a unit started at boot again, by the very links that it had.
     Enable {
         /// `….service`.
         unit: String,
+        /// The links.
+        links: Vec<Link>,
     },
     /// See that its process is gone, and that nothing listens on its port.
     SeeStopped(Former),
-    /// Start it as it was started before, and see it listen.
+    /// Start it as it was started before, and see it answer.
     Start(Former),
+    /// Stop the node's own server, unless what it has taken would be lost by that.
+    StopOwn {
+        /// How it was started.
+        launch: Launch,
+        /// It is a primary that refuses writes; otherwise it must be a replica.
+        fenced: bool,
+    },
     /// Copy its data into the node's own directory. What is copied stays where it is.
     CopyData(DataCopy),
+}
+
+/// A symbolic link of systemd's that has a unit started.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it lies.
+    pub path: String,
+    /// Where it leads to.
+    pub target: String,
 }
 
 /// A server that replctl did not make, and how it is started.
@@ -101,10 +122,18 @@ impl fmt::Display for FormerAction {
                 write!(f, "keep systemd from starting {unit} again by itself")
             }
             Self::Release { unit } => write!(f, "let systemd restart {unit} again as it says"),
-            Self::Disable { unit } => write!(f, "keep {unit} from starting at boot"),
-            Self::Enable { unit } => write!(f, "have {unit} started at boot again"),
+            Self::Disable { unit, .. } => write!(f, "keep {unit} from starting at boot"),
+            Self::Enable { unit, .. } => write!(f, "have {unit} started at boot again"),
             Self::SeeStopped(former) => write!(f, "see that {} is gone", former.how()),
             Self::Start(former) => write!(f, "start {} again", former.how()),
+            Self::StopOwn {
+                launch,
+                fenced: false,
+            } => write!(f, "stop {}, if it is a replica", launch.what()),
+            Self::StopOwn {
+                launch,
+                fenced: true,
+            } => write!(f, "stop {}, if it has taken no write", launch.what()),
             Self::CopyData(copy) => {
                 write!(f, "copy the data from {} to {}", copy.from, copy.to)
             }

@@ -252,7 +252,9 @@ impl HostAction {
     pub fn restarts(&self) -> bool {
         matches!(
             self,
-            Self::StartServer(_) | Self::StopServer(_) | Self::Former(FormerAction::Start(_))
+            Self::StartServer(_)
+                | Self::StopServer(_)
+                | Self::Former(FormerAction::Start(_) | FormerAction::StopOwn { .. })
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use super::named::list;
 use super::rights::{
-    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, SHUTDOWN, UNPAUSE,
+    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, ROLE, SHUTDOWN, UNPAUSE,
 };
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;
@@ -102,12 +102,22 @@ pub enum ServerAction {
     },
     /// Give the running server the deployment's password, or none, as `masterauth`.
     SetReplicaAuth,
-    /// `SHUTDOWN SAVE`: save its data and end. One that cannot save goes on.
+    /// `SHUTDOWN SAVE`: save its data and end, if its role is still this one. One that cannot save
+    /// goes on.
     ShutDown {
         /// Milliseconds to wait for its end.
         within_ms: u64,
-        /// Its keys are counted first, while writes are paused for at most so many milliseconds.
-        counting_ms: Option<u64>,
+        /// Writes are paused first, for at most so many milliseconds; `None`: it has no such pause.
+        pause_ms: Option<u64>,
+        /// The node that it follows; `None`: it is a primary.
+        follows: Option<NodeName>,
+        /// Its keys are counted before.
+        counts: bool,
+    },
+    /// Wait until it has loaded its data.
+    AwaitLoaded {
+        /// Milliseconds to wait without any progress.
+        within_ms: u64,
     },
     /// See that it has the keys that it had when it was ended, but for those that have expired
     /// since.
@@ -137,6 +147,7 @@ impl ServerAction {
             | Self::AwaitAnswer { .. }
             | Self::AwaitUnlisted { .. }
             | Self::CountClients
+            | Self::AwaitLoaded { .. }
             | Self::CompareKeys
             | Self::SeeSettings { .. }
             | Self::ProveWrite { .. } => false,
@@ -180,12 +191,12 @@ impl ServerAction {
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
             | Self::AwaitUnlisted { .. }
+            | Self::AwaitLoaded { .. }
             | Self::CompareKeys => &[INFO],
             Self::ShutDown {
-                counting_ms: Some(_),
-                ..
-            } => &[INFO, PAUSE, UNPAUSE, SHUTDOWN],
-            Self::ShutDown { .. } => &[SHUTDOWN],
+                pause_ms: Some(_), ..
+            } => &[INFO, ROLE, PAUSE, UNPAUSE, SHUTDOWN],
+            Self::ShutDown { .. } => &[INFO, ROLE, SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
             // The server is not started yet. Or the step has no effect without the right, and
             // reports that.
@@ -235,16 +246,22 @@ impl fmt::Display for ServerAction {
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::ShutDown {
-                counting_ms: Some(_),
+                follows: Some(upstream),
                 ..
-            } => f.write_str("pause writes, count its keys, save its data and end it"),
-            Self::ShutDown { .. } => f.write_str("save its data and end it"),
+            } => write!(
+                f,
+                "see that it still follows {upstream}, save its data and end it"
+            ),
+            Self::ShutDown { .. } => {
+                f.write_str("pause writes, count its keys, save its data and end it")
+            }
+            Self::AwaitLoaded { .. } => f.write_str("wait until it has loaded its data"),
             Self::CompareKeys => f.write_str("see that it has the keys that it had"),
             Self::SeeSettings { settings } => {
                 let s = if settings.len() == 1 { "" } else { "s" };
                 write!(
                     f,
-                    "see that it runs with {} setting{s} of its former file",
+                    "see that it runs with the {} setting{s} that it had",
                     settings.len()
                 )
             }

@@ -11,8 +11,9 @@ use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
 use crate::output;
 use crate::plan::forecast::Unkept;
-use crate::plan::hooks::Wanted;
+use crate::plan::hooks::{self, Wanted};
 use crate::plan::reverse::Past;
+use crate::plan::strangers;
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
 use futures::future::LocalBoxFuture;
@@ -23,7 +24,13 @@ pub fn hand_over() -> HandsOver {
         Box::pin(async move {
             let seen = promote::run::Observation::of(world, topology, false).await;
             let named = seen.topology().clone();
-            let plans: PlansHandOver = Box::new(move |of, on| seen.plan_on(of, on));
+            let hooks = world.inventory.hooks.clone();
+            let plans: PlansHandOver = Box::new(move |of, on| {
+                let mut plan = seen.plan_on(of, on)?;
+                strangers::warn(&mut plan, &of.node, on);
+                hooks::add(&mut plan, of, on, &hooks, Wanted::All);
+                Ok(plan)
+            });
             (named, plans)
         })
     }

@@ -78,6 +78,9 @@ impl Case<Adopting> for Adoption<'_> {
 
     fn died(&self, dead: &dyn Fn() -> World, how: &str) {
         self.resumed(&dead(), &format!("{how}, resumed"));
+        let dark = dead();
+        dark.loses_power();
+        self.resumed(&dark, &format!("{how}, its machine without power, resumed"));
         let world = dead();
         if let Ok(outcome) = world.roll_back(&self.plan) {
             assert!(
@@ -181,6 +184,31 @@ fn an_operator_who_wants_to_stop_finds_nothing_changed() {
     let now = world.lock();
     assert!(now.adopted().is_empty() && now.hosts.values().all(model::Host::is_whole));
     assert_eq!(now.text, begin.lock().text);
+}
+
+/// Somebody makes a replica the primary that was just adopted, and then a step fails: its writes
+/// are nowhere else, so it is neither stopped nor removed.
+#[test]
+fn a_node_that_was_promoted_meanwhile_is_not_put_back() {
+    let begin = World::new(TREES[1], 0b11, true);
+    let plan = begin.lock().plan(&operation(&[1], false)).unwrap();
+    let steps = &plan.stages[0].steps;
+    let starts = steps.iter().position(|s| {
+        matches!(
+            s.action,
+            crate::actions::Action::Host(crate::actions::host::HostAction::StartServer(_))
+        )
+    });
+    let starts = starts.unwrap();
+    for call in starts + 2..steps.len() {
+        let world = begin.again();
+        world.lock().promoted_before = Some((call, name(1)));
+        let outcome = world.start(&plan);
+        let now = world.lock();
+        let node = &now.hosts[&name(1)];
+        assert!(node.base.of.is_none(), "{outcome:?}");
+        assert!(node.is_adopted(), "call {call}: {outcome:?} {node:#?}");
+    }
 }
 
 #[test]

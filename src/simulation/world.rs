@@ -212,6 +212,7 @@ impl Servers {
             | ServerAction::AwaitUnlisted { .. }
             | ServerAction::SetReplicaAuth
             | ServerAction::ShutDown { .. }
+            | ServerAction::AwaitLoaded { .. }
             | ServerAction::CompareKeys
             | ServerAction::SeeSettings { .. }
             | ServerAction::ProveWrite { .. } => return Err(not_simulated(action)),

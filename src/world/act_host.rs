@@ -135,6 +135,18 @@ impl HostSteps<'_> {
         done.map(seen).map_err(Failure::unknown)
     }
 
+    /// Stops the node's own server, which has said that it may be stopped where it was `asked`.
+    pub async fn stop_own(
+        &self,
+        node: &NodeName,
+        launch: &Launch,
+        (fenced, asked): (bool, bool),
+    ) -> Result<Seen, Failure> {
+        let (_, host) = self.hosts.node_on_host(node).await?;
+        let done = host::stop_own(host.as_ref(), launch, fenced, asked).await;
+        done.map(seen).map_err(Failure::unknown)
+    }
+
     async fn setup_step(
         &self,
         shell: &Host,

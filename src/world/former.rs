@@ -5,8 +5,12 @@ use super::connections::Connections;
 use super::hosts::Hosts;
 use super::resp::REPLY;
 use super::service;
+use crate::config::Paths;
+use crate::inventory::ServerSource;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::server::present_name;
+use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::service::whole::Told;
 use crate::topology::{Node, NodeName, Product};
 use futures::StreamExt;
@@ -24,16 +28,25 @@ pub struct Read {
     pub data_bytes: Option<u64>,
     /// Free bytes where its data lies.
     pub free_bytes: Option<u64>,
+    /// What has it started at boot; the reason where that is not known.
+    pub boot: Option<Result<AtBoot, String>>,
+    /// Users of its access list that no file has; the reason where they are not known.
+    pub strays: Option<Result<Vec<String>, String>>,
 }
 
 /// Reads all of that, nodes side by side.
 pub async fn read(
     hosts: &Hosts,
     connections: &Connections,
+    facts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     nodes: &[&Node],
 ) -> BTreeMap<NodeName, Read> {
     let looks = nodes.iter().map(|node| async {
-        let read = read_one(hosts, connections, node).await;
+        let of_package = matches!(hosts.inventory.server.source, ServerSource::Package(_));
+        let facts = facts.get(&node.name).and_then(|f| f.as_ref().ok());
+        let package = facts.and_then(|f| f.package.as_deref());
+        let package = package.filter(|_| of_package);
+        let read = read_one(hosts, connections, node, package).await;
         (node.name.clone(), read)
     });
     futures::stream::iter(looks)
@@ -42,7 +55,12 @@ pub async fn read(
         .await
 }
 
-async fn read_one(hosts: &Hosts, connections: &Connections, node: &Node) -> Read {
+async fn read_one(
+    hosts: &Hosts,
+    connections: &Connections,
+    node: &Node,
+    package: Option<&str>,
+) -> Read {
     let mut read = Read {
         live: live(connections, &node.name).await.unwrap_or_default(),
         ..Read::default()
@@ -66,7 +84,41 @@ async fn read_one(hosts: &Hosts, connections: &Connections, node: &Node) -> Read
     let stored = service::stored(&host, service, name("dir"), &names).await;
     read.data_bytes = stored.bytes;
     read.free_bytes = stored.free;
+    if let Some(spec) = hosts.inventory.get(&node.name) {
+        let subject = service::BootSubject {
+            service,
+            own_unit: &Paths::of(&hosts.inventory, spec).unit(),
+            port: spec.address.port,
+            package,
+        };
+        read.boot = Some(service::at_boot(&host, &subject, hosts.patience).await);
+    }
+    let users = users(connections, &node.name).await;
+    read.strays = match (users, name("aclfile")) {
+        (users, _) if users.iter().all(|user| user == "default") => Some(Ok(Vec::new())),
+        (users, "") => Some(Ok(without(users, &["default".to_owned()]))),
+        (users, file) => {
+            let known = service::users_in(&host, service, file).await;
+            Some(known.map(|known| without(users, &known)))
+        }
+    };
     read
+}
+
+/// Those of `users` that `known` lacks.
+fn without(mut users: Vec<String>, known: &[String]) -> Vec<String> {
+    users.retain(|user| user != "default" && !known.contains(user));
+    users
+}
+
+/// The names of the users in its access list; none where it has no such list.
+async fn users(connections: &Connections, node: &NodeName) -> Vec<String> {
+    let Ok(conn) = connections.get(node).await else {
+        return Vec::new();
+    };
+    let reply = conn.call(redis::cmd("ACL").arg("USERS"), REPLY).await;
+    let users = reply.ok().and_then(|r| redis::from_redis_value(r).ok());
+    users.unwrap_or_default()
 }
 
 /// What `CONFIG GET *` tells; no secret is kept of it.

@@ -1,41 +1,39 @@
-//! What a server is asked around its restart: its keys are counted, it saves and ends, and later it
-//! is seen to have what it had and to run as it ran.
+//! What a server is asked around its restart: its role and its keys, it saves and ends, and later it
+//! is seen to have loaded what it had and to run as it ran.
+
+mod keys;
+mod own;
+mod settings;
+
+pub use keys::Keys;
+pub(super) use own::{start_again, stop_own};
 
 use super::connections::Connections;
-use super::replication::{Acted, ask, seen};
+use super::replication::{Acted, CALM, ask, seen};
 use super::resp::{Conn, REPLY};
+use super::role::{LiveRole, parse};
 use crate::actions::server::ServerAction;
-use crate::config::directives::{quote, split};
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
-use crate::findings::drift::same;
-use crate::topology::{NodeName, TroubleKind};
+use crate::topology::{Address, NodeName, TroubleKind};
 use redis::{Value, cmd};
 use std::time::{Duration, Instant};
 
-/// The keys of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Keys {
-    /// All of them.
-    pub all: u64,
-    /// Those that have a time to live.
-    pub mortal: u64,
-}
+/// How long a server that makes progress may take to load its data.
+const LONGEST: Duration = Duration::from_hours(2);
 
-/// Does one of the steps around a restart.
+/// Does one of the looks after a restart.
 pub async fn act(connections: &Connections, node: &NodeName, action: &ServerAction) -> Acted {
     match action {
-        ServerAction::ShutDown {
-            within_ms,
-            counting_ms,
-        } => {
-            let ended = shut_down(connections, node, *within_ms, *counting_ms).await;
-            connections.forget_one(node);
-            ended
+        ServerAction::AwaitLoaded { within_ms } => {
+            await_loaded(connections, node, *within_ms).await
         }
-        ServerAction::CompareKeys => compare_keys(connections, node).await,
-        ServerAction::SeeSettings { settings } => see_settings(connections, node, settings).await,
-        ServerAction::PauseWrites { .. }
+        ServerAction::CompareKeys => keys::compare(connections, node).await,
+        ServerAction::SeeSettings { settings } => {
+            settings::see_settings(connections, node, settings).await
+        }
+        ServerAction::ShutDown { .. }
+        | ServerAction::PauseWrites { .. }
         | ServerAction::ResumeWrites
         | ServerAction::RequireReplicas { .. }
         | ServerAction::AwaitNear { .. }
@@ -58,24 +56,65 @@ pub async fn act(connections: &Connections, node: &NodeName, action: &ServerActi
 /// `SHUTDOWN SAVE`. The server that does it closes the connection without a word; one that cannot
 /// save says so and goes on. Whether its process is gone, its host has to say.
 ///
-/// `counting_ms`: writes are paused and its keys are counted first. The pause ends with it, or by
+/// Its role is asked on the same connection right before. Writes are paused before that: a replica
+/// that somebody promotes in between acknowledges none. The pause ends with the server, or by
 /// itself.
-async fn shut_down(
+///
+/// `is_upstream`: whether an address is that of the node which it has to follow.
+pub async fn shut_down(
     connections: &Connections,
     node: &NodeName,
-    within_ms: u64,
-    counting_ms: Option<u64>,
+    action: &ServerAction,
+    is_upstream: impl Fn(&Address) -> bool,
 ) -> Acted {
+    let ServerAction::ShutDown {
+        within_ms,
+        pause_ms,
+        follows,
+        counts,
+    } = action
+    else {
+        return Ok(Seen::default());
+    };
     let conn = connections.fresh(node).await?;
-    if let Some(ms) = counting_ms {
-        ask(&conn, cmd("CLIENT").arg("PAUSE").arg(ms).arg("WRITE")).await?;
-        connections.keep_keys(node, keys(&conn).await?);
+    if let Some(ms) = pause_ms {
+        ask(&conn, cmd("CLIENT").arg("PAUSE").arg(*ms).arg("WRITE")).await?;
     }
-    let ended = end(&conn, within_ms).await;
-    if ended.is_err() && counting_ms.is_some() {
+    let ended = async {
+        if *counts {
+            connections.keep_keys(node, keys::count(&conn).await?);
+        }
+        let role = ask(&conn, &cmd("ROLE")).await?;
+        is_as_planned(&role, follows.as_ref(), is_upstream).map_err(Failure::none)?;
+        end(&conn, *within_ms).await
+    };
+    let ended = ended.await;
+    connections.forget_one(node);
+    if ended.is_err() && pause_ms.is_some() {
         let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
     }
     ended
+}
+
+/// Whether its role is the one for which its end was planned.
+fn is_as_planned(
+    role: &Value,
+    follows: Option<&NodeName>,
+    is_upstream: impl Fn(&Address) -> bool,
+) -> Result<(), String> {
+    match (parse(role), follows) {
+        (Some(LiveRole::Primary { .. }), None) => Ok(()),
+        (Some(LiveRole::Replica { upstream, .. }), Some(_)) if is_upstream(&upstream) => Ok(()),
+        (Some(LiveRole::Primary { .. }), Some(wanted)) => Err(format!(
+            "it is a primary now, and had to follow `{wanted}`: it was not ended"
+        )),
+        (Some(LiveRole::Replica { upstream, .. }), _) => Err(format!(
+            "it follows {upstream} now, which was not planned: it was not ended"
+        )),
+        (Some(LiveRole::Sentinel) | None, _) => {
+            Err("its answer to ROLE was not understood: it was not ended".to_owned())
+        }
+    }
 }
 
 async fn end(conn: &Conn, within_ms: u64) -> Acted {
@@ -84,8 +123,8 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
     question.cmd("SHUTDOWN").arg("SAVE");
     match conn.exchange(&question, within).await {
         Ok(replies) => {
-            let said = replies.into_iter().next();
-            let why = match said {
+            let reply = replies.into_iter().next();
+            let why = match reply {
                 Some(Value::ServerError(error)) => {
                     let details = error.details().unwrap_or_default();
                     format!("{} {details}", error.code())
@@ -105,109 +144,84 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
     }
 }
 
-/// Compares them with what was kept: a server that starts drops those that have expired.
-async fn compare_keys(connections: &Connections, node: &NodeName) -> Acted {
-    let now = keys(&*connections.get(node).await?).await?;
-    let Some(before) = connections.keys_before(node) else {
-        return Ok(seen(format!("{} keys", now.all)));
-    };
-    if now.all > before.all || now.all < before.all.saturating_sub(before.mortal) {
-        return Err(Failure::none(format!(
-            "it has {} keys, and had {} before",
-            now.all, before.all
-        )));
-    }
-    Ok(seen(format!("{} keys, {} before", now.all, before.all)))
-}
-
-async fn keys(conn: &Conn) -> Result<Keys, Failure> {
-    let reply = ask(conn, cmd("INFO").arg("keyspace")).await?;
-    let Value::BulkString(bytes) = &reply else {
-        return Err(Failure::none(
-            "its keys cannot be counted: INFO was not understood",
-        ));
-    };
-    Ok(read(&String::from_utf8_lossy(bytes)))
-}
-
-/// `db0:keys=3,expires=1,avg_ttl=0`.
-fn read(info: &str) -> Keys {
-    let mut keys = Keys::default();
-    let databases = info.lines().filter(|line| line.starts_with("db"));
-    for line in databases {
-        let fields = line.split_once(':').map_or("", |(_, fields)| fields);
-        for field in fields.trim().split(',') {
-            let Some((name, number)) = field.split_once('=') else {
-                continue;
-            };
-            let number: u64 = number.parse().unwrap_or(0);
-            match name {
-                "keys" => keys.all = keys.all.saturating_add(number),
-                "expires" => keys.mortal = keys.mortal.saturating_add(number),
-                _ => {}
-            }
-        }
-    }
-    keys
-}
-
-/// Sees that it runs with these settings.
-async fn see_settings(
-    connections: &Connections,
-    node: &NodeName,
-    settings: &[(String, String)],
-) -> Acted {
-    let conn = connections.get(node).await?;
-    let mut questions = redis::pipe();
-    for (name, _) in settings {
-        questions.cmd("CONFIG").arg("GET").arg(name);
-    }
-    let replies = conn.exchange(&questions, REPLY).await;
-    let replies = replies.map_err(|trouble| Failure::none(trouble.detail))?;
-    let mut other = Vec::new();
-    for ((name, wanted), reply) in settings.iter().zip(&replies) {
-        let words = split(wanted).unwrap_or_else(|| vec![wanted.clone()]);
-        match value(reply) {
-            Some(live) if same(name, &live, &words) => {}
-            Some(live) => other.push(format!("`{name} {}`, not `{wanted}`", quote(&live))),
-            None => other.push(format!("no `{name}`")),
-        }
-    }
-    if other.is_empty() {
-        let n = settings.len();
-        return Ok(seen(format!("{n} of {n} are as before")));
-    }
-    Err(Failure::none(format!("it runs with {}", other.join("; "))))
-}
-
-/// The value of `[name, value]`, or of a map of one.
-fn value(reply: &Value) -> Option<String> {
-    let text = |value: &Value| {
-        if let Value::BulkString(bytes) = value {
-            return Some(String::from_utf8_lossy(bytes).into_owned());
-        }
-        let Value::SimpleString(text) = value else {
-            return None;
+/// Waits until it says that it loads nothing. It waits on while more bytes are loaded.
+async fn await_loaded(connections: &Connections, node: &NodeName, within_ms: u64) -> Acted {
+    let begun = Instant::now();
+    let (mut moved, mut loaded) = (begun, None);
+    loop {
+        let last = match connections.get(node).await {
+            Ok(conn) => match conn.call(cmd("INFO").arg("persistence"), REPLY).await {
+                Ok(reply) => {
+                    let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
+                    let text = String::from_utf8_lossy(&text).into_owned();
+                    match field(&text, "loading") {
+                        Some("0") => {
+                            let took = begun.elapsed().as_secs_f64();
+                            return Ok(seen(format!("loaded after {took:.1} s")));
+                        }
+                        Some(_) => {
+                            let now = field(&text, "loading_loaded_bytes").map(str::to_owned);
+                            if now != loaded {
+                                (moved, loaded) = (Instant::now(), now);
+                            }
+                            let bytes = loaded.as_deref().unwrap_or("an unknown number of");
+                            format!("it has loaded {bytes} bytes")
+                        }
+                        None => "INFO does not tell whether it loads".to_owned(),
+                    }
+                }
+                Err(trouble) => {
+                    connections.forget_one(node);
+                    trouble.detail
+                }
+            },
+            Err(failure) => failure.why,
         };
-        Some(text.clone())
-    };
-    if let Value::Array(parts) = reply {
-        return text(parts.get(1)?);
+        if moved.elapsed() >= Duration::from_millis(within_ms) || begun.elapsed() >= LONGEST {
+            let seconds = begun.elapsed().as_secs();
+            return Err(Failure::none(format!(
+                "it has not loaded its data after {seconds} s: {last}"
+            )));
+        }
+        tokio::time::sleep(CALM).await;
     }
-    let Value::Map(pairs) = reply else {
-        return None;
-    };
-    text(&pairs.first()?.1)
+}
+
+/// A field of INFO.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = info.lines().filter_map(|line| line.trim().split_once(':'));
+    lines.find_map(|(key, value)| (key == name).then_some(value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn role(words: &[&str]) -> Value {
+        let text = |word: &&str| Value::BulkString(word.as_bytes().to_vec());
+        Value::Array(words.iter().map(text).collect())
+    }
+
     #[test]
-    fn keys_of_all_databases_are_counted() {
-        let info = "# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=4,expires=4,avg_ttl=9,subexpiry=0\r\nother:1\r\n";
-        assert_eq!(read(info), Keys { all: 7, mortal: 5 });
-        assert_eq!(read("db0:keys=x"), Keys::default());
+    fn a_server_whose_role_has_changed_is_not_ended() {
+        let n1 = NodeName::from("n1");
+        let primary = role(&["master", "100"]);
+        let replica = role(&["slave", "10.0.0.1", "6379", "connected", "100"]);
+        let planned = |role: &Value, follows: Option<&NodeName>, host: &str| {
+            is_as_planned(role, follows, |at| at.host == host)
+        };
+        assert_eq!(planned(&primary, None, ""), Ok(()));
+        assert_eq!(planned(&replica, Some(&n1), "10.0.0.1"), Ok(()));
+        assert!(planned(&primary, Some(&n1), "10.0.0.1").is_err());
+        assert!(planned(&replica, Some(&n1), "10.0.0.2").is_err());
+        assert!(planned(&replica, None, "10.0.0.1").is_err());
+        assert!(planned(&Value::Nil, None, "").is_err());
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let info = "loading_start_time:3\r\nasync_loading:1\r\nloading:0\r\n";
+        assert_eq!(field(info, "loading"), Some("0"));
+        assert_eq!(field(info, "load"), None);
     }
 }

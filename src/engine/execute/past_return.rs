@@ -2,6 +2,7 @@
 //! Pure.
 
 use crate::actions::Action;
+use crate::actions::host::HostAction;
 use crate::actions::rescue::RescueAction;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::{At, Progress};
@@ -40,6 +41,9 @@ fn holds(step: &Step, now: &Topology) -> bool {
     }
     if let Action::Server(ServerAction::RequireReplicas { .. }) = step.action {
         return true; // it may have taken writes since
+    }
+    if let Action::Host(HostAction::WriteConfig { .. }) = step.action {
+        return true; // a restart may have let it take writes since
     }
     if let Action::Password(_) = step.action {
         return true; // the earlier password may be gone

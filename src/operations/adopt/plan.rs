@@ -27,10 +27,11 @@ use crate::engine::warning::adopt::Adopt as Say;
 use crate::engine::{Adopt, Ground, Operation, Plan, Promote, Refusal, Stage, Warning};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
+use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::hosts::HostLook;
 use crate::topology::service::whole::Told;
-use crate::topology::{Address, Node, NodeName, Topology};
+use crate::topology::{Address, Node, NodeName, PersistedRole, Topology};
 use std::collections::BTreeMap;
 use steps::Adoption;
 
@@ -48,6 +49,25 @@ pub struct Found {
     pub data_bytes: Option<u64>,
     /// Free bytes where its data lies.
     pub free_bytes: Option<u64>,
+    /// What has it started at boot; the reason where that is not known.
+    pub boot: Result<AtBoot, String>,
+    /// Users of its access list that no file has; the reason where they are not known.
+    pub strays: Result<Vec<String>, String>,
+}
+
+#[cfg(test)]
+impl Found {
+    /// Nothing was read.
+    pub fn unseen() -> Self {
+        Self {
+            told: Ok(Vec::new()),
+            live: BTreeMap::new(),
+            data_bytes: None,
+            free_bytes: None,
+            boot: Ok(AtBoot::default()),
+            strays: Ok(Vec::new()),
+        }
+    }
 }
 
 /// Everything that the planner looks at.
@@ -201,7 +221,7 @@ fn way(op: &Adopt, around: &Around<'_>, subjects: &[Subject<'_>]) -> Result<Way,
     let below = |n: &&Node| follows(around.topology, n, name);
     let replicas: Vec<&Node> = around.topology.nodes.iter().filter(below).collect();
     if replicas.is_empty() {
-        return restart(op, primary);
+        return restart(op, around, primary);
     }
     let ours = |n: &&Node| is_managed(n) || subjects.iter().any(|s| s.spec.name == n.name);
     let candidates: Vec<&Node> = replicas.iter().copied().filter(ours).collect();
@@ -230,7 +250,11 @@ fn way(op: &Adopt, around: &Around<'_>, subjects: &[Subject<'_>]) -> Result<Way,
 }
 
 /// A primary that nobody can take over from.
-fn restart(op: &Adopt, primary: &Subject<'_>) -> Result<Way, Vec<Refusal>> {
+fn restart(op: &Adopt, around: &Around<'_>, primary: &Subject<'_>) -> Result<Way, Vec<Refusal>> {
+    let refusals = checks::alone(around, primary);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
     if op.pause {
         return Ok(Way::Restart);
     }
@@ -301,6 +325,19 @@ fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Ve
     all
 }
 
+/// Whether its next start would not make it the replica that it is when it is adopted. What stands
+/// on a command line that it hides is given again.
+fn role_unwritten(node: &Node) -> bool {
+    let now = node.upstream();
+    let next = node.service.as_ref().map(|service| service.next_role());
+    match (now, next) {
+        (Some(_), Some(PersistedRole::ReplicaOf(_) | PersistedRole::Unknown(_))) => false,
+        (Some(_), Some(PersistedRole::Primary | PersistedRole::Unwritten) | None) | (None, _) => {
+            true
+        }
+    }
+}
+
 /// Adds what is done to one node. `text`: the inventory as it is by then.
 fn adopt(
     around: &Around<'_>,
@@ -336,15 +373,14 @@ fn adopt(
         found,
         follows,
         former: former::former(around, subject, found),
-        enabled: subject
-            .node
-            .service
-            .as_ref()
-            .and_then(|s| s.unit())
-            .is_some_and(|unit| unit.enabled != Some(false)),
-        expected: &kept.expected,
+        links: found.boot.as_ref().map_or(&[], |boot| &boot.links),
+        role_unwritten: follows.is_some() && role_unwritten(subject.node),
         edit: &edit,
     };
+    let other = checks::other_data(name, found, server, &adoption.rendered());
+    if !other.is_empty() {
+        return Err(other);
+    }
     plan.stages.push(Stage {
         title: format!("adopt {name}"),
         mode: crate::engine::Mode::Atomic,

@@ -5,7 +5,7 @@ use super::report::{self, adopted};
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
-use crate::engine::{Adopt, Operation, Plan, Promote, Refusal, inventory_edit};
+use crate::engine::{Adopt, Operation, Plan, Promote, Refusal, hooks, inventory_edit};
 use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request, hand_over};
@@ -67,7 +67,9 @@ pub async fn run(
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
+    hooks::on_failure(world, &finished, asked.verbose).await;
     report(world, &operation, &finished);
+    let exit = hooks::warned(&finished);
     if let Some(error) = operate::verdict(&finished, &of.properties().again()) {
         return Err(error);
     }
@@ -83,7 +85,7 @@ pub async fn run(
             };
             (with.promote)(world, primary, asked).await
         }
-        None => Ok(Exit::Done),
+        None => Ok(exit),
     }
 }
 
@@ -117,7 +119,7 @@ async fn make_plan(
         named && n.service.as_ref().is_none_or(|s| !s.managed)
     };
     let foreign: Vec<_> = topology.nodes.iter().filter(wanted).collect();
-    let read = former::read(&world.hosts, &world.connections, &foreign).await;
+    let read = former::read(&world.hosts, &world.connections, &hosts, &foreign).await;
     let found: BTreeMap<NodeName, Found> = read
         .into_iter()
         .map(|(node, read)| (node, read.into()))
@@ -152,13 +154,16 @@ async fn permitted(world: &World, mut plan: Plan, later: &Topology) -> Result<Pl
 
 impl From<former::Read> for Found {
     fn from(read: former::Read) -> Self {
+        fn unseen<T>() -> std::result::Result<T, String> {
+            Err("its host was not looked at".to_owned())
+        }
         Self {
-            told: read
-                .told
-                .unwrap_or_else(|| Err("its host was not looked at".to_owned())),
+            told: read.told.unwrap_or_else(unseen),
             live: read.live,
             data_bytes: read.data_bytes,
             free_bytes: read.free_bytes,
+            boot: read.boot.unwrap_or_else(unseen),
+            strays: read.strays.unwrap_or_else(unseen),
         }
     }
 }

@@ -1,22 +1,23 @@
 //! Hosts with a server of somebody's, and later one of replctl's, in memory. Clients write all the
 //! while.
 
+mod look;
 mod service;
 mod steps;
+
+pub use look::at_boot;
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::config::Paths;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
-use crate::engine::{Adopt, Plan, Refusal};
 use crate::inventory::Inventory;
 use crate::inventory::parse::parse;
-use crate::operations::adopt::plan::{self, Around, Found};
-use crate::operations::promote;
-use crate::plan::facts::{Holder, HostFacts, Listener, Unseen};
+use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::{Holder, Listener};
 use crate::simulation::harness::{Model, Simulated};
-use crate::simulation::members::host::{Begin, Host as Base, payload};
+use crate::simulation::members::host::{Begin, Host as Base};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
 use crate::topology::service::whole::Told;
 use crate::topology::{Address, Node, NodeName, ReplicaLine, State, Topology, sample};
@@ -110,6 +111,16 @@ pub struct Adopting {
     pub live: BTreeMap<String, String>,
     /// The version of all servers, where it is not the one that is brought.
     pub version: Option<(u16, u16, u16)>,
+    /// What has the former units started at boot, where it is not the usual link.
+    pub boot: Option<Result<AtBoot, String>>,
+    /// Users that no file has.
+    pub strays: Result<Vec<String>, String>,
+    /// Sentinels watch.
+    pub watched: bool,
+    /// Replicas of the first node that no inventory has.
+    pub strangers: Vec<Address>,
+    /// Before this call somebody makes that node a primary.
+    pub promoted_before: Option<(usize, NodeName)>,
 }
 
 /// A deployment on which plans are run.
@@ -171,6 +182,11 @@ impl World {
             told: Vec::new(),
             live: BTreeMap::new(),
             version: None,
+            boot: None,
+            strays: Ok(Vec::new()),
+            watched: false,
+            strangers: Vec::new(),
+            promoted_before: None,
         })
     }
 }
@@ -180,55 +196,6 @@ fn read(text: &str) -> Inventory {
 }
 
 impl Adopting {
-    fn found(&self, host: &Host) -> Found {
-        let live = [
-            ("dir", FORMER),
-            ("dbfilename", "dump.rdb"),
-            ("appendonly", "no"),
-            ("databases", "16"),
-        ];
-        let live = live.map(|(n, v)| (n.to_owned(), v.to_owned()));
-        let mut live = BTreeMap::from(live);
-        live.extend(self.live.clone());
-        Found {
-            told: Ok(self.told.clone()),
-            live,
-            data_bytes: Some(host.has),
-            free_bytes: Some(1 << 34),
-        }
-    }
-
-    pub fn plan(&self, op: &Adopt) -> Result<Plan, Vec<Refusal>> {
-        let inventory = read(&self.text);
-        let topology = self.topology();
-        let hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>> = self
-            .hosts
-            .iter()
-            .map(|(n, h)| {
-                let unseen = h.base.dead.then(|| Unseen::from("no route".to_owned()));
-                (
-                    n.clone(),
-                    unseen.map_or_else(|| Ok(h.base.facts.clone()), Err),
-                )
-            })
-            .collect();
-        let found = self.hosts.iter().map(|(n, h)| (n.clone(), self.found(h)));
-        let hand_over = |op: &crate::engine::Promote, on: &Topology| {
-            promote::plan::plan(op, on, &BTreeMap::new())
-        };
-        let around = Around {
-            inventory: &inventory,
-            text: &self.text,
-            topology: &topology,
-            hosts: &hosts,
-            payload: &[payload()],
-            found: &found.collect(),
-            watched: false,
-            hand_over: &hand_over,
-        };
-        plan::plan(op, &around)
-    }
-
     /// Acknowledged writes that the primary has not.
     pub fn lost(&self) -> u64 {
         let primaries = self
@@ -281,7 +248,14 @@ impl Adopting {
                 offset: Some(100),
                 ack_age_seconds: Some(0),
             });
-            let lines: Vec<ReplicaLine> = lines.collect();
+            let mut lines: Vec<ReplicaLine> = lines.collect();
+            let strangers = self.strangers.iter().filter(|_| i == 0);
+            lines.extend(strangers.map(|address| ReplicaLine {
+                address: address.clone(),
+                state: "online".to_owned(),
+                offset: Some(100),
+                ack_age_seconds: Some(0),
+            }));
             if let State::Up(server) = &mut nodes[i].state {
                 server.replication.replicas = lines;
             }
@@ -338,7 +312,10 @@ impl Adopting {
 }
 
 impl Model for Adopting {
-    fn before(&mut self, _call: usize) {
+    fn before(&mut self, call: usize) {
+        if let Some((_, node)) = self.promoted_before.take_if(|(at, _)| *at == call) {
+            self.hosts.get_mut(&node).unwrap().base.of = None;
+        }
         self.write();
     }
 

@@ -85,7 +85,7 @@ async fn more(
     Ok(())
 }
 
-fn as_user(service: &Service) -> Result<Vec<String>, String> {
+pub(super) fn as_user(service: &Service) -> Result<Vec<String>, String> {
     let process = service.process.as_ref();
     let process = process.ok_or_else(|| "its process was not seen".to_owned())?;
     let groups: Vec<String> = process.groups.iter().map(u32::to_string).collect();
@@ -94,6 +94,25 @@ fn as_user(service: &Service) -> Result<Vec<String>, String> {
         process.gid.to_string(),
         groups.join(","),
     ])
+}
+
+/// The names of the users in an access list file; the reason where it cannot be read. Nothing else
+/// of the file leaves the host.
+pub async fn users_in(host: &Host, service: &Service, file: &str) -> Result<Vec<String>, String> {
+    const USERS: &str = r#"become "$1" "$2" "$3"
+act awk '$1 == "user" { print "user:" $2 } END { print "end:" }' "$4""#;
+    let mut words = as_user(service)?;
+    words.push(file.to_owned());
+    let script = Script {
+        text: format!("{}{USERS}", without_comments(&[OWNER, AS])),
+        words,
+    };
+    let text = run(host, &script).await?;
+    if !text.lines().any(|line| line == "end:") {
+        return Err(format!("{file} cannot be read"));
+    }
+    let names = text.lines().filter_map(|line| line.strip_prefix("user:"));
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// What its data takes, and the room beside it. `names`: the files and folders in `folder`.

@@ -1,7 +1,12 @@
 //! What stands against adopting a node, all at once. Pure.
 
+mod alone;
 mod configuration;
+mod data;
 mod starter;
+
+pub(super) use alone::alone;
+pub(super) use data::other_data;
 
 use super::{Around, Subject};
 use crate::config::Paths;
@@ -43,7 +48,11 @@ pub(super) fn refusals(around: &Around<'_>, subject: Subject<'_>) -> Vec<Refusal
         )];
     }
     host(around, subject, facts, &mut out);
-    starter::refusals(subject, facts, &mut out);
+    let found = around.found.get(name);
+    starter::refusals(subject, facts, found, &mut out);
+    if let Some(found) = found {
+        starter::boot(subject, found, &mut out);
+    }
     version(around, name, facts, server, &mut out);
     taken(around, subject, facts, &mut out);
     room(around, subject, (facts, server), &mut out);
@@ -96,12 +105,24 @@ fn version(
             }
         }
         ServerSource::Package(_) => {
-            if of_package(facts) {
+            let is = around
+                .found
+                .get(name)
+                .and_then(|f| f.boot.as_ref().ok()?.of_package);
+            if of_package(facts) && is == Some(server.version) {
                 return;
             }
-            match &facts.package {
-                Some(path) => format!("{path}, another program"),
-                None => "the distribution's package, which is not installed".to_owned(),
+            match (&facts.package, is) {
+                (Some(path), Some(is)) if of_package(facts) => {
+                    format!("{path}, which is {} by now", program(server.product, is))
+                }
+                (Some(path), None) if of_package(facts) => {
+                    format!("{path}, which does not tell its version")
+                }
+                (package, _) => match package {
+                    Some(path) => format!("{path}, another program"),
+                    None => "the distribution's package, which is not installed".to_owned(),
+                },
             }
         }
         ServerSource::Tarball { file, .. } => format!(
@@ -110,7 +131,12 @@ fn version(
         ),
     };
     let holds = facts.holder.as_ref().and_then(|h| h.program.as_deref());
+    let is_package = matches!(around.inventory.server.source, ServerSource::Package(_));
     let way = match holds {
+        Some(_) if of_package(facts) && is_package => {
+            "restart it by its own means, so that it runs the installed program, and run this again"
+                .to_owned()
+        }
         Some(_) if of_package(facts) => {
             "`source = \"package\"` in [server]: that is the program that runs".to_owned()
         }

@@ -14,6 +14,7 @@ use crate::inventory::NodeSpec;
 use crate::inventory::edit::Kept;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::server::{owned as written_by_replctl, present_name};
+use crate::plan::hand_over::lacks_pause_write;
 use crate::topology::Server;
 use crate::topology::service::whole::Told;
 use std::collections::BTreeMap;
@@ -25,6 +26,24 @@ const COMMENT: usize = 12;
 /// What CONFIG GET tells is changed at run time is looked for among these, beside those with a
 /// default that is known.
 const ALWAYS: [&str; 3] = ["bind", "protected-mode", "save"];
+
+/// What depends on the process and not on its file.
+const OF_PROCESS: [&str; 2] = ["locale-collate", "maxclients"];
+
+/// Words of a comment that may stand beside a password.
+const OF_SECRETS: [&str; 11] = [
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "auth",
+    "credential",
+    "login",
+    "geheim",
+    "密码",
+    "口令",
+    "密钥",
+];
 
 /// What a server was told.
 pub struct Former<'a> {
@@ -41,8 +60,6 @@ pub struct Former<'a> {
 pub struct Settings {
     /// What the inventory gets.
     pub kept: Vec<Kept>,
-    /// What the server has to run with afterwards.
-    pub expected: Vec<(String, String)>,
     /// What it runs with and its file does not say.
     pub changed: Vec<String>,
 }
@@ -58,12 +75,7 @@ struct Lines {
 pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Settings {
     let (order, lines) = grouped(former.told);
     let mut out = Settings::default();
-    let is_ours = |name: &str| {
-        owned(name).is_some()
-            || written_by_replctl(name).is_some()
-            || is_secret(name)
-            || node.tls.is_some() && tls::owned(name)
-    };
+    let is_ours = |name: &str| is_ours(name, node);
     for name in order.iter().filter(|name| !is_ours(name)) {
         let Some(said) = lines.get(name) else {
             continue;
@@ -74,7 +86,8 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
             out.keep(name, values, comment, changed);
         }
     }
-    // What somebody has set with CONFIG SET, and what is safe only where it is said.
+    // What somebody has set with CONFIG SET, what is safe only where it is said, and what the
+    // inventory says otherwise.
     let unsaid = former
         .live
         .iter()
@@ -82,12 +95,16 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
     for (name, live) in unsaid.filter(|(name, _)| !is_ours(name)) {
         let known = default_of(name, former.server.product, former.server.version);
         let is_default = known.is_some_and(|d| alike(name, live, &words(d)));
-        if is_default || known.is_none() && !ALWAYS.contains(&name.as_str()) {
+        let may_stay = is_default || known.is_none() && !ALWAYS.contains(&name.as_str());
+        if may_stay && !node.config.contains_key(name) {
             continue;
         }
-        let values = parts(name, live);
+        let values = match (name.as_str(), live.as_str()) {
+            ("bind", "") => vec![everywhere(former.server, node)],
+            _ => parts(name, live),
+        };
         if needed(name, &values, former.server, rendered) {
-            out.keep(name, values, Vec::new(), known.is_some());
+            out.keep(name, values, Vec::new(), known.is_some() && !is_default);
         }
     }
     out
@@ -99,15 +116,60 @@ impl Settings {
         if changed {
             self.changed.push(format!("{name} {text}"));
         }
-        if !is_lists(name) {
-            self.expected.push((name.to_owned(), text));
-        }
         self.kept.push(Kept {
             comment,
             name: name.to_owned(),
             values,
         });
     }
+}
+
+/// What a server listens on whose `bind` is empty: all addresses. Before 6.2 there is no word for
+/// that.
+fn everywhere(server: &Server, node: &NodeSpec) -> String {
+    let all = if !lacks_pause_write(server) {
+        "* -::*"
+    } else if node.address.host.contains(':') {
+        "0.0.0.0 ::"
+    } else {
+        "0.0.0.0"
+    };
+    all.to_owned()
+}
+
+/// What the server has to run with afterwards: as it runs now, but for what `rendered`, its new
+/// file, says.
+pub fn expected(
+    former: &Former<'_>,
+    node: &NodeSpec,
+    rendered: &Rendered,
+) -> Vec<(String, String)> {
+    let others = former.live.iter().filter(|(name, _)| !is_ours(name, node));
+    let others = others.filter(|(name, _)| !OF_PROCESS.contains(&name.as_str()));
+    let all = others.map(|(name, live)| {
+        let written = written(name, rendered);
+        let value = if written.is_empty() {
+            live.clone()
+        } else {
+            written.join(" ")
+        };
+        (name.clone(), value)
+    });
+    all.collect()
+}
+
+/// Whether it is replctl's to say, or a secret.
+fn is_ours(name: &str, node: &NodeSpec) -> bool {
+    owned(name).is_some()
+        || written_by_replctl(name).is_some()
+        || is_secret(name)
+        || node.tls.is_some() && tls::owned(name)
+}
+
+/// The values that replctl's file has for it.
+fn written(name: &str, rendered: &Rendered) -> Vec<String> {
+    let lines = rendered.directives.iter().filter(|(n, _)| n == name);
+    lines.map(|(_, value)| value.clone()).collect()
 }
 
 /// The directives by their present names, in the order in which they are first said.
@@ -194,12 +256,8 @@ fn words(text: &str) -> Vec<String> {
 /// Whether a server with replctl's file would run otherwise, were this not said.
 fn needed(name: &str, values: &[String], server: &Server, rendered: &Rendered) -> bool {
     let text = values.join(" ");
-    let written: Vec<String> = rendered
-        .directives
-        .iter()
-        .filter(|(n, _)| n == name)
-        .flat_map(|(_, value)| words(value))
-        .collect();
+    let written = written(name, rendered);
+    let written: Vec<String> = written.iter().flat_map(|value| words(value)).collect();
     if !written.is_empty() {
         return !same(name, &text, &written);
     }
@@ -211,9 +269,10 @@ fn needed(name: &str, values: &[String], server: &Server, rendered: &Rendered) -
 fn comment(all: &[String]) -> Vec<String> {
     let from = all.len().saturating_sub(COMMENT);
     let plain = |line: &&String| {
-        let lower = line.to_ascii_lowercase();
-        let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-        !words.any(|word| word.len() > 4 && is_secret(word)) && !lower.starts_with("user ")
+        let lower = line.to_lowercase();
+        let address = lower.contains("://") && lower.contains('@');
+        let user = lower.split_whitespace().any(|word| word == "user");
+        !address && !user && !OF_SECRETS.iter().any(|word| lower.contains(word))
     };
     all[from..].iter().filter(plain).cloned().collect()
 }

@@ -3,8 +3,8 @@
 use super::settings::{self, Settings};
 use super::{Around, Found, Subject};
 use crate::actions::Action;
-use crate::actions::former::{DataCopy, Former, FormerAction};
-use crate::actions::host::HostAction;
+use crate::actions::former::{DataCopy, Former, FormerAction, Link};
+use crate::actions::host::{HostAction, Launch};
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::config::server::{Rendered, render};
@@ -14,13 +14,16 @@ use crate::inventory::edit::{self, Edit};
 use crate::plan::facts::HostFacts;
 use crate::plan::follow::IN_SYNC_MS;
 use crate::plan::hand_over::{FENCE_MS, lacks_pause_write};
-use crate::plan::hosts::{Host, HostLook, apart, start_step, supervision};
+use crate::plan::hosts::{Host, HostLook, apart, supervision};
 use crate::topology::{Address, NodeName, Server};
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// A server answers while it loads its data, so this is about starting only, ms.
 const ANSWER_MS: u64 = 30_000;
+
+/// How long a server may load its data without any progress, ms.
+const LOADS_MS: u64 = 60_000;
 
 /// How long a server may take to save and end, ms; and for each byte that it has in memory, at 20
 /// MB/s, which a slow disk writes.
@@ -41,9 +44,10 @@ pub(super) struct Adoption<'a> {
     /// Whom it follows by then, and by which address; `None`: nobody.
     pub follows: Option<&'a (NodeName, Address)>,
     pub former: Former,
-    /// Its unit is started at boot.
-    pub enabled: bool,
-    pub expected: &'a [(String, String)],
+    /// What has its unit started at boot.
+    pub links: &'a [Link],
+    /// Its file does not say yet that it is a replica.
+    pub role_unwritten: bool,
     pub edit: &'a Edit,
 }
 
@@ -97,6 +101,11 @@ impl Adoption<'_> {
     /// All of them, in order.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = self.prepare();
+        // Whatever fails later: the former server comes back with this role.
+        if self.role_unwritten {
+            steps.push(self.asked(ServerAction::PersistRole));
+        }
+        steps.extend(self.hold());
         steps.extend(self.in_sync());
         steps.extend(self.stop());
         steps.push(self.copy());
@@ -123,7 +132,8 @@ impl Adoption<'_> {
         self.step(Action::Server(action), Undo::Nothing)
     }
 
-    fn rendered(&self) -> Rendered {
+    /// Its file.
+    pub fn rendered(&self) -> Rendered {
         let upstream = self.follows.map(|(_, address)| address);
         let how = supervision(self.facts);
         render(self.look.inventory, self.spec, how, upstream)
@@ -159,26 +169,32 @@ impl Adoption<'_> {
         }))
     }
 
-    /// Saves and ends it. What started it does not start it again meanwhile.
-    fn stop(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if let Some(unit) = &self.former.unit {
-            let release = FormerAction::Release { unit: unit.clone() };
-            steps.push(self.former(FormerAction::Hold { unit: unit.clone() }, undo(release)));
-        }
-        // Whoever has an upstream is compared with that.
-        let counts = self.follows.is_none() && !lacks_pause_write(self.server);
+    /// What started it does not start it again meanwhile.
+    fn hold(&self) -> Option<Step> {
+        let unit = self.former.unit.as_ref()?;
+        let release = FormerAction::Release { unit: unit.clone() };
+        Some(self.former(FormerAction::Hold { unit: unit.clone() }, undo(release)))
+    }
+
+    /// Saves and ends it.
+    fn stop(&self) -> [Step; 2] {
+        let pauses = !lacks_pause_write(self.server);
         let bytes = self.server.used_memory.unwrap_or(0);
-        steps.push(self.step(
-            Action::Server(ServerAction::ShutDown {
-                within_ms: END_MS.saturating_add(bytes / BYTES_EACH_MS),
-                counting_ms: counts.then_some(FENCE_MS),
-            }),
-            undo(FormerAction::Start(self.former.clone())),
-        ));
+        let end = ServerAction::ShutDown {
+            within_ms: END_MS.saturating_add(bytes / BYTES_EACH_MS),
+            pause_ms: pauses.then_some(FENCE_MS),
+            follows: self.follows.map(|(upstream, _)| upstream.clone()),
+            // Whoever has an upstream is compared with that.
+            counts: self.follows.is_none(),
+        };
         let gone = FormerAction::SeeStopped(self.former.clone());
-        steps.push(self.former(gone, Undo::Nothing));
-        steps
+        [
+            self.step(
+                Action::Server(end),
+                undo(FormerAction::Start(self.former.clone())),
+            ),
+            self.former(gone, Undo::Nothing),
+        ]
     }
 
     fn copy(&self) -> Step {
@@ -205,16 +221,29 @@ impl Adoption<'_> {
     /// boot.
     fn exchange(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if let Some(unit) = self.former.unit.as_ref().filter(|_| self.enabled) {
-            let enable = FormerAction::Enable { unit: unit.clone() };
-            steps.push(self.former(FormerAction::Disable { unit: unit.clone() }, undo(enable)));
+        if let Some(unit) = self.former.unit.clone().filter(|_| !self.links.is_empty()) {
+            let links = self.links.to_vec();
+            let enable = FormerAction::Enable {
+                unit: unit.clone(),
+                links: links.clone(),
+            };
+            steps.push(self.former(FormerAction::Disable { unit, links }, undo(enable)));
         }
         let mut host = Host::new(self.look, self.spec, self.facts);
         host.at_boot();
         steps.extend(std::mem::take(&mut host.steps));
-        steps.push(start_step(self.look, self.spec));
+        let launch = Launch::new(self.look.inventory, self.spec);
+        let stop = FormerAction::StopOwn {
+            launch: launch.clone(),
+            fenced: self.follows.is_none(),
+        };
+        let start = Action::Host(HostAction::StartServer(launch));
+        steps.push(self.step(start, undo(stop)));
         steps.push(self.asked(ServerAction::AwaitAnswer {
             within_ms: ANSWER_MS,
+        }));
+        steps.push(self.asked(ServerAction::AwaitLoaded {
+            within_ms: LOADS_MS,
         }));
         steps
     }
@@ -235,13 +264,14 @@ impl Adoption<'_> {
 
     /// It runs as it ran.
     fn settings(&self) -> Option<Step> {
-        let settings: Vec<(String, String)> = self
-            .expected
-            .iter()
-            // The one that is to refuse writes has another one for now.
-            .filter(|(name, _)| self.follows.is_some() || !name.starts_with("min-replicas-"))
-            .cloned()
-            .collect();
+        let former = settings::Former {
+            told: &[],
+            live: &self.found.live,
+            server: self.server,
+        };
+        let mut settings = settings::expected(&former, self.spec, &self.rendered());
+        // The one that is to refuse writes has another one for now.
+        settings.retain(|(name, _)| self.follows.is_some() || !name.starts_with("min-replicas-"));
         (!settings.is_empty()).then(|| self.asked(ServerAction::SeeSettings { settings }))
     }
 
@@ -254,6 +284,7 @@ impl Adoption<'_> {
     }
 
     /// It takes writes again. Whatever it takes is nowhere else: from here on there is no way back.
+    /// Its file says so first: a restart in between leaves no server that refuses writes for ever.
     fn open(&self) -> [Step; 2] {
         let value = |name: &str, usual: u64| {
             let live = self.found.live.get(name);
@@ -263,9 +294,14 @@ impl Adoption<'_> {
             to_write: value("min-replicas-to-write", 0),
             max_lag: value("min-replicas-max-lag", 10),
         };
+        let write = HostAction::WriteConfig {
+            path: crate::config::Paths::of(self.look.inventory, self.spec).config(),
+            text: self.rendered().text,
+            owner: Host::new(self.look, self.spec, self.facts).owner(),
+        };
         [
+            self.step(Action::Host(write), Undo::Impossible),
             self.step(Action::Server(open), Undo::Impossible),
-            self.asked(ServerAction::PersistRole),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use super::{Adopting, Host};
 use crate::actions::Action;
 use crate::actions::former::FormerAction;
-use crate::actions::host::HostAction as Do;
+use crate::actions::host::{HostAction as Do, Launch};
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
@@ -79,7 +79,12 @@ impl Adopting {
                 ServerAction::ResumeWrites => host.paused = false,
                 ServerAction::RequireReplicas { .. } => host.closed.0 = false,
                 ServerAction::PersistRole => host.persist(),
-                ServerAction::ShutDown { .. } => host.shut_down(),
+                ServerAction::ShutDown { follows, .. } => {
+                    if above != *follows {
+                        return Err(Failure::none("its role is another one"));
+                    }
+                    host.shut_down();
+                }
                 ServerAction::AwaitInSync { with, .. } => {
                     if above.as_ref() != Some(with) || !runs.contains(with) {
                         return Err(Failure::none("it follows another"));
@@ -93,6 +98,7 @@ impl Adopting {
                 ServerAction::AwaitNear { .. }
                 | ServerAction::DrainOthers { .. }
                 | ServerAction::AwaitAnswer { .. }
+                | ServerAction::AwaitLoaded { .. }
                 | ServerAction::CompareKeys
                 | ServerAction::SeeSettings { .. } => {}
                 other => return Err(not_simulated(other)),
@@ -143,7 +149,23 @@ impl Host {
         }
     }
 
+    fn stop_own(&mut self, launch: &Launch, fenced: bool) -> Result<(), Failure> {
+        if self.runs_new() {
+            let primary = self.base.of.is_none();
+            if primary && !(fenced && self.closed.0) {
+                return Err(Failure::unknown("it takes writes"));
+            }
+            self.saved = self.has;
+            self.base.on_host(&Do::StopServer(launch.clone()));
+            self.closed.0 = false;
+        }
+        Ok(())
+    }
+
     fn former(&mut self, action: &FormerAction) -> Result<(), Failure> {
+        if let FormerAction::StopOwn { launch, fenced } = action {
+            return self.stop_own(launch, *fenced);
+        }
         let runs_new = self.runs_new();
         let old = self.old.as_mut().unwrap();
         match action {
@@ -167,6 +189,7 @@ impl Host {
                     self.base.facts.listener = Listener::Foreign("redis-server".to_owned());
                 }
             }
+            FormerAction::StopOwn { .. } => {}
             FormerAction::CopyData(_) => {
                 if old.runs {
                     return Err(Failure::none("it runs"));

@@ -80,6 +80,7 @@ impl Members {
             | ServerAction::CountClients
             | ServerAction::KickClients
             | ServerAction::ShutDown { .. }
+            | ServerAction::AwaitLoaded { .. }
             | ServerAction::CompareKeys
             | ServerAction::SeeSettings { .. }
             | ServerAction::SetReplicaAuth => return Err(not_simulated(action)),

@@ -30,7 +30,10 @@ if [ -n "$appended" ]; then
       case $f in *[!A-Za-z0-9._-]*) no "$from/$appended has a file that no server has written" ;; esac
       copy "$from/$appended/$f" "$to/$appended/$f"
     done
-  elif has_file "$from/$appended"; then copy "$from/$appended" "$to/$appended"
+    [ -n "$list" ] || no "$from/$appended has no file, although the server appends to one"
+  else
+    has_file "$from/$appended" || no "$from/$appended is not there, although the server appends to it"
+    copy "$from/$appended" "$to/$appended"
   fi
 fi
 echo "$bytes bytes, each file read again"

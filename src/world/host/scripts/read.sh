@@ -39,7 +39,7 @@ lines() {
       start = substr(lower, 1, 1000)
       if (whole) {
         if (lower ~ secret_line) { sub(/^[ \t\r\v\f]*["\047]?/, "", lower); sub(/["\047 \t\r\v\f].*/, "", lower); keep[++n] = lower }
-        else if (lower ~ /^[ \t\r\v\f]*#.*(requirepass|masterauth|primaryauth|pass[ \t]|user[ \t])/) keep[++n] = "#"
+        else if (lower ~ /^[ \t\r\v\f]*#.*(pass|pwd|secret|token|auth|credential|login|user[ \t]|:\/\/.*@)/) keep[++n] = "#"
         else keep[++n] = substr(line, 1, 4000)
       }
       else if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)

@@ -7,6 +7,7 @@ use crate::inventory::secrets::is_secret;
 use crate::inventory::server::present_name;
 use crate::plan::facts::HostFacts;
 use crate::topology::service::Arguments;
+use crate::topology::service::whole::Told;
 use crate::topology::{NodeName, Server};
 
 /// What stands against it.
@@ -47,6 +48,7 @@ pub(super) fn refusals(
         ));
     }
     on_command_line(subject, found, server, out);
+    users_and_modules(subject, found, out);
     socket(name, found, out);
     numbers(around, subject, found, out);
     if let Err(why) = steps::edit(around, subject, (facts, found), around.text) {
@@ -72,6 +74,38 @@ fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &m
             format!("a password of `{name}` stands on its command line, and in none of its files"),
             "write it into its configuration file (CONFIG REWRITE does), and take it off its command line",
         ));
+    }
+}
+
+/// What no file has, and what may hold a password.
+fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let mut refuse = |why: String, hint: &str| out.push(Refusal::new(Ground::Secret, why, hint));
+    match &found.strays {
+        Ok(strays) if strays.is_empty() => {}
+        Ok(strays) => refuse(
+            format!(
+                "`{name}` has users that no file has, and a restart would lose them: {}",
+                strays.join(", ")
+            ),
+            "write them into its access list: set `aclfile` in its configuration, then ACL SAVE on it",
+        ),
+        Err(why) => refuse(
+            format!("the users of `{name}` cannot be compared with its access list: {why}"),
+            "see: replctl status",
+        ),
+    }
+    let Ok(told) = &found.told else { return };
+    let with_arguments = |t: &&Told| t.line.name == "loadmodule" && t.line.args.len() > 1;
+    let inventory = subject.spec.config.contains_key("loadmodule");
+    if let Some(module) = told.iter().find(with_arguments).filter(|_| !inventory) {
+        let module = module.line.args.first().map_or("", String::as_str);
+        refuse(
+            format!(
+                "`{name}` loads {module} with arguments, which may hold a password: they come into no inventory"
+            ),
+            "write it yourself under its [[node]], in [node.config]: loadmodule = \"FILE ARGUMENTS\"",
+        );
     }
 }
 

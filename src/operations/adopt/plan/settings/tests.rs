@@ -27,12 +27,21 @@ fn told(text: &str) -> Vec<Told> {
 }
 
 fn kept(file: &str, live: &[(&str, &str)], config: &str) -> Settings {
+    kept_in("", file, live, config)
+}
+
+fn rendered(of_all: &str, config: &str) -> (NodeSpec, Rendered) {
     let text = format!(
-        "[deployment]\nname = \"x\"\nauth = \"none\"\n[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"\n{config}"
+        "[deployment]\nname = \"x\"\nauth = \"none\"\n{of_all}[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"\n{config}"
     );
     let inventory = parse(Path::new("/i"), &text).unwrap_or_else(|p| panic!("{p:?}"));
-    let node = &inventory.nodes[0];
-    let rendered = render(&inventory, node, Supervision::Systemd, None);
+    let node = inventory.nodes[0].clone();
+    let rendered = render(&inventory, &node, Supervision::Systemd, None);
+    (node, rendered)
+}
+
+fn kept_in(of_all: &str, file: &str, live: &[(&str, &str)], config: &str) -> Settings {
+    let (node, rendered) = rendered(of_all, config);
     let told = told(file);
     let live = live.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
     let former = Former {
@@ -40,7 +49,7 @@ fn kept(file: &str, live: &[(&str, &str)], config: &str) -> Settings {
         live: &live.collect(),
         server: &sample::server(),
     };
-    settings(&former, node, &rendered)
+    settings(&former, &node, &rendered)
 }
 
 fn lines(settings: &Settings) -> Vec<String> {
@@ -79,10 +88,43 @@ fn what_the_operator_has_set_is_kept_with_its_comment() {
         ]
     );
     assert_eq!(settings.changed, [""; 0]);
-    let expected: Vec<&str> = settings.expected.iter().map(|(n, _)| n.as_str()).collect();
+}
+
+#[test]
+fn what_the_inventory_says_for_all_does_not_win_over_a_default_that_runs() {
+    // It would start empty, from an append-only file that is not there.
+    let text = "[server.config]\nappendonly = \"yes\"\nsave = \"60 1\"\n";
+    let live = [("appendonly", "no"), ("save", ""), ("hz", "10")];
+    let settings = kept_in(text, "", &live, "");
+    assert_eq!(lines(&settings), ["|appendonly|no", "|save|"]);
+    assert_eq!(settings.changed, [""; 0]);
+}
+
+#[test]
+fn an_empty_bind_is_written_as_what_it_means() {
+    let settings = kept("", &[("bind", "")], "");
+    assert_eq!(lines(&settings), ["|bind|* -::*"]);
+}
+
+#[test]
+fn afterwards_it_runs_as_before_but_for_what_the_new_file_says() {
+    let live = [
+        ("x-unknown", "7"),
+        ("dir", "/var/lib/redis"),
+        ("maxclients", "4064"),
+        ("repl-backlog-size", "1048576"),
+    ];
+    let (node, rendered) = rendered("", "");
+    let live = live.map(|(n, v)| (n.to_owned(), v.to_owned()));
+    let former = Former {
+        told: &[],
+        live: &live.into(),
+        server: &sample::server(),
+    };
+    let pair = |n: &str, v: &str| (n.to_owned(), v.to_owned());
     assert_eq!(
-        expected,
-        ["maxmemory", "maxmemory-policy", "replica-serve-stale-data"]
+        expected(&former, &node, &rendered),
+        [pair("repl-backlog-size", "64mb"), pair("x-unknown", "7")]
     );
 }
 
@@ -151,8 +193,8 @@ fn where_it_listens_and_whom_it_lets_in_stays() {
 
 #[test]
 fn a_comment_that_may_hold_a_password_is_left_out() {
-    let file =
-        "# requirepass canary\n# tls-key-file-pass canary\n# user bob on >canary\n# fine\nhz 20\n";
+    let file = "# requirepass canary\n# tls-key-file-pass canary\n# user bob on >canary\n# the PWD is canary\n# redis://:canary@h\n\
+         # 密码 canary\n# fine\nhz 20\n";
     let settings = kept(file, &[("hz", "20")], "");
     assert_eq!(lines(&settings), ["fine|hz|20"]);
     let long: Vec<String> = (0..40).map(|n| format!("# line {n}")).collect();
