@@ -245,25 +245,12 @@ impl fmt::Display for ServerAction {
             }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
-            Self::ShutDown {
-                follows: Some(upstream),
-                ..
-            } => write!(
-                f,
-                "see that it still follows {upstream}, save its data and end it"
-            ),
-            Self::ShutDown { .. } => {
-                f.write_str("pause writes, count its keys, save its data and end it")
-            }
+            Self::ShutDown { follows, .. } => ending(follows.as_ref(), f),
             Self::AwaitLoaded { .. } => f.write_str("wait until it has loaded its data"),
             Self::CompareKeys => f.write_str("see that it has the keys that it had"),
             Self::SeeSettings { settings } => {
-                let s = if settings.len() == 1 { "" } else { "s" };
-                write!(
-                    f,
-                    "see that it runs with the {} setting{s} that it had",
-                    settings.len()
-                )
+                let (n, s) = (settings.len(), if settings.len() == 1 { "" } else { "s" });
+                write!(f, "see that it runs with the {n} setting{s} that it had")
             }
             Self::ProveWrite { replicas } => {
                 write!(
@@ -273,5 +260,16 @@ impl fmt::Display for ServerAction {
                 )
             }
         }
+    }
+}
+
+/// The end of a server that follows this node, or of a primary.
+fn ending(follows: Option<&NodeName>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match follows {
+        Some(upstream) => write!(
+            f,
+            "see that it still follows {upstream}, save its data and end it"
+        ),
+        None => f.write_str("pause writes, count its keys, save its data and end it"),
     }
 }

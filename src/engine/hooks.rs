@@ -162,3 +162,31 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
     let exit = warned(&finished);
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::simulation::adopt::model::World;
+    use crate::simulation::adopt::operation;
+
+    #[test]
+    fn a_node_that_cannot_be_adopted_is_no_failed_promotion() {
+        let world = World::new(&[None, Some(0)], 0b11, true);
+        let mut plan = world.lock().plan(&operation(&[], false)).unwrap();
+        plan.stages
+            .push(Stage::new("only if it fails", Mode::OnFailure, Vec::new()));
+        let titles: Vec<&str> = plan.stages.iter().map(|s| s.title.as_str()).collect();
+        let runs = |title: &str| {
+            let stage = titles.iter().position(|t| *t == title).unwrap();
+            let outcome = Outcome::RolledBack {
+                at: At { stage, step: 0 },
+                why: String::new(),
+            };
+            wanted(&plan, &outcome).is_some()
+        };
+        assert!(runs("hand over from n0 to n1"));
+        assert!(!runs("adopt n1") && !runs("adopt n0"));
+        assert!(wanted(&plan, &Outcome::Completed).is_none());
+    }
+}

@@ -19,6 +19,8 @@ struct Adoption<'a> {
     op: &'a Adopt,
     plan: Plan,
     begin: &'a World,
+    /// Units start what is not adopted.
+    unit: bool,
     rollbacks: &'a Cell<usize>,
 }
 
@@ -81,6 +83,11 @@ impl Case<Adopting> for Adoption<'_> {
         let dark = dead();
         dark.loses_power();
         self.resumed(&dark, &format!("{how}, its machine without power, resumed"));
+        let booted = dead();
+        if self.unit && booted.lock().roles_are_written() {
+            booted.lock().reboot();
+            self.resumed(&booted, &format!("{how}, all hosts booted, resumed"));
+        }
         let world = dead();
         if let Ok(outcome) = world.roll_back(&self.plan) {
             assert!(
@@ -122,7 +129,7 @@ const TREES: [&[Option<usize>]; 5] = [
     &[Some(1), None, Some(1)],
 ];
 
-pub(super) fn operation(nodes: &[usize], pause: bool) -> Adopt {
+pub(crate) fn operation(nodes: &[usize], pause: bool) -> Adopt {
     Adopt {
         nodes: nodes.iter().map(|i| name(*i)).collect(),
         hand_back: false,
@@ -158,6 +165,7 @@ fn servers_of_others_become_replctls_and_no_write_is_lost() {
                     op,
                     plan,
                     begin: &begin,
+                    unit,
                     rollbacks: &rollbacks,
                 };
                 case.exhaust(&mut counts);

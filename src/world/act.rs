@@ -128,13 +128,7 @@ impl World {
             }
             ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
             ServerAction::ShutDown { follows, .. } => {
-                let upstream = match follows {
-                    Some(upstream) => Some(self.like(upstream).await?),
-                    None => None,
-                };
-                let is_upstream =
-                    |at: &Address| upstream.as_ref().is_some_and(|node| node.answers_to(at));
-                restarted::shut_down(to, node, action, is_upstream).await
+                self.shut_down(node, action, follows.as_ref()).await
             }
             ServerAction::AwaitLoaded { .. }
             | ServerAction::CompareKeys
@@ -149,6 +143,21 @@ impl World {
             } => r::await_unlisted(&*to.get(node).await?, addresses, *within_ms, *optional).await,
             ServerAction::AwaitAnswer { within_ms } => prove::answer(to, node, *within_ms).await,
         }
+    }
+
+    /// Ends a server that follows this node, or a primary.
+    async fn shut_down(
+        &self,
+        node: &NodeName,
+        action: &ServerAction,
+        follows: Option<&NodeName>,
+    ) -> Result<Seen, Failure> {
+        let upstream = match follows {
+            Some(upstream) => Some(self.like(upstream).await?),
+            None => None,
+        };
+        let is_upstream = |at: &Address| upstream.as_ref().is_some_and(|n| n.answers_to(at));
+        restarted::shut_down(&self.connections, node, action, is_upstream).await
     }
 
     async fn check_most_advanced(

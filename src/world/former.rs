@@ -11,7 +11,7 @@ use crate::inventory::secrets::is_secret;
 use crate::inventory::server::present_name;
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::topology::service::whole::Told;
+use crate::topology::service::whole::Stated;
 use crate::topology::{Node, NodeName, Product};
 use futures::StreamExt;
 use redis::Value;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub struct Read {
     /// Its configuration in the order of a start; the reason where it is not known.
-    pub told: Option<Result<Vec<Told>, String>>,
+    pub stated: Option<Result<Vec<Stated>, String>>,
     /// What it runs with, by present names, without secrets.
     pub live: BTreeMap<String, String>,
     /// What its data takes on the disk, bytes.
@@ -71,13 +71,13 @@ async fn read_one(
     let host = match hosts.session_within(&node.name, hosts.patience).await {
         Ok(host) => host,
         Err(error) => {
-            read.told = Some(Err(error.brief()));
+            read.stated = Some(Err(error.brief()));
             return read;
         }
     };
     let patterns = server.product == Product::Valkey || server.version.major >= 7;
-    let told = service::whole(&host, service, patterns, hosts.patience).await;
-    read.told = Some(told);
+    let stated = service::whole(&host, service, patterns, hosts.patience).await;
+    read.stated = Some(stated);
     let name = |key: &str| read.live.get(key).map_or("", String::as_str);
     let names = ["dbfilename", "appendfilename", "appenddirname"].map(name);
     let names: Vec<&str> = names.into_iter().filter(|n| !n.is_empty()).collect();

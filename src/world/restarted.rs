@@ -1,5 +1,5 @@
-//! What a server is asked around its restart: its role and its keys, it saves and ends, and later it
-//! is seen to have loaded what it had and to run as it ran.
+//! What a server is asked around its restart: its role and its keys, to save and end, and later
+//! whether it has loaded what it had and runs as it ran.
 
 mod keys;
 mod own;

@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod kinds;
+mod put_back;
+
 use crate::support::process::{Ran, run};
 use crate::support::{Flavour, Lab, Load, Replctl, Style, Writer, await_that, figure, process};
 use std::net::SocketAddr;

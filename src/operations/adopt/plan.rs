@@ -30,7 +30,7 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::hosts::HostLook;
-use crate::topology::service::whole::Told;
+use crate::topology::service::whole::Stated;
 use crate::topology::{Address, Node, NodeName, PersistedRole, Topology};
 use std::collections::BTreeMap;
 use steps::Adoption;
@@ -42,7 +42,7 @@ pub type HandOver<'a> = dyn Fn(&Promote, &Topology) -> Result<Plan, Vec<Refusal>
 #[derive(Debug, Clone)]
 pub struct Found {
     /// Its configuration in the order of a start; the reason where it is not known.
-    pub told: Result<Vec<Told>, String>,
+    pub stated: Result<Vec<Stated>, String>,
     /// What it runs with, by present names, without secrets.
     pub live: BTreeMap<String, String>,
     /// What its data takes on the disk, bytes.
@@ -60,7 +60,7 @@ impl Found {
     /// Nothing was read.
     pub fn unseen() -> Self {
         Self {
-            told: Ok(Vec::new()),
+            stated: Ok(Vec::new()),
             live: BTreeMap::new(),
             data_bytes: None,
             free_bytes: None,

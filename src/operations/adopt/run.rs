@@ -158,7 +158,7 @@ impl From<former::Read> for Found {
             Err("its host was not looked at".to_owned())
         }
         Self {
-            told: read.told.unwrap_or_else(unseen),
+            stated: read.stated.unwrap_or_else(unseen),
             live: read.live,
             data_bytes: read.data_bytes,
             free_bytes: read.free_bytes,

@@ -19,7 +19,7 @@ use crate::plan::facts::{Holder, Listener};
 use crate::simulation::harness::{Model, Simulated};
 use crate::simulation::members::host::{Begin, Host as Base};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
-use crate::topology::service::whole::Told;
+use crate::topology::service::whole::Stated;
 use crate::topology::{Address, Node, NodeName, ReplicaLine, State, Topology, sample};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -106,7 +106,7 @@ pub struct Adopting {
     pub acknowledged: u64,
     pub violations: Vec<String>,
     /// What the former configurations say.
-    pub told: Vec<Told>,
+    pub stated: Vec<Stated>,
     /// What the former servers run with, beside what they need.
     pub live: BTreeMap<String, String>,
     /// The version of all servers, where it is not the one that is brought.
@@ -179,7 +179,7 @@ impl World {
             text: said,
             acknowledged: 5,
             violations: Vec::new(),
-            told: Vec::new(),
+            stated: Vec::new(),
             live: BTreeMap::new(),
             version: None,
             boot: None,
@@ -271,7 +271,7 @@ impl Adopting {
     }
 
     /// What was written arrives at all that follow.
-    fn replicate(&mut self) {
+    pub(super) fn replicate(&mut self) {
         for _ in 0..self.hosts.len() {
             let names: Vec<NodeName> = self.hosts.keys().cloned().collect();
             for node in names {

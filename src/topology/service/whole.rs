@@ -13,7 +13,7 @@ const DEPTH: usize = 8;
 
 /// A directive of somebody's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct Stated {
     /// The comment lines directly above it, without the sign.
     pub comment: Vec<String>,
     /// The directive; one that holds a secret has no arguments here.
@@ -26,14 +26,14 @@ pub struct Told {
 ///
 /// # Errors
 /// Why it cannot be known, one phrase.
-pub fn flatten(start: &Start<'_>, files: &Files) -> Result<Result<Vec<Told>, Ask>, String> {
+pub fn flatten(start: &Start<'_>, files: &Files) -> Result<Result<Vec<Stated>, Ask>, String> {
     let mut walk = Walk {
         files,
         patterns: start.patterns,
         folder: start.folder.map(str::to_owned),
         ask: Ask::default(),
         left: FILES,
-        told: Vec::new(),
+        stated: Vec::new(),
     };
     if let Some(file) = start.file {
         walk.file(file, 0)?;
@@ -43,7 +43,7 @@ pub fn flatten(start: &Start<'_>, files: &Files) -> Result<Result<Vec<Told>, Ask
         walk.line(Vec::new(), line, None, 0)?;
     }
     Ok(if walk.ask == Ask::default() {
-        Ok(walk.told)
+        Ok(walk.stated)
     } else {
         Err(walk.ask)
     })
@@ -55,7 +55,7 @@ struct Walk<'a> {
     folder: Option<String>,
     ask: Ask,
     left: usize,
-    told: Vec<Told>,
+    stated: Vec<Stated>,
 }
 
 impl Walk<'_> {
@@ -117,7 +117,7 @@ impl Walk<'_> {
             ("dir", [folder]) => self.folder = absolute(self.folder.as_deref(), folder),
             (_, _) => {}
         }
-        self.told.push(Told {
+        self.stated.push(Stated {
             comment,
             line,
             file: path.map(str::to_owned),
@@ -178,8 +178,8 @@ mod tests {
             ("/etc/c/2.conf", "requirepass\n"),
         ]);
         let arguments = ["--port".to_owned(), "7000".to_owned()];
-        let told = flatten(&start(&arguments, true), &files).unwrap().unwrap();
-        let lines: Vec<String> = told
+        let stated = flatten(&start(&arguments, true), &files).unwrap().unwrap();
+        let lines: Vec<String> = stated
             .iter()
             .map(|t| {
                 format!(

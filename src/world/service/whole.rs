@@ -4,7 +4,7 @@
 use super::{AS, ROUNDS, SILENT, Script, one_line, run, said};
 use crate::topology::service::answer::Answer;
 use crate::topology::service::chain::{Ask, Start};
-use crate::topology::service::whole::{Told, flatten};
+use crate::topology::service::whole::{Stated, flatten};
 use crate::topology::service::{Arguments, Service};
 use crate::world::host::owner::{OWNER, without_comments};
 use crate::world::host::said::{SAID, reader};
@@ -25,16 +25,16 @@ pub async fn whole(
     service: &Service,
     patterns: bool,
     patience: Duration,
-) -> Result<Vec<Told>, String> {
+) -> Result<Vec<Stated>, String> {
     let reading = read(host, service, patterns);
     let read = tokio::time::timeout(patience, reading).await;
     read.unwrap_or_else(|_| Err(SILENT.to_owned()))
 }
 
-async fn read(host: &Host, service: &Service, patterns: bool) -> Result<Vec<Told>, String> {
+async fn read(host: &Host, service: &Service, patterns: bool) -> Result<Vec<Stated>, String> {
     let arguments = match &service.arguments {
         Arguments::Shown(words) => words.clone(),
-        // What it hides is told by what it runs with.
+        // What it hides is stated by what it runs with.
         Arguments::Hidden(_) => Vec::new(),
         Arguments::Unknown(why) => return Err(why.clone()),
     };
@@ -47,7 +47,7 @@ async fn read(host: &Host, service: &Service, patterns: bool) -> Result<Vec<Told
     let mut answer = Answer::default();
     for _ in 0..ROUNDS {
         match flatten(&start, &answer.files)? {
-            Ok(told) => return Ok(told),
+            Ok(stated) => return Ok(stated),
             Err(ask) => more(host, service, &ask, &mut answer).await?,
         }
     }

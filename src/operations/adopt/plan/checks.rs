@@ -75,6 +75,13 @@ fn host(around: &Around<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut 
             "log in as root, or allow sudo",
         ));
     }
+    if !facts.systemd {
+        out.push(Refusal::new(
+            Ground::Unsupported,
+            format!("the host of `{name}` has no systemd: `adopt` knows no other way to have one server a port"),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        ));
+    }
     usable(subject.spec, facts, out);
     // As if nothing ran there yet.
     let nothing = Topology {

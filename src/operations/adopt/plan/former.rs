@@ -55,14 +55,14 @@ fn arguments(service: &Service, node: &Node, found: &Found) -> Vec<String> {
     words
 }
 
-/// What it must have been told beside its file, by what it runs with.
+/// What it must have been stated beside its file, by what it runs with.
 fn hidden(service: &Service, node: &Node, found: &Found) -> Vec<String> {
-    let (Some(server), Ok(told)) = (node.server(), &found.told) else {
+    let (Some(server), Ok(stated)) = (node.server(), &found.stated) else {
         return Vec::new();
     };
     let mut words = Vec::new();
     for (name, live) in found.live.iter().filter(|(name, _)| !is_secret(name)) {
-        let said = told
+        let said = stated
             .iter()
             .rev()
             .find(|t| present_name(&t.line.name) == *name);

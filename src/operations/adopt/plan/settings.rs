@@ -16,7 +16,7 @@ use crate::inventory::secrets::is_secret;
 use crate::inventory::server::{owned as written_by_replctl, present_name};
 use crate::plan::hand_over::lacks_pause_write;
 use crate::topology::Server;
-use crate::topology::service::whole::Told;
+use crate::topology::service::whole::Stated;
 use std::collections::BTreeMap;
 
 /// Of a comment, so many lines are kept, those next to its directive: the files of packages have
@@ -45,10 +45,10 @@ const OF_SECRETS: [&str; 11] = [
     "密钥",
 ];
 
-/// What a server was told.
+/// What a server was stated.
 pub struct Former<'a> {
     /// Its configuration in the order of a start.
-    pub told: &'a [Told],
+    pub stated: &'a [Stated],
     /// What it runs with, by present names, without secrets.
     pub live: &'a BTreeMap<String, String>,
     /// The server.
@@ -73,7 +73,7 @@ struct Lines {
 
 /// What is kept of a node's settings. `rendered`: what replctl writes for it anyway.
 pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Settings {
-    let (order, lines) = grouped(former.told);
+    let (order, lines) = grouped(former.stated);
     let mut out = Settings::default();
     let is_ours = |name: &str| is_ours(name, node);
     for name in order.iter().filter(|name| !is_ours(name)) {
@@ -173,10 +173,10 @@ fn written(name: &str, rendered: &Rendered) -> Vec<String> {
 }
 
 /// The directives by their present names, in the order in which they are first said.
-fn grouped(told: &[Told]) -> (Vec<String>, BTreeMap<String, Lines>) {
+fn grouped(stated: &[Stated]) -> (Vec<String>, BTreeMap<String, Lines>) {
     let mut order = Vec::new();
     let mut lines: BTreeMap<String, Lines> = BTreeMap::new();
-    for one in told {
+    for one in stated {
         let name = present_name(&one.line.name);
         let said = lines.entry(name.clone()).or_insert_with(|| {
             order.push(name.clone());

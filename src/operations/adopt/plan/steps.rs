@@ -76,12 +76,12 @@ pub(super) fn kept(
     facts: &HostFacts,
     found: &Found,
 ) -> Settings {
-    let (Ok(told), Some(server)) = (&found.told, subject.node.server()) else {
+    let (Ok(stated), Some(server)) = (&found.stated, subject.node.server()) else {
         return Settings::default();
     };
     let rendered = render(around.inventory, subject.spec, supervision(facts), None);
     let former = settings::Former {
-        told,
+        stated,
         live: &found.live,
         server,
     };
@@ -213,8 +213,16 @@ impl Adoption<'_> {
             ),
             appended: appended.filter(|_| appends),
         });
-        // The directory goes with all that is in it.
-        self.former(copy, Undo::Nothing)
+        // The directory goes with all that is in it. From here on a boot of the host may start the
+        // node's own server.
+        self.former(copy, undo(self.stop_own()))
+    }
+
+    fn stop_own(&self) -> FormerAction {
+        FormerAction::StopOwn {
+            launch: Launch::new(self.look.inventory, self.spec),
+            fenced: self.follows.is_none(),
+        }
     }
 
     /// Nothing else starts it from now on, and it is started. At no moment are both started at
@@ -233,12 +241,8 @@ impl Adoption<'_> {
         host.at_boot();
         steps.extend(std::mem::take(&mut host.steps));
         let launch = Launch::new(self.look.inventory, self.spec);
-        let stop = FormerAction::StopOwn {
-            launch: launch.clone(),
-            fenced: self.follows.is_none(),
-        };
         let start = Action::Host(HostAction::StartServer(launch));
-        steps.push(self.step(start, undo(stop)));
+        steps.push(self.step(start, undo(self.stop_own())));
         steps.push(self.asked(ServerAction::AwaitAnswer {
             within_ms: ANSWER_MS,
         }));
@@ -265,7 +269,7 @@ impl Adoption<'_> {
     /// It runs as it ran.
     fn settings(&self) -> Option<Step> {
         let former = settings::Former {
-            told: &[],
+            stated: &[],
             live: &self.found.live,
             server: self.server,
         };

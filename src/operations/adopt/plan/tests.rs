@@ -5,7 +5,7 @@ use crate::engine::{Adopt, Ground, Refusal};
 use crate::plan::facts::boot::AtBoot;
 use crate::simulation::adopt::model::{Adopting, World, at_boot};
 use crate::topology::Address;
-use crate::topology::service::whole::Told;
+use crate::topology::service::whole::Stated;
 
 /// The refusals of adopting the replica of two nodes, once `with` has changed what is seen.
 fn refused(with: impl Fn(&mut Adopting)) -> Vec<Refusal> {
@@ -63,7 +63,7 @@ fn what_stands_against_it_is_named_with_its_way() {
         holder.parent = Some(("supervisord".to_owned(), 3));
     });
     one(Ground::Secret, "`user` lines", |of| {
-        of.told.push(Told {
+        of.stated.push(Stated {
             comment: Vec::new(),
             line: Directive {
                 name: "user".to_owned(),
@@ -73,7 +73,7 @@ fn what_stands_against_it_is_named_with_its_way() {
         });
     });
     one(Ground::Secret, "stands on its command line", |of| {
-        of.told.push(Told {
+        of.stated.push(Stated {
             comment: Vec::new(),
             line: Directive {
                 name: "requirepass".to_owned(),
@@ -122,8 +122,8 @@ fn a_host_that_cannot_be_seen_and_a_server_that_is_down() {
     });
 }
 
-fn directive(name: &str, args: &[&str], file: Option<&str>) -> Told {
-    Told {
+fn directive(name: &str, args: &[&str], file: Option<&str>) -> Stated {
+    Stated {
         comment: Vec::new(),
         line: Directive {
             name: name.to_owned(),
@@ -172,8 +172,18 @@ fn what_else_starts_it_is_named() {
     }
     one(Ground::Unknown, "`dir data`", |of| {
         host(of).old.as_mut().unwrap().unit = false;
-        of.told
+        of.stated
             .push(directive("dir", &["data"], Some("/srv/r.conf")));
+    });
+}
+
+#[test]
+fn what_is_not_taken_over_is_named() {
+    one(Ground::Unsupported, "speaks TLS", |of| {
+        of.live.insert("tls-port".to_owned(), "6380".to_owned());
+    });
+    one(Ground::Unsupported, "has no systemd", |of| {
+        host(of).base.facts.systemd = false;
     });
 }
 
@@ -184,13 +194,13 @@ fn what_would_be_lost_or_shown_is_named() {
     });
     let file = Some("/etc/redis/redis.conf");
     one(Ground::Secret, "loads /m.so with arguments", |of| {
-        of.told
+        of.stated
             .push(directive("loadmodule", &["/m.so", "canary"], file));
     });
     let shown = format!(
         "{:?}",
         refused(|of| of
-            .told
+            .stated
             .push(directive("loadmodule", &["/m.so", "canary"], file)))
     );
     assert!(!shown.contains("canary"), "{shown}");

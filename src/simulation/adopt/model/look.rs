@@ -36,7 +36,7 @@ impl Adopting {
         let mut live = BTreeMap::from(live);
         live.extend(self.live.clone());
         Found {
-            told: Ok(self.told.clone()),
+            stated: Ok(self.stated.clone()),
             live,
             data_bytes: Some(host.has),
             free_bytes: Some(1 << 34),

@@ -123,7 +123,67 @@ impl Adopting {
     }
 }
 
+impl Adopting {
+    /// Whether each server that runs would have its role after a boot, too.
+    pub fn roles_are_written(&self) -> bool {
+        self.hosts.values().all(Host::role_is_written)
+    }
+
+    /// All hosts are shut down and boot again.
+    pub fn reboot(&mut self) {
+        for host in self.hosts.values_mut() {
+            host.reboot();
+        }
+        self.replicate();
+    }
+}
+
 impl Host {
+    fn role_is_written(&self) -> bool {
+        if let Some(old) = self.old.as_ref().filter(|old| old.runs) {
+            return old.role == self.base.of;
+        }
+        let config = self.base.facts.config.as_ref();
+        !self.runs_new()
+            || config.is_some_and(|config| match &config.role {
+                PersistedRole::ReplicaOf(at) => self.base.of.as_ref() == Some(at),
+                PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten => {
+                    self.base.of.is_none()
+                }
+            })
+    }
+
+    fn reboot(&mut self) {
+        self.paused = false;
+        if self.runs_new() {
+            self.saved = self.has;
+        }
+        if let Some(old) = &mut self.old {
+            if old.runs {
+                old.saved = self.has;
+            }
+            old.held = false;
+            old.runs = old.enabled;
+            if old.runs {
+                self.has = old.saved;
+                self.base.of.clone_from(&old.role);
+                self.base.facts.listener = Listener::Foreign("redis-server".to_owned());
+                return;
+            }
+        }
+        self.base.facts.listener = Listener::Nobody;
+        if let (true, Some(config)) = (self.base.facts.unit_enabled, &self.base.facts.config) {
+            self.base.of = if let PersistedRole::ReplicaOf(at) = &config.role {
+                Some(at.clone())
+            } else {
+                None
+            };
+            self.base.facts.listener = Listener::Ours;
+            self.has = self.saved;
+            self.closed.0 = self.closed.1;
+        }
+    }
+
     /// CONFIG REWRITE.
     fn persist(&mut self) {
         let role = self.base.of.clone();

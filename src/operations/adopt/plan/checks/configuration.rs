@@ -7,7 +7,7 @@ use crate::inventory::secrets::is_secret;
 use crate::inventory::server::present_name;
 use crate::plan::facts::HostFacts;
 use crate::topology::service::Arguments;
-use crate::topology::service::whole::Told;
+use crate::topology::service::whole::Stated;
 use crate::topology::{NodeName, Server};
 
 /// What stands against it.
@@ -21,8 +21,8 @@ pub(super) fn refusals(
     let Some(found) = around.found.get(name) else {
         return;
     };
-    let told = match &found.told {
-        Ok(told) => told,
+    let stated = match &found.stated {
+        Ok(stated) => stated,
         Err(why) => {
             out.push(Refusal::new(
                 Ground::Unknown,
@@ -40,11 +40,18 @@ pub(super) fn refusals(
         ));
         return;
     }
-    if told.iter().any(|t| t.line.name == "user") {
+    if stated.iter().any(|t| t.line.name == "user") {
         out.push(Refusal::new(
             Ground::Secret,
             format!("the configuration of `{name}` has `user` lines, which hold passwords: they come into no inventory"),
             "move them into a file of their own, and name that in its configuration: aclfile FILE",
+        ));
+    }
+    if subject.spec.tls.is_some() || found.live.get("tls-port").is_some_and(|port| port != "0") {
+        out.push(Refusal::new(
+            Ground::Unsupported,
+            format!("`{name}` speaks TLS: `adopt` does not take over certificates"),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ));
     }
     on_command_line(subject, found, server, out);
@@ -60,11 +67,11 @@ pub(super) fn refusals(
 fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let service = subject.node.service.as_deref();
-    let Ok(told) = &found.told else { return };
-    let shown = told
+    let Ok(stated) = &found.stated else { return };
+    let shown = stated
         .iter()
         .any(|t| t.file.is_none() && is_secret(&t.line.name));
-    let in_file = told
+    let in_file = stated
         .iter()
         .any(|t| t.file.is_some() && present_name(&t.line.name) == "requirepass");
     let hides = service.is_some_and(|s| matches!(s.arguments, Arguments::Hidden(_)));
@@ -95,10 +102,10 @@ fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>
             "see: replctl status",
         ),
     }
-    let Ok(told) = &found.told else { return };
-    let with_arguments = |t: &&Told| t.line.name == "loadmodule" && t.line.args.len() > 1;
+    let Ok(stated) = &found.stated else { return };
+    let with_arguments = |t: &&Stated| t.line.name == "loadmodule" && t.line.args.len() > 1;
     let inventory = subject.spec.config.contains_key("loadmodule");
-    if let Some(module) = told.iter().find(with_arguments).filter(|_| !inventory) {
+    if let Some(module) = stated.iter().find(with_arguments).filter(|_| !inventory) {
         let module = module.line.args.first().map_or("", String::as_str);
         refuse(
             format!(

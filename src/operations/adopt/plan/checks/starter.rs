@@ -159,9 +159,9 @@ fn by_hand(
             "write its settings into a file and start it with that",
         );
     }
-    let told = found.and_then(|found| found.told.as_ref().ok());
-    let dir = told.and_then(|told| told.iter().rev().find(|t| t.line.name == "dir"));
-    let dir = dir.and_then(|told| told.line.args.first());
+    let stated = found.and_then(|found| found.stated.as_ref().ok());
+    let dir = stated.and_then(|stated| stated.iter().rev().find(|t| t.line.name == "dir"));
+    let dir = dir.and_then(|stated| stated.line.args.first());
     if let Some(dir) = dir.filter(|dir| !dir.starts_with('/')) {
         refuse(
             Ground::Unknown,

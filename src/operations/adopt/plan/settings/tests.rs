@@ -7,14 +7,14 @@ use crate::inventory::parse::parse;
 use crate::topology::sample;
 use std::path::Path;
 
-fn told(text: &str) -> Vec<Told> {
+fn stated(text: &str) -> Vec<Stated> {
     let mut comment = Vec::new();
     let mut out = Vec::new();
     for line in text.lines() {
         if let Some(words) = line.strip_prefix('#') {
             comment.push(words.trim().to_owned());
         } else if let Some(line) = directives(line).pop() {
-            out.push(Told {
+            out.push(Stated {
                 comment: std::mem::take(&mut comment),
                 line,
                 file: Some("/etc/redis/redis.conf".to_owned()),
@@ -42,10 +42,10 @@ fn rendered(of_all: &str, config: &str) -> (NodeSpec, Rendered) {
 
 fn kept_in(of_all: &str, file: &str, live: &[(&str, &str)], config: &str) -> Settings {
     let (node, rendered) = rendered(of_all, config);
-    let told = told(file);
+    let stated = stated(file);
     let live = live.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
     let former = Former {
-        told: &told,
+        stated: &stated,
         live: &live.collect(),
         server: &sample::server(),
     };
@@ -117,7 +117,7 @@ fn afterwards_it_runs_as_before_but_for_what_the_new_file_says() {
     let (node, rendered) = rendered("", "");
     let live = live.map(|(n, v)| (n.to_owned(), v.to_owned()));
     let former = Former {
-        told: &[],
+        stated: &[],
         live: &live.into(),
         server: &sample::server(),
     };
