@@ -174,12 +174,11 @@ impl<'a> Kind<'a> {
         shown.says("adopt ");
         let writer = self.writer(password);
         writer.await_more(200, Duration::from_secs(30));
-        let killed = match kills {
-            Some(step) => self.adopts_in_spite_of_kills(step),
-            None => {
-                self.adopts(&["--all", "--yes"]).ok();
-                0
-            }
+        let killed = if let Some(step) = kills {
+            self.adopts_in_spite_of_kills(step)
+        } else {
+            self.adopts(&["--all", "--yes"]).ok();
+            0
         };
         writer.await_more(200, Duration::from_mins(1));
         let tally = writer.stop();
@@ -259,7 +258,7 @@ fn package_with_sentinels(server: &'static str, kills: Option<usize>) {
         );
         lab.inside(host, &line).ok();
     }
-    await_that("the Sentinels", Duration::from_secs(60), || {
+    await_that("the Sentinels", Duration::from_mins(1), || {
         let line = format!("{cli} -p 26379 sentinel master mymaster");
         HOSTS.iter().all(|host| {
             let told = lab.inside(host, &line).stdout;
@@ -274,7 +273,7 @@ fn package_with_sentinels(server: &'static str, kills: Option<usize>) {
         let told = |host: &&str| lab.inside(host, &line).stdout;
         HOSTS
             .iter()
-            .all(|host| told(&host).contains(primary.address))
+            .all(|host| told(host).contains(primary.address))
     });
 }
 
