@@ -1,13 +1,11 @@
 //! Other kinds of deployments: packages with Sentinels, several servers on one host, one started by
-//! hand, access lists with passwords and announced addresses.
+//! hand.
 
 use super::{ADDRESSES, HOSTS};
 use crate::support::process::{Ran, run};
 use crate::support::server::every_server;
 use crate::support::{Flavour, Lab, Load, Replctl, Style, Writer, await_that, figure, process};
-use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,8 +34,8 @@ struct Kind<'a> {
 }
 
 impl<'a> Kind<'a> {
-    /// The inventory that `init --from` writes, with `[server]` and what `deployment` adds.
-    fn new(lab: &'a Lab, cli: &str, all: &[At], deployment: &str) -> Self {
+    /// The inventory that `init --from` writes, with `[server]`.
+    fn new(lab: &'a Lab, cli: &str, all: &[At]) -> Self {
         let operator = Replctl::in_lab(lab);
         let kind = Self {
             lab,
@@ -54,13 +52,7 @@ impl<'a> Kind<'a> {
             "--known-hosts",
             known.to_str().unwrap(),
         ];
-        let mut words = [&words[..], &of_ssh].concat();
-        if !deployment.is_empty() {
-            let file = kind.operator.home().join("password");
-            std::fs::write(&file, deployment).unwrap();
-            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-            words.extend(["--password-file", "password", "--yes"]);
-        }
+        let words = [&words[..], &of_ssh].concat();
         kind.operator.run(&words).ok();
         let text = kind.text();
         let server = "[server]\nsource = \"package\"\ndirectory = \"/db/redis\"\n";
@@ -108,7 +100,7 @@ impl<'a> Kind<'a> {
         });
     }
 
-    fn writer(&self, password: Option<&str>) -> Writer {
+    fn writer(&self) -> Writer {
         let node = |at: &At| SocketAddr::new(at.address.parse().unwrap(), at.port);
         let mut load = Load::plain(&[]).styles(&[
             Style::Set,
@@ -120,7 +112,6 @@ impl<'a> Kind<'a> {
         load.net = self.lab.net();
         load.nodes = self.all.iter().map(node).collect();
         load.per_second = Some(200);
-        load.password = password.map(str::to_owned);
         Writer::start(load)
     }
 
@@ -169,10 +160,10 @@ impl<'a> Kind<'a> {
     }
 
     /// Adopted under writers; the same data on all, also after all hosts were down.
-    fn adopted(&self, what: &str, password: Option<&str>, kills: Option<usize>) {
+    fn adopted(&self, what: &str, kills: Option<usize>) {
         let shown = self.adopts(&["--all", "--dry-run"]).ok();
         shown.says("adopt ");
-        let writer = self.writer(password);
+        let writer = self.writer();
         writer.await_more(200, Duration::from_secs(30));
         let killed = if let Some(step) = kills {
             self.adopts_in_spite_of_kills(step)
@@ -265,8 +256,8 @@ fn package_with_sentinels(server: &'static str, kills: Option<usize>) {
             told.contains("num-other-sentinels\n2") && told.contains("num-slaves\n2")
         })
     });
-    let kind = Kind::new(&lab, &cli, &three(), "");
-    kind.adopted(&format!("{server} with Sentinels"), None, kills);
+    let kind = Kind::new(&lab, &cli, &three());
+    kind.adopted(&format!("{server} with Sentinels"), kills);
     let primary = kind.primary();
     await_that("the Sentinels to agree", Duration::from_mins(1), || {
         let line = format!("{cli} -p 26379 sentinel get-master-addr-by-name mymaster");
@@ -315,38 +306,6 @@ fn several_servers_on_a_host_and_one_by_hand_become_replctls() {
         at("master", ADDRESSES[0], 6380),
         at("slave1", ADDRESSES[1], 6379),
     ];
-    let kind = Kind::new(&lab, "redis-cli", &all, "");
-    kind.adopted("several servers on a host", None, Some(7));
-}
-
-/// A password, users in a file, and addresses that the nodes announce.
-#[test]
-fn users_in_a_file_and_announced_addresses_become_replctls() {
-    let Some(lab) = Lab::of_three(Flavour::Systemd) else {
-        return;
-    };
-    installed(&lab, "redis", "redis-server");
-    for (n, host) in HOSTS.iter().enumerate() {
-        let role = if n == 0 {
-            ""
-        } else {
-            "replicaof 192.168.0.120 6379\\n"
-        };
-        let line = format!(
-            "printf 'user default on #%s ~* &* +@all\\nuser shop on #%s ~shop:* +@read\\n' \
-             $(printf canary-pw | sha256sum | cut -d' ' -f1) $(printf canary-shop | sha256sum | cut -d' ' -f1) >/etc/redis/users.acl; \
-             chown redis: /etc/redis/users.acl; \
-             printf '{role}aclfile /etc/redis/users.acl\\nmasterauth canary-pw\\nreplica-announce-ip {}\\nreplica-announce-port 6379\\n' >>/etc/redis/redis.conf; \
-             systemctl restart redis-server",
-            ADDRESSES[n]
-        );
-        lab.inside(host, &line).ok();
-    }
-    let cli = "redis-cli --no-auth-warning -a canary-pw";
-    let kind = Kind::new(&lab, cli, &three(), "canary-pw\n");
-    kind.adopted("users and announced addresses", Some("canary-pw"), None);
-    for at in three() {
-        assert!(kind.ask(at, "acl users").contains("shop"));
-    }
-    assert!(!kind.text().contains("canary"), "{}", kind.text());
+    let kind = Kind::new(&lab, "redis-cli", &all);
+    kind.adopted("several servers on a host", Some(7));
 }

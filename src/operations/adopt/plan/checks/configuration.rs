@@ -44,7 +44,7 @@ pub(super) fn refusals(
         out.push(Refusal::new(
             Ground::Secret,
             format!("the configuration of `{name}` has `user` lines, which hold passwords: they come into no inventory"),
-            "move them into a file of their own, and name that in its configuration: aclfile FILE",
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ));
     }
     if subject.spec.tls.is_some() || found.live.get("tls-port").is_some_and(|port| port != "0") {
@@ -88,6 +88,16 @@ fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &m
 fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut refuse = |why: String, hint: &str| out.push(Refusal::new(Ground::Secret, why, hint));
+    if found
+        .live
+        .get("aclfile")
+        .is_some_and(|file| !file.is_empty())
+    {
+        refuse(
+            format!("`{name}` has its users in an `aclfile`, which `adopt` does not take over"),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        );
+    }
     match &found.strays {
         Ok(strays) if strays.is_empty() => {}
         Ok(strays) => refuse(
@@ -95,7 +105,7 @@ fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>
                 "`{name}` has users that no file has, and a restart would lose them: {}",
                 strays.join(", ")
             ),
-            "write them into its access list: set `aclfile` in its configuration, then ACL SAVE on it",
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ),
         Err(why) => refuse(
             format!("the users of `{name}` cannot be compared with its access list: {why}"),
