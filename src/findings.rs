@@ -57,7 +57,7 @@ pub struct Finding {
 }
 
 /// What to do: run `setup`, or something else.
-enum Way {
+enum Remedy {
     Setup(String),
     Other(String),
 }
@@ -94,9 +94,9 @@ pub struct Context {
     /// Operations that hold a claim on the servers, as the servers report.
     pub under_way: Vec<Holder>,
     /// Nodes that were not told of a new primary.
-    pub debts: Vec<Debt>,
+    pub pending_demotions: Vec<PendingDemotion>,
     /// Nodes that were detached on purpose, what they followed, and since when.
-    pub alone: Vec<Debt>,
+    pub alone: Vec<PendingDemotion>,
     /// What the first of two primaries has and the second lacks, where it was counted.
     pub counted: BTreeMap<(NodeName, NodeName), Counted>,
     /// For each replica whose link is down: what the logs of both ends say, as sentences.
@@ -155,7 +155,7 @@ pub struct Wanted {
 
 /// A node that has a pending demotion, or that is detached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Debt {
+pub struct PendingDemotion {
     /// The node.
     pub node: NodeName,
     /// The address to follow; for a detached node, the one that it followed.
@@ -215,7 +215,7 @@ struct Look<'a> {
     /// The primary to keep.
     best: Option<&'a Node>,
     wanted: HashMap<&'a NodeName, &'a Wanted>,
-    debts: HashMap<&'a NodeName, &'a Debt>,
+    pending_demotions: HashMap<&'a NodeName, &'a PendingDemotion>,
     /// The nodes with an address close to one that no node has. They are looked up once, as many
     /// replicas may follow that address.
     slips: RefCell<HashMap<Address, Vec<slip::Close>>>,
@@ -225,7 +225,7 @@ impl<'a> Look<'a> {
     /// Computes once what the diagnoses of many nodes use.
     fn of(topology: &'a Topology, context: &'a Context) -> Self {
         let wanted = context.wanted.iter().rev();
-        let debts = context.debts.iter().rev();
+        let pending_demotions = context.pending_demotions.iter().rev();
         Self {
             topology,
             context,
@@ -235,7 +235,9 @@ impl<'a> Look<'a> {
             },
             best: best_primary(topology),
             wanted: wanted.map(|wanted| (&wanted.name, wanted)).collect(),
-            debts: debts.map(|debt| (&debt.node, debt)).collect(),
+            pending_demotions: pending_demotions
+                .map(|pending| (&pending.node, pending))
+                .collect(),
             slips: RefCell::default(),
         }
     }
@@ -371,10 +373,10 @@ impl Finding {
         self
     }
 
-    fn maybe_way(self, way: Option<Way>) -> Self {
+    fn maybe_way(self, way: Option<Remedy>) -> Self {
         match way {
-            Some(Way::Setup(hint)) => self.hint(hint).by_setup(),
-            Some(Way::Other(hint)) => self.hint(hint),
+            Some(Remedy::Setup(hint)) => self.hint(hint).by_setup(),
+            Some(Remedy::Other(hint)) => self.hint(hint),
             None => self,
         }
     }

@@ -6,6 +6,7 @@ use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::Ownership;
+use crate::topology::service::{Service, Starter};
 use crate::topology::{Product, Version};
 use serde::{Deserialize, Serialize};
 
@@ -230,7 +231,7 @@ pub struct Launch {
     pub port: u16,
     /// The unit, used where systemd runs and has it.
     pub unit: String,
-    /// The server program.
+    /// The server program; empty: nothing but its unit starts it.
     pub program: String,
     /// Its configuration file.
     pub config: String,
@@ -298,6 +299,39 @@ impl Launch {
             data: paths.data(),
             user: inventory.server.user.clone(),
             sentinel: inventory.is_sentinel(&node.name),
+        }
+    }
+
+    /// How the server is started that `service` describes. One that others have made is started by
+    /// its own unit.
+    ///
+    /// # Errors
+    /// Why replctl cannot start it, one phrase.
+    pub fn by(self, service: &Service) -> Result<Self, String> {
+        let Some(settings) = service.of_others()? else {
+            return Ok(self);
+        };
+        match &service.starter {
+            Starter::Unit(unit) => Ok(Self {
+                unit: unit.name.clone(),
+                config: service.file.clone().unwrap_or_default(),
+                data: settings
+                    .data
+                    .folder
+                    .clone()
+                    .ok_or("the folder of its data is not known")?,
+                user: unit.user.clone().unwrap_or_else(|| "root".to_owned()),
+                program: String::new(),
+                log_file: String::new(),
+                pid_file: String::new(),
+                ..self
+            }),
+            Starter::Script(_) | Starter::Container(_) | Starter::Nothing | Starter::Unknown(_) => {
+                Err(
+                    "no unit starts it, and others have made it: replctl does not know its command"
+                        .to_owned(),
+                )
+            }
         }
     }
 

@@ -11,12 +11,14 @@ use std::fmt;
 pub enum LocalAction {
     /// Note a pending demotion on the operator's machine: this node does not follow the new primary
     /// yet.
-    RememberDebt {
+    #[serde(rename = "remember-debt")]
+    RememberDemotion {
         /// Where it should replicate from.
         address: Address,
     },
     /// Remove the note of the pending demotion.
-    ForgetDebt,
+    #[serde(rename = "forget-debt")]
+    ForgetDemotion,
     /// Note on the operator's machine that this node was detached on purpose.
     NoteAlone {
         /// What it followed.
@@ -32,10 +34,10 @@ pub enum LocalAction {
 impl fmt::Display for LocalAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RememberDebt { address } => {
+            Self::RememberDemotion { address } => {
                 write!(f, "note that it was replaced, until it follows {address}")
             }
-            Self::ForgetDebt => f.write_str("forget that it was replaced"),
+            Self::ForgetDemotion => f.write_str("forget that it was replaced"),
             Self::NoteAlone { .. } => f.write_str("note that it stands alone"),
             Self::ForgetAlone => f.write_str("forget that it stands alone"),
             Self::EditInventory(edit) => edit.fmt(f),

@@ -6,7 +6,7 @@
 mod held;
 pub mod written;
 
-pub use held::{Held, Is, Kept};
+pub use held::{Is, NodePasswords, PasswordSet};
 
 use crate::engine::Plan;
 use crate::topology::{Address, NodeName};
@@ -123,7 +123,7 @@ impl PasswordAction {
 
     /// Whether these passwords show that it was done with the password that the inventory names
     /// now.
-    pub fn was_given(&self, kept: &Kept) -> bool {
+    pub fn was_given(&self, kept: &PasswordSet) -> bool {
         match self {
             Self::Login { .. } => kept.masterauth == Is::New,
             Self::Require { .. } => kept.requirepass == Is::New,

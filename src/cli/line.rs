@@ -50,7 +50,7 @@ pub fn read() -> Result<Cli, Exit> {
                 ..form::Form::default()
             });
             if !error.use_stderr() {
-                output::told_where(&Asked::of(&error), || None);
+                output::print_where(&Asked::of(&error), || None);
                 return Err(Exit::Done);
             }
             wrong(&error, &words, &command);

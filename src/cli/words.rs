@@ -34,7 +34,7 @@ const fn word(words: &'static str, command: &'static str) -> Word {
     }
 }
 
-const fn told(words: &'static str, truth: &'static str, command: &'static str) -> Word {
+const fn answer(words: &'static str, truth: &'static str, command: &'static str) -> Word {
     Word {
         words,
         truth: Some(truth),
@@ -54,17 +54,17 @@ pub const WORDS: &[Word] = &[
          sentinel promote",
         "promote",
     ),
-    told(
+    answer(
         "demote, stepdown, step-down",
         "a primary is demoted by promoting another node",
         "promote",
     ),
-    told(
+    answer(
         "slaveof no, replicaof no",
         "`promote` makes a node the primary of all; `detach` lets a replica stand alone",
         "promote",
     ),
-    told(
+    answer(
         "fence, unfence, read-only, readonly",
         "`promote` stops writes for the milliseconds of a hand-over; no command stops them for longer",
         "promote --dry-run",
@@ -78,7 +78,7 @@ pub const WORDS: &[Word] = &[
          node check, node status, replication-analysis, topology-tabulated",
         "status",
     ),
-    told(
+    answer(
         "monitor, watch, top, daemon",
         "`status` looks once, and no command keeps looking",
         "status",
@@ -113,17 +113,17 @@ pub const WORDS: &[Word] = &[
          forget-node, delete-node, cluster forget, standby unregister, primary unregister",
         "remove {replica} --dry-run",
     ),
-    told(
+    answer(
         "destroy, teardown, tear-down, uninstall, purge, wipe, nuke, down, clean, cleanup",
         "no command ends a whole deployment; one node after another can leave, but not the primary",
         "remove {replica} --dry-run",
     ),
-    told(
+    answer(
         "flushall, flushdb, flush, truncate",
         "replctl empties no running node",
         "status",
     ),
-    told(
+    answer(
         "forget, reset",
         "it is a command of `replctl sentinel`",
         "sentinel forget {replica} --dry-run",
@@ -137,7 +137,7 @@ pub const WORDS: &[Word] = &[
         "fix, heal, recover, recovery, recover-lite, split-brain, resolve",
         "repair --dry-run",
     ),
-    told(
+    answer(
         "backup, bgsave, save, dump, snapshot, restore",
         "no command backs a node up by itself: `rejoin` and `repair` do so before a node gives data up",
         "rejoin --help",
@@ -152,47 +152,47 @@ pub const WORDS: &[Word] = &[
         "new, generate, template, scaffold, configure",
         "init --help",
     ),
-    told(
+    answer(
         "import, onboard, take-in",
         "`init --from HOST` writes the inventory of a deployment that runs, and `adopt` makes its servers replctl's",
         "adopt --help",
     ),
-    told(
+    answer(
         "start",
         "`setup` starts what does not run",
         "setup --dry-run",
     ),
-    told(
+    answer(
         "restart, reboot, bounce",
         "no command restarts a server; `setup` starts one that does not run",
         "setup --dry-run",
     ),
-    told(
+    answer(
         "stop, shutdown, kill, halt",
         "no command stops a server for a while; `remove` stops one permanently",
         "remove {replica} --dry-run",
     ),
-    told(
+    answer(
         "pause, maintenance",
         "there is nothing to pause: replctl does nothing between its commands",
         "status",
     ),
-    told(
+    answer(
         "upgrade, update, update-server",
         "no command replaces the program of a running server",
         "server",
     ),
-    told(
+    answer(
         "config, set, edit-config, show-config, reload",
         "settings are in the inventory, and `setup` brings them to the hosts",
         "setup --dry-run",
     ),
-    told(
+    answer(
         "password, passwd, rotate, rotate-password, auth, acl",
         "the password is changed in the inventory, and `setup` brings it to the servers",
         "setup --dry-run",
     ),
-    told(
+    answer(
         "slots, reshard, rebalance, add-slots, cluster addslots",
         "replctl does not work with the slots of Redis Cluster",
         "status",

@@ -22,7 +22,7 @@ const PARALLEL_SYNCS: u64 = 1;
 
 /// The deployment that a Sentinel is to watch, and the abilities of its program.
 #[derive(Debug, Clone, Copy)]
-pub struct Begin<'a> {
+pub struct SentinelFile<'a> {
     /// The primary, as it reaches it.
     pub primary: &'a Address,
     /// Some nodes have names instead of addresses: the Sentinel must resolve them (6.2 and newer).
@@ -38,7 +38,7 @@ pub fn render(
     settings: &SentinelSettings,
     node: &NodeSpec,
     how: Supervision,
-    begin: Begin<'_>,
+    begin: SentinelFile<'_>,
 ) -> Rendered {
     let mut sections = own(inventory, settings, node, how, begin);
     sections.push(watched(inventory, settings, begin.primary));
@@ -80,7 +80,7 @@ fn own(
     settings: &SentinelSettings,
     node: &NodeSpec,
     how: Supervision,
-    begin: Begin<'_>,
+    begin: SentinelFile<'_>,
 ) -> Vec<Section> {
     let paths = Paths::of(inventory, node);
     let password = settings.password.is_some();
@@ -115,7 +115,7 @@ fn own(
 }
 
 /// The settings that the other Sentinels need.
-fn among_others(node: &NodeSpec, password: bool, begin: Begin<'_>) -> Vec<Section> {
+fn among_others(node: &NodeSpec, password: bool, begin: SentinelFile<'_>) -> Vec<Section> {
     let mut out = Vec::new();
     let mut add = |comment: &'static str, lines: &[(&str, String)]| {
         out.push(Section::new(comment, lines));

@@ -26,7 +26,7 @@ const SILENT: u64 = 3;
 const BETWEEN_MS: (u64, u64) = (200, 1_000);
 
 /// A claim that is held, on servers and hosts. It ends with this value.
-pub struct Held {
+pub struct HeldClaim {
     _servers: Claimed,
     _hosts: Locks,
 }
@@ -41,7 +41,7 @@ pub async fn claim(
     asked: &Asked,
     (operation, again): (&str, &str),
     hosts: &[NodeName],
-) -> Result<Held> {
+) -> Result<HeldClaim> {
     let begun = Instant::now();
     let dead = world.store.earlier_claims();
     let me = who();
@@ -108,7 +108,7 @@ async fn attempt(
     ended: impl Fn(&Claim, u64) -> bool,
     operation: &str,
     hosts: &[NodeName],
-) -> std::result::Result<Held, Vec<Holder>> {
+) -> std::result::Result<HeldClaim, Vec<Holder>> {
     let servers = match world.claims.claim(operation, &who(), &ended).await {
         Attempt::Held(claimed) => claimed,
         Attempt::Taken(holders) => return Err(holders),
@@ -133,7 +133,7 @@ async fn attempt(
             "the host of `{node}` cannot be locked, so replctl does not see another operator who sets it up at the same time: {why}"
         )));
     }
-    Ok(Held {
+    Ok(HeldClaim {
         _servers: servers,
         _hosts: locks,
     })

@@ -1,6 +1,6 @@
 //! What the inventory and the journal say of the deployment, for the findings.
 
-use crate::findings::{Context, Debt, Unfinished, Unread, Wanted};
+use crate::findings::{Context, PendingDemotion, Unfinished, Unread, Wanted};
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec, Tls};
 use crate::output;
@@ -52,12 +52,16 @@ pub fn context(world: &World) -> Context {
         ssh: n.ssh.command(&n.address.host),
         ssh_root: n.ssh.as_root(&n.address.host),
     });
-    let debts = world.store.debts().into_iter().map(|d| Debt {
-        node: d.node,
-        address: d.address,
-        since: d.since,
-    });
-    let alone = world.store.alone().into_iter().map(|d| Debt {
+    let pending_demotions = world
+        .store
+        .pending_demotions()
+        .into_iter()
+        .map(|d| PendingDemotion {
+            node: d.node,
+            address: d.address,
+            since: d.since,
+        });
+    let alone = world.store.alone().into_iter().map(|d| PendingDemotion {
         node: d.node,
         address: d.address,
         since: d.since,
@@ -71,7 +75,7 @@ pub fn context(world: &World) -> Context {
         unfinished: unfinished(world),
         unread: unread(world),
         under_way: Vec::new(),
-        debts: debts.collect(),
+        pending_demotions: pending_demotions.collect(),
         alone: alone.collect(),
         counted: BTreeMap::new(),
         logs: BTreeMap::new(),

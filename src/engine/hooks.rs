@@ -148,7 +148,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
     let mut finished = operate::take_up(world, asked, record, false).await?;
     if finished.outcome == Outcome::Completed {
         let text = format!("The hook after_promote of {id} has run.");
-        operate::told(&finished, Some(&text));
+        operate::print(&finished, Some(&text));
         if !others.is_empty() {
             // The second run repairs only the hook: the other failures stay.
             let outcome = Outcome::Incomplete { failed: others };

@@ -358,7 +358,7 @@ pub fn holder(who: &str, process: u32) -> String {
 
 /// A pending demotion: a primary that was replaced and does not follow its successor yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Debt {
+pub struct PendingDemotion {
     /// The node.
     pub node: NodeName,
     /// Where it should replicate from.

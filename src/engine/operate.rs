@@ -2,16 +2,16 @@
 
 mod back;
 mod first;
+mod print;
 mod promoting;
 mod running;
-mod told;
 mod verdict;
 mod who;
 
 use crate::engine::{Operation, Plan, claim};
 pub use back::Left;
 pub use first::{not_known, nothing_comes_first, nothing_unknown};
-pub use told::told;
+pub use print::print;
 pub use verdict::verdict;
 pub use who::who;
 
@@ -172,7 +172,7 @@ pub async fn carry_out(
             return Ok(Done::Nothing { warnings });
         }
         if asked.dry_run {
-            output::told(&Shown::of(&plan), || plan_text::text(&plan));
+            output::print(&Shown::of(&plan), || plan_text::text(&plan));
             return Ok(Done::Shown);
         }
         if asked.yes {

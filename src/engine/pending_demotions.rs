@@ -18,7 +18,12 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
     close(world, &topology);
     let root = world.inventory.nodes.iter().find(|n| n.replicaof.is_none());
     let known = Known {
-        noted: world.store.debts().into_iter().map(|d| d.node).collect(),
+        noted: world
+            .store
+            .pending_demotions()
+            .into_iter()
+            .map(|d| d.node)
+            .collect(),
         last: world.store.last_promoted(),
         first: root.map(|n| n.name.clone()),
     };
@@ -35,7 +40,7 @@ fn deployment(world: &World) -> Option<Topology> {
 /// Removes the pending demotions and the notes of detachment of two kinds of nodes: replicas that
 /// belong to the deployment again, and an old primary whose successor follows it by now.
 pub fn close(world: &World, topology: &Topology) {
-    let pending = world.store.debts();
+    let pending = world.store.pending_demotions();
     let pending: HashMap<&NodeName, _> = pending.iter().rev().map(|d| (&d.node, d)).collect();
     let turned = |node: &Node| {
         let successor = pending.get(&node.name);

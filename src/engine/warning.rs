@@ -44,7 +44,7 @@ pub enum Matter {
     /// Nodes that come back as replicas.
     Returning(returning::Returning),
     /// Names, passwords and rights that are missing.
-    Login(login::Login),
+    Login(login::LoginTrouble),
     /// Configuration files and what stands in them.
     Files(files::Files),
     /// Hosts, and the servers on them.

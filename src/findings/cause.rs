@@ -1,10 +1,10 @@
 //! Why a link is not up, as far as replctl can see.
 
 use super::names::{Name, misled};
-use super::{Look, Way};
+use super::{Look, Remedy};
 use crate::topology::phrases::name;
 use crate::topology::tls::cannot_reach;
-use crate::topology::versions::{Said, said};
+use crate::topology::versions::{CopySentence, said};
 use crate::topology::{Link, Node, ReplicaAuth, Server, Upstream};
 
 /// Why a link is not up.
@@ -103,7 +103,7 @@ fn seen(
             format!(": {up} is in protected mode and has no password")
         }
         Some(Cause::Version(why) | Cause::Tls(why)) => format!(": {why}"),
-        None if let Some(Said::Perhaps(why)) = said(node, upstream) => {
+        None if let Some(CopySentence::Perhaps(why)) = said(node, upstream) => {
             format!(": {why}; the logs of both say whether that is the cause")
         }
         None => {
@@ -164,25 +164,27 @@ pub(super) fn why(
         return Some(Cause::ProtectedMode);
     }
     match said(node, upstream) {
-        Some(Said::Never(why)) => Some(Cause::Version(why)),
-        Some(Said::Perhaps(_)) | None => None,
+        Some(CopySentence::Never(why)) => Some(Cause::Version(why)),
+        Some(CopySentence::Perhaps(_)) | None => None,
     }
 }
 
 /// What to do about it.
-pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<Way> {
+pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<Remedy> {
     match cause {
         Cause::AuthMissing | Cause::AuthWrong => {
-            Some(Way::Setup(format!("replctl setup {}", node.name)))
+            Some(Remedy::Setup(format!("replctl setup {}", node.name)))
         }
         // Adding or removing a password concerns all nodes.
-        Cause::AuthUnwanted | Cause::ProtectedMode => Some(Way::Setup("replctl setup".to_owned())),
-        Cause::Version(_) => Some(Way::Other(format!(
+        Cause::AuthUnwanted | Cause::ProtectedMode => {
+            Some(Remedy::Setup("replctl setup".to_owned()))
+        }
+        Cause::Version(_) => Some(Remedy::Other(format!(
             "bring {} to the version of {}",
             name(&node.name),
             name(&upstream.name)
         ))),
-        Cause::Name(_) => Some(Way::Other(super::names::way_on(upstream))),
+        Cause::Name(_) => Some(Remedy::Other(super::names::way_on(upstream))),
         // The hint needs facts that are missing here, or the operator can only wait.
         Cause::UpstreamGone | Cause::UpstreamLoads | Cause::UpstreamUnlinked | Cause::Tls(_) => {
             None

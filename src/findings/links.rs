@@ -2,11 +2,11 @@
 
 use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
-use super::{Code, Explanation, Finding, Look, Severity, Way};
+use super::{Code, Explanation, Finding, Look, Remedy, Severity};
 use crate::topology::lineage::{Lineage, lineage, of_another_history};
 use crate::topology::phrases::{bytes, duration, name};
 use crate::topology::tree::ring;
-use crate::topology::versions::{Said, said};
+use crate::topology::versions::{CopySentence, said};
 use crate::topology::{Link, Node, Server, Upstream};
 use std::fmt::Write as _;
 
@@ -172,9 +172,9 @@ impl Look<'_> {
         let mut finding = Finding::about(node, code, severity, message)
             .maybe_way(match &cause {
                 Some(Cause::Tls(_)) => {
-                    Some(Way::Other(self.same_everywhere(node, server, upstream)))
+                    Some(Remedy::Other(self.same_everywhere(node, server, upstream)))
                 }
-                None => self.log(node, server).map(Way::Other),
+                None => self.log(node, server).map(Remedy::Other),
                 Some(other) => way_on(other, node, upstream),
             })
             .with("upstream", upstream.name.0.as_str())
@@ -194,11 +194,11 @@ impl Look<'_> {
 /// Whether its next full resync can succeed.
 fn next_copy(node: &Node, upstream: &Node) -> Option<Finding> {
     let (severity, message) = match said(node, upstream)? {
-        Said::Never(text) => (
+        CopySentence::Never(text) => (
             Severity::Warning,
             format!("{text}: its next full resync never ends"),
         ),
-        Said::Perhaps(text) => (Severity::Note, text),
+        CopySentence::Perhaps(text) => (Severity::Note, text),
     };
     Some(Finding::about(node, Code::VersionOrder, severity, message))
 }

@@ -16,14 +16,14 @@ pub(super) enum Name {
 
 /// The addresses to which the host of `node` resolves its upstream's name, where the host was
 /// asked.
-fn told(node: &Node) -> Option<&[String]> {
+fn resolved_upstream(node: &Node) -> Option<&[String]> {
     let host = &node.upstream()?.address.host;
     node.names_there.get(host).map(Vec::as_slice)
 }
 
 /// Whether the node follows a name that its host does not know.
 pub(super) fn unknown(node: &Node) -> bool {
-    told(node).is_some_and(<[String]>::is_empty)
+    resolved_upstream(node).is_some_and(<[String]>::is_empty)
 }
 
 /// The upstream name in the file of a silent server, where its host does not know that name.
@@ -42,7 +42,7 @@ pub(super) fn searching(node: &Node) -> Option<&str> {
 /// What is wrong with the name by which `node` follows `upstream`, if anything. A host resolves its
 /// own name to a loopback address.
 pub(super) fn misled(node: &Node, upstream: &Node) -> Option<Name> {
-    let there = told(node)?;
+    let there = resolved_upstream(node)?;
     if there.is_empty() {
         return Some(Name::Unknown);
     }

@@ -1,7 +1,7 @@
 //! What earlier operations left: an operation that stopped half-way, and pending demotions of old
 //! primaries. Pure.
 
-use super::{Code, Debt, Explanation, Finding, Look, Severity, Unfinished, Unread};
+use super::{Code, Explanation, Finding, Look, PendingDemotion, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
 use crate::topology::phrases::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
@@ -54,7 +54,7 @@ impl<'a> Look<'a> {
             self.topology
                 .nodes
                 .iter()
-                .filter_map(|node| self.owes(node, self.debt_of(node)?)),
+                .filter_map(|node| self.finding_for(node, self.pending_demotion_of(node)?)),
         );
     }
 
@@ -89,30 +89,34 @@ impl<'a> Look<'a> {
     }
 
     /// The pending demotion of a node. A node that follows another one by now has none.
-    pub(super) fn debt_of(&self, node: &Node) -> Option<&'a Debt> {
-        let debt = self.debts.get(&node.name).copied();
-        debt.filter(|_| node.upstream().is_none())
+    pub(super) fn pending_demotion_of(&self, node: &Node) -> Option<&'a PendingDemotion> {
+        let pending = self.pending_demotions.get(&node.name).copied();
+        pending.filter(|_| node.upstream().is_none())
     }
 
     /// Among several primaries: the one that replaced another of them.
     pub(super) fn successor(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
-        let debt = primaries.iter().find_map(|node| self.debt_of(node))?;
-        let mut others = primaries.iter().filter(|node| node.name != debt.node);
-        others.find(|node| node.answers_to(&debt.address)).copied()
+        let pending = primaries
+            .iter()
+            .find_map(|node| self.pending_demotion_of(node))?;
+        let mut others = primaries.iter().filter(|node| node.name != pending.node);
+        others
+            .find(|node| node.answers_to(&pending.address))
+            .copied()
     }
 
     /// "`master` was replaced by `slave1` on 2026-11-23 06:34 UTC".
-    pub(super) fn replaced(&self, debt: &Debt) -> String {
-        let successor = self.topology.at(&debt.address);
+    pub(super) fn replaced(&self, pending: &PendingDemotion) -> String {
+        let successor = self.topology.at(&pending.address);
         let whom = successor.map_or_else(
-            || debt.address.to_string(),
+            || pending.address.to_string(),
             |successor| name(&successor.name),
         );
-        let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
-        format!("{} was replaced by {whom} on {since}", name(&debt.node))
+        let since = pending.since.strftime("%Y-%m-%d %H:%M UTC");
+        format!("{} was replaced by {whom} on {since}", name(&pending.node))
     }
 
-    fn owes(&self, node: &Node, debt: &Debt) -> Option<Finding> {
+    fn finding_for(&self, node: &Node, pending: &PendingDemotion) -> Option<Finding> {
         let trouble = match &node.state {
             State::Down(trouble) => trouble,
             // Two primaries are one finding. It mentions the pending demotion.
@@ -120,39 +124,39 @@ impl<'a> Look<'a> {
             State::Up(_) => {
                 let message = format!(
                     "{} and is a primary again: what is written there is lost when it follows",
-                    self.replaced(debt)
+                    self.replaced(pending)
                 );
-                return Some(self.unpaid(node, debt, message));
+                return Some(self.not_demoted(node, pending, message));
             }
         };
         if let Some(PersistedRole::ReplicaOf(address)) = &node.persisted
             && self.topology.at(address).is_some()
         {
-            return Some(self.fenced(node, debt, trouble));
+            return Some(self.fenced(node, pending, trouble));
         }
-        Some(self.at_large(node, debt, trouble))
+        Some(self.at_large(node, pending, trouble))
     }
 
     /// The node is silent, and cannot come back as a primary.
-    fn fenced(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
+    fn fenced(&self, node: &Node, pending: &PendingDemotion, trouble: &Trouble) -> Finding {
         let message = format!(
             "{} and is not back: {}; its file says that it returns as a replica",
-            self.replaced(debt),
+            self.replaced(pending),
             trouble.detail
         );
         Finding::about(node, Code::Unreachable, Severity::Warning, message)
             .hint(format!("replctl rejoin {}", node.name))
-            .with("follow", debt.address.to_string())
-            .with("since", debt.since.to_string())
+            .with("follow", pending.address.to_string())
+            .with("since", pending.since.to_string())
             .with("kind", serde_json::json!(trouble.kind))
             .with("detail", trouble.detail.as_str())
     }
 
     /// The node is silent. Its file was not changed, or could not be read.
-    fn at_large(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
+    fn at_large(&self, node: &Node, pending: &PendingDemotion, trouble: &Trouble) -> Finding {
         let message = format!(
             "{} and has not been told: {}; if it comes back it takes writes that are lost later",
-            self.replaced(debt),
+            self.replaced(pending),
             trouble.detail
         );
         let rejoin = format!("replctl rejoin {}", node.name);
@@ -161,18 +165,18 @@ impl<'a> Look<'a> {
         } else {
             format!("when its host answers again: {rejoin}")
         };
-        self.unpaid(node, debt, message)
+        self.not_demoted(node, pending, message)
             .hint(hint)
             .with("kind", serde_json::json!(trouble.kind))
             .with("detail", trouble.detail.as_str())
     }
 
-    fn unpaid(&self, node: &Node, debt: &Debt, message: String) -> Finding {
-        let successor = self.topology.at(&debt.address);
+    fn not_demoted(&self, node: &Node, pending: &PendingDemotion, message: String) -> Finding {
+        let successor = self.topology.at(&pending.address);
         Finding::about(node, Code::UnfencedOldPrimary, Severity::Problem, message)
             .maybe_hint(successor.map(|successor| format!("replctl promote {}", successor.name)))
-            .with("follow", debt.address.to_string())
-            .with("since", debt.since.to_string())
+            .with("follow", pending.address.to_string())
+            .with("since", pending.since.to_string())
     }
 }
 

@@ -166,8 +166,8 @@ impl Look<'_> {
                 }
             };
             message.push_str(&difference);
-            if let Some(debt) = self.debt_of(other) {
-                let _ = write!(message, "; {}", self.replaced(debt));
+            if let Some(pending) = self.pending_demotion_of(other) {
+                let _ = write!(message, "; {}", self.replaced(pending));
             }
             let under = if primaries.len() == 2 {
                 String::new()

@@ -28,7 +28,7 @@ pub(super) fn context() -> Context {
         unfinished: Vec::new(),
         unread: Vec::new(),
         under_way: Vec::new(),
-        debts: Vec::new(),
+        pending_demotions: Vec::new(),
         alone: Vec::new(),
         logs: BTreeMap::new(),
         counted: BTreeMap::new(),
@@ -243,12 +243,12 @@ fn operations_that_stopped_half_way_are_told() {
 #[test]
 fn an_old_primary_is_told_until_it_is_a_replica() {
     let mut context = context();
-    let debt = Debt {
+    let pending = PendingDemotion {
         node: "master".into(),
         address: Address::new("192.168.0.130", 6379),
         since: "2026-11-23T06:34:00Z".parse().unwrap(),
     };
-    context.debts = vec![debt];
+    context.pending_demotions = vec![pending];
     let found = told(&typo(), &context);
     assert_eq!(
         found[0],

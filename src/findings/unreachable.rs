@@ -1,6 +1,6 @@
 //! Nodes that give no usable answer: the reason, and what to do. Pure.
 
-use super::{Code, Explanation, Finding, Look, Severity, Way};
+use super::{Code, Explanation, Finding, Look, Remedy, Severity};
 use crate::topology::phrases::{list, name};
 use crate::topology::{Link, Node, PersistedRole, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ impl Look<'_> {
     pub(super) fn unreachable(&self, found: &mut Vec<Finding>) {
         for node in &self.topology.nodes {
             if let State::Down(trouble) = &node.state
-                && self.debt_of(node).is_none()
+                && self.pending_demotion_of(node).is_none()
             {
                 found.push(self.gone(node, trouble));
             }
@@ -64,18 +64,18 @@ impl Look<'_> {
     }
 
     /// The hint for that trouble.
-    pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<Way> {
-        let other = |text: String| Some(Way::Other(text));
+    pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<Remedy> {
+        let other = |text: String| Some(Remedy::Other(text));
         match trouble.kind {
             // Without a primary, a new primary comes first. The old one is started after that.
             TroubleKind::Refused => self.primary().map(|_| start(node)),
-            TroubleKind::PasswordMissing => Some(Way::Setup(format!(
+            TroubleKind::PasswordMissing => Some(Remedy::Setup(format!(
                 "{GIVE_PASSWORD}; or, to take the password away from servers that setup made: replctl setup"
             ))),
             TroubleKind::PasswordRefused => Some(self.compare_login(node)),
             // Setup reaches its own servers over the loopback of their host.
             TroubleKind::ProtectedMode if node.service.as_ref().is_some_and(|s| s.managed) => {
-                Some(Way::Setup("replctl setup".to_owned()))
+                Some(Remedy::Setup("replctl setup".to_owned()))
             }
             TroubleKind::ProtectedMode => other(self.let_in(node)),
             TroubleKind::NoTls => other(without_tls(node)),
@@ -91,7 +91,7 @@ impl Look<'_> {
                 "check `address` and `port` of {} in the inventory",
                 name(&node.name)
             )),
-            TroubleKind::Busy => self.end_script(node, &trouble.detail).map(Way::Other),
+            TroubleKind::Busy => self.end_script(node, &trouble.detail).map(Remedy::Other),
             TroubleKind::TooManyClients => other(format!(
                 "raise `maxclients` of {}, or close clients that leak connections",
                 name(&node.name)
@@ -109,13 +109,13 @@ impl Look<'_> {
         }
     }
 
-    fn compare_login(&self, node: &Node) -> Way {
+    fn compare_login(&self, node: &Node) -> Remedy {
         match &self.context.user {
-            Some(user) => Way::Other(format!(
+            Some(user) => Remedy::Other(format!(
                 "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {}",
                 name(&node.name)
             )),
-            None => Way::Setup(format!(
+            None => Remedy::Setup(format!(
                 "{}; if the inventory has the new one, and setup made the servers: replctl setup",
                 compare_password(node)
             )),
@@ -184,13 +184,13 @@ fn correct_certificate(node: &Node) -> String {
 
 /// How to bring back a server that is down. A plain start of an old primary would make a second
 /// primary. `rejoin` backs up its divergence before it follows.
-fn start(node: &Node) -> Way {
+fn start(node: &Node) -> Remedy {
     match node.persisted {
-        Some(PersistedRole::Primary) => Way::Other(format!("replctl rejoin {}", node.name)),
+        Some(PersistedRole::Primary) => Remedy::Other(format!("replctl rejoin {}", node.name)),
         Some(
             PersistedRole::ReplicaOf(_) | PersistedRole::Unknown(_) | PersistedRole::Unwritten,
         )
-        | None => Way::Setup(format!("replctl setup {}", node.name)),
+        | None => Remedy::Setup(format!("replctl setup {}", node.name)),
     }
 }
 

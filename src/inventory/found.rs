@@ -88,7 +88,7 @@ pub struct SentinelText {
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct FoundServer {
     /// `name`.
     pub name: String,
     /// `address` and `port`.
@@ -117,7 +117,7 @@ pub struct Entry {
     pub only_comment: bool,
 }
 
-impl Entry {
+impl FoundServer {
     /// A server with nothing known but its address.
     pub fn at(name: impl Into<String>, address: Address) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Entry {
 }
 
 /// The whole text. `head` are its first comments.
-pub fn text(head: &[String], access: &Access, entries: &[Entry]) -> String {
+pub fn text(head: &[String], access: &Access, entries: &[FoundServer]) -> String {
     let mut out = Lines::default();
     out.comments(head);
     out.deployment(access);
@@ -163,7 +163,7 @@ pub fn text(head: &[String], access: &Access, entries: &[Entry]) -> String {
 }
 
 /// One table, with its comments.
-pub fn table(entry: &Entry) -> String {
+pub fn table(entry: &FoundServer) -> String {
     let mut out = Lines::default();
     out.comments(&entry.above);
     let mut keys = Lines::default();

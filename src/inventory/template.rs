@@ -10,7 +10,7 @@ pub struct Sketch {
     /// `[deployment] name`.
     pub name: String,
     /// The login at the servers.
-    pub login: Login,
+    pub login: NewLogin,
     /// `[ssh] user`, if it is not to come from `~/.ssh/config`.
     pub user: Option<String>,
     /// `[server] directory`.
@@ -21,7 +21,7 @@ pub struct Sketch {
 
 /// The login at the servers of a new deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
+pub enum NewLogin {
     /// With a password in a file, by the file's name for the inventory.
     File(String),
     /// Without any.
@@ -38,13 +38,13 @@ pub fn text(sketch: &Sketch) -> String {
     };
     line(&format!("name = {}", quoted(&sketch.name)));
     match &sketch.login {
-        Login::File(file) => {
+        NewLogin::File(file) => {
             line(
                 "# One password for clients and for replication. Keep the file out of version control; only you can read it.",
             );
             line(&format!("password = {{ file = {} }}", quoted(file)));
         }
-        Login::None => {
+        NewLogin::None => {
             line(
                 "# No password: whoever reaches these servers can read, change and delete everything in them.",
             );
@@ -121,7 +121,7 @@ mod tests {
     fn the_parser_reads_what_is_written() {
         let sketch = Sketch {
             name: "orders".to_owned(),
-            login: Login::File("a \"file\"".to_owned()),
+            login: NewLogin::File("a \"file\"".to_owned()),
             user: Some("root".to_owned()),
             directory: "/srv/redis".to_owned(),
             nodes: vec![
@@ -151,7 +151,7 @@ mod tests {
         let hooks = parse(Path::new("i"), &hooks).unwrap().hooks;
         assert!(hooks.before_promote.is_some() && hooks.after_promote.is_some());
         let open = Sketch {
-            login: Login::None,
+            login: NewLogin::None,
             user: None,
             ..sketch
         };

@@ -58,7 +58,7 @@ pub enum Verify {
 
 /// The settings in one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct TlsTable {
     ca: Vec<PathBuf>,
     own: Option<KeyPair>,
     server_name: Option<String>,
@@ -75,11 +75,11 @@ pub enum Wish {
     /// `tls = false`.
     Off,
     /// `tls = true`, or a table.
-    On(Said),
+    On(TlsTable),
 }
 
 /// Reads `[tls]`.
-pub fn read(section: &Section, problems: &mut Problems) -> Said {
+pub fn read(section: &Section, problems: &mut Problems) -> TlsTable {
     section.only(problems, &KEYS, |key| {
         let meant = match key {
             "cacert" | "ca_cert" | "ca_file" | "tls-ca-cert-file" => "ca",
@@ -99,7 +99,7 @@ pub fn read(section: &Section, problems: &mut Problems) -> Said {
         };
         Some(format!("did you mean `{meant}`?"))
     });
-    Said {
+    TlsTable {
         ca: section.files(problems, "ca"),
         own: pair(section, problems, ["cert", "key"]),
         server_name: server_name(section, problems),
@@ -115,7 +115,7 @@ pub fn wish(section: &Section, problems: &mut Problems) -> Wish {
     };
     if let Some(on) = value.get_ref().as_bool() {
         return if on {
-            Wish::On(Said::default())
+            Wish::On(TlsTable::default())
         } else {
             Wish::Off
         };
@@ -137,7 +137,7 @@ pub fn overlay(wish: Wish, above: Option<&Tls>) -> Option<Tls> {
     }
 }
 
-impl Said {
+impl TlsTable {
     /// Fills missing settings with those above.
     pub fn over(self, above: Option<&Tls>) -> Tls {
         let above = above.cloned().unwrap_or_default();

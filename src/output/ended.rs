@@ -144,5 +144,5 @@ impl<'a> Ended<'a> {
 
 /// Prints that there was nothing to do.
 pub fn nothing(operation: Option<&Operation>, message: &str, warnings: &[String]) {
-    super::told(&Idle::of(operation, message, warnings), || escape(message));
+    super::print(&Idle::of(operation, message, warnings), || escape(message));
 }

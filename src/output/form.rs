@@ -23,7 +23,7 @@ pub struct Form {
 }
 
 static FORM: OnceLock<Form> = OnceLock::new();
-static TOLD: Mutex<Told> = Mutex::new(Told {
+static TOLD: Mutex<AtTheEnd> = Mutex::new(AtTheEnd {
     document: None,
     fault: None,
     warnings: Vec::new(),
@@ -33,7 +33,7 @@ static TOLD: Mutex<Told> = Mutex::new(Told {
 });
 
 /// The parts to print at the end for JSON.
-struct Told {
+struct AtTheEnd {
     document: Option<String>,
     fault: Option<Fault>,
     /// What was warned of.
@@ -67,12 +67,12 @@ pub(super) fn command() -> Option<&'static str> {
 }
 
 /// Prints the result: `content` as JSON, or the text made of it.
-pub fn told(content: &impl Serialize, text: impl FnOnce() -> String) {
-    told_where(content, || Some(text()));
+pub fn print(content: &impl Serialize, text: impl FnOnce() -> String) {
+    print_where(content, || Some(text()));
 }
 
 /// The same for a result that may have no text for people.
-pub fn told_where(content: &impl Serialize, text: impl FnOnce() -> Option<String>) {
+pub fn print_where(content: &impl Serialize, text: impl FnOnce() -> Option<String>) {
     if json() {
         held().document = Some(document(content));
     } else if let Some(text) = text() {
@@ -186,7 +186,7 @@ pub(super) fn interrupted(error: &Error) -> bool {
     false
 }
 
-fn held() -> std::sync::MutexGuard<'static, Told> {
+fn held() -> std::sync::MutexGuard<'static, AtTheEnd> {
     TOLD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -16,7 +16,7 @@ mod stream;
 pub mod table;
 pub mod verdict;
 
-pub use form::{told, told_where};
+pub use form::{print, print_where};
 pub use question::{before_interruption, heard_elsewhere, unanswered};
 pub use stream::{changed, flush, perhaps_changed, result};
 
@@ -124,7 +124,10 @@ pub fn problem(problem: &Problem) {
 /// The same for a problem that stops nothing.
 pub fn warning(problem: &Problem) {
     form::warned(problem);
-    warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
+    warned(&labelled(
+        problem,
+        &paint::err("warning:", paint::Tone::Warn),
+    ));
 }
 
 /// The same for a problem that is printed nowhere else: `--quiet` does not hide it.
@@ -134,10 +137,10 @@ pub fn not_to_be_missed(problem: &Problem) {
 }
 
 fn say(problem: &Problem, word: &str) {
-    stream::note(&said(problem, word));
+    stream::note(&labelled(problem, word));
 }
 
-fn said(problem: &Problem, word: &str) -> String {
+fn labelled(problem: &Problem, word: &str) -> String {
     use paint::{Tone, err};
     let mut text = vec![format!("{} {}", word, lines(&problem.what))];
     for cause in &problem.causes {

@@ -45,16 +45,16 @@ pub(super) fn asked<T>(question: impl FnOnce() -> T) -> T {
         // A listener keeps the signal from ending the process by itself. So it stays up to the end
         // of the process.
         BEGUN.call_once(listen);
-        let _kept = Kept::take(io::stdin());
+        let _kept = SavedTerminal::take(io::stdin());
         return question();
     }
     question()
 }
 
 /// While this is held, the terminal's earlier settings are known.
-struct Kept;
+struct SavedTerminal;
 
-impl Kept {
+impl SavedTerminal {
     /// Reads the terminal's settings; `None` if there is no terminal, or if a question is open on
     /// it.
     fn take(terminal: impl AsFd) -> Option<Self> {
@@ -67,7 +67,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for SavedTerminal {
     fn drop(&mut self) {
         *before() = None;
     }
@@ -164,11 +164,11 @@ mod tests {
             tcsetattr(&terminal, OptionalActions::Now, &hidden).unwrap();
         };
         assert!(shows());
-        let kept = Kept::take(&terminal);
+        let kept = SavedTerminal::take(&terminal);
         assert!(kept.is_some());
         hide();
         // A question that begins meanwhile must not save this as the earlier state.
-        assert!(Kept::take(&terminal).is_none());
+        assert!(SavedTerminal::take(&terminal).is_none());
         put_back(&terminal, before().as_ref());
         assert!(shows());
         // Without an open question, the terminal stays as it is.
@@ -178,7 +178,7 @@ mod tests {
         assert!(!shows());
         // A pipe is no terminal.
         let (pipe, _other) = io::pipe().unwrap();
-        assert!(Kept::take(&pipe).is_none());
+        assert!(SavedTerminal::take(&pipe).is_none());
         assert!(before().is_none());
     }
 }

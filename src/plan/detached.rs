@@ -2,18 +2,22 @@
 
 use crate::engine::{Ground, Refusal, Setup};
 use crate::topology::NodeName;
+use crate::topology::candidate::primaries;
+use crate::topology::detached::Observed;
 
 /// `setup` without the detached nodes. A detached node that the operation names is refused.
+/// `primary`: that of the deployment, if it is known.
 pub fn spared(
     operation: &Setup,
     all: &[NodeName],
     alone: &[NodeName],
+    primary: Option<&NodeName>,
 ) -> Result<Setup, Vec<Refusal>> {
     let named: Vec<Refusal> = operation
         .nodes
         .iter()
         .filter(|n| alone.contains(n))
-        .map(stands_alone)
+        .map(|node| refusal(node, primary))
         .collect();
     if !named.is_empty() {
         return Err(named);
@@ -25,13 +29,22 @@ pub fn spared(
     Ok(operation)
 }
 
+/// The primary of the deployment, where there is one.
+pub fn primary(seen: &Observed) -> Option<NodeName> {
+    match primaries(&seen.deployment())[..] {
+        [one] => Some(one.name.clone()),
+        _ => None,
+    }
+}
+
 /// The refusal to use a detached node as one of the deployment.
-pub fn stands_alone(node: &NodeName) -> Refusal {
+pub fn refusal(node: &NodeName, primary: Option<&NodeName>) -> Refusal {
+    let under = primary.map_or("PRIMARY", |primary| primary.0.as_str());
     Refusal::new(
         Ground::DiscardData,
         format!("`{node}` was detached and stands alone, with writes of its own"),
         format!(
-            "to bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
+            "to bring it back with its keys replaced: replctl move {node} --under {under} --discard-data {node}"
         ),
     )
 }

@@ -29,8 +29,17 @@ pub enum Own {
     },
     /// It cannot be known: the reason.
     Unknown(String),
-    /// Its server gives no answer. What its host says, or why the host cannot be asked.
-    Silent(Result<Disk, String>),
+    /// Its server gives no answer. What its host says of its disk, or why that is not known.
+    Silent(Result<Disk, NoDisk>),
+}
+
+/// Why the disk of a silent server is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoDisk {
+    /// Its host cannot be asked: the reason.
+    Host(String),
+    /// What its next start reads is not known: the reason.
+    Settings(String),
 }
 
 /// What the host of a silent server says.
@@ -44,6 +53,8 @@ pub struct Disk {
     pub data: StoredData,
     /// The history and the offset of its dump, where there is nothing but a dump.
     pub history: Option<(String, u64)>,
+    /// The folder of its data, where others have made it.
+    pub folder: Option<String>,
 }
 
 impl Own {
@@ -61,7 +72,7 @@ impl Own {
     }
 
     /// The sentence about it for the operator.
-    pub fn told(&self, name: &str, new: &NodeName) -> String {
+    pub fn sentence(&self, name: &str, new: &NodeName) -> String {
         match self {
             Self::Nothing { .. } => format!("`{new}` has all that `{name}` has"),
             Self::Empty => format!("`{name}` holds no key"),

@@ -1,6 +1,8 @@
 //! The roles of a plan that would not survive a restart. replctl reports them before the question.
 //! Each is refused, or accepted by its own name. Pure.
 
+mod fenced;
+
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
@@ -65,6 +67,7 @@ pub fn check(
     let mut refusals = Vec::new();
     let mut spared: Vec<NodeName> = Vec::new();
     let mut unknown: Vec<(&Node, String)> = Vec::new();
+    refusals.extend(fenced::check(plan, topology));
     for name in written(plan) {
         let Some(node) = topology.get(&name) else {
             continue;
@@ -72,7 +75,10 @@ pub fn check(
         let Some(service) = &node.service else {
             continue;
         };
-        let started = as_started(service);
+        if !refusals.is_empty() && fenced::started(plan, node).is_some() {
+            continue;
+        }
+        let started = as_started(service, fenced::started(plan, node));
         let runs = node.server().is_some();
         let service: &Service = if runs { service } else { &started };
         if !runs && service.file.is_none() {
@@ -80,10 +86,7 @@ pub fn check(
             unknown.push((node, why));
             continue;
         }
-        let same = |a: &Address, b: &Address| {
-            let at = |address| topology.meant_by(node, address).map(|n| &n.name);
-            a == b || (at(a).is_some() && at(a) == at(b))
-        };
+        let same = |a: &Address, b: &Address| same(topology, node, (a, b));
         let role = future(plan, node);
         let now = node.upstream().map(|up| &up.address);
         match service.keeps(role.as_ref(), now, same) {
@@ -123,10 +126,22 @@ pub fn check(
     }
 }
 
-/// A stopped server starts from its file, and writes its role into that file then.
-fn as_started(service: &Service) -> Service {
+/// Whether two addresses are one node's, as `node` takes them.
+fn same(topology: &Topology, node: &Node, (a, b): (&Address, &Address)) -> bool {
+    let at = |address| topology.meant_by(node, address).map(|n| &n.name);
+    a == b || (at(a).is_some() && at(a) == at(b))
+}
+
+/// A stopped server starts from its file, into which the plan may write `role` before, and writes
+/// its role into that file then.
+fn as_started(service: &Service, role: Option<&Address>) -> Service {
+    let settings = match (&service.settings, role, &service.file) {
+        (Ok(chain), Some(role), Some(file)) => Ok(chain.fenced(role, file)),
+        (settings, _, _) => settings.clone(),
+    };
     Service {
         written: service.file.clone(),
+        settings,
         ..service.clone()
     }
 }
@@ -182,6 +197,7 @@ fn follows(action: &Action) -> Option<&Address> {
     if let Action::Role(
         RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address },
     )
+    | Action::Service(ServiceAction::FenceFile { address })
     | Action::Rescue(RescueAction::GiveUp { address, .. }) = action
     {
         Some(address)

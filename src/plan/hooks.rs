@@ -74,7 +74,7 @@ pub fn add(
     };
     if let Some(step) = step(HookPoint::AfterPromote) {
         let stage = stage("tell of the new primary", Mode::KeepGoing, step);
-        plan.stages.insert(told(plan), stage);
+        plan.stages.insert(after_promote_index(plan), stage);
     }
     if let Some(step) = step(HookPoint::BeforePromote).filter(|_| wanted == Wanted::All) {
         let stage = stage("ask whether it may be done", Mode::Gate, step);
@@ -95,7 +95,7 @@ fn party(node: &crate::topology::Node) -> Party {
 
 /// The place of `after_promote` in the plan: after the promotion and after the other nodes got
 /// their new upstream. Their resync may take long, and clients must not wait for it.
-fn told(plan: &Plan) -> usize {
+fn after_promote_index(plan: &Plan) -> usize {
     let promotes = |s: &Stage| s.steps.iter().any(|s| s.action.promotes());
     let after = plan.stages.iter().position(promotes).map_or(0, |i| i + 1);
     let waits = |s: &Stage| {

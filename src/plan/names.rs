@@ -3,7 +3,7 @@
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
-use crate::engine::warning::login::{Login, name_unknown};
+use crate::engine::warning::login::{LoginTrouble, name_unknown};
 use crate::engine::{Ground, Mode, Plan, Refusal, Step, Warning};
 use crate::inventory::address::is_literal;
 use crate::topology::{Address, NodeName};
@@ -58,7 +58,7 @@ pub fn check(plan: &mut Plan, there: &There) -> Result<(), Vec<Refusal>> {
                 continue;
             }
             if stage.mode == Mode::KeepGoing {
-                let name = Login::NameUnknown {
+                let name = LoginTrouble::NameUnknown {
                     upstream: upstream.clone(),
                     at: at.clone(),
                 };

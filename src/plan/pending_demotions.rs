@@ -31,7 +31,7 @@ pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
         .nodes
         .iter()
         .filter(untouched)
-        .flat_map(|node| owed(node, successor, topology, known))
+        .flat_map(|node| steps_for(node, successor, topology, known))
         .collect();
     if !steps.is_empty() {
         plan.stages.push(Stage {
@@ -54,7 +54,7 @@ fn successor<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
     }
 }
 
-fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Vec<Step> {
+fn steps_for(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Vec<Step> {
     let State::Down(trouble) = &node.state else {
         return Vec::new();
     };
@@ -78,7 +78,7 @@ fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Ve
         }
     }
     if !noted {
-        actions.push(Action::Local(LocalAction::RememberDebt { address }));
+        actions.push(Action::Local(LocalAction::RememberDemotion { address }));
     }
     let step = |action| Step::new(&node.name, action, Undo::Nothing);
     actions.into_iter().map(step).collect()

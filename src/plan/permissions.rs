@@ -9,7 +9,7 @@ use crate::actions::rights::{
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::warning::Matter;
-use crate::engine::warning::login::{Login as WarnLogin, Refused};
+use crate::engine::warning::login::{LoginTrouble, Refused};
 use crate::engine::{Accept, Ground, Mode, Operation, Plan, Refusal, Step, Undo, Warning};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
 
 /// A node that a plan makes follow another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct Follower {
     /// The node.
     pub node: NodeName,
     /// The node that it is to follow.
@@ -51,8 +51,8 @@ pub struct Login {
 }
 
 /// The logins that replication needs after a plan, each pair once.
-pub fn logins(plan: &Plan) -> Vec<Login> {
-    let mut all: Vec<Login> = Vec::new();
+pub fn logins(plan: &Plan) -> Vec<Follower> {
+    let mut all: Vec<Follower> = Vec::new();
     for stage in &plan.stages {
         for step in &stage.steps {
             let (Action::Role(
@@ -69,7 +69,7 @@ pub fn logins(plan: &Plan) -> Vec<Login> {
                 continue;
             }
             if !all.iter().any(|l| l.node == step.node && l.at == *upstream) {
-                all.push(Login {
+                all.push(Follower {
                     node: step.node.clone(),
                     at: upstream.clone(),
                     spared: stage.mode == Mode::KeepGoing,
@@ -138,7 +138,7 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
             }));
         }
         if !lacks.open.is_empty() {
-            let unknown = WarnLogin::RightsUnknown {
+            let unknown = LoginTrouble::RightsUnknown {
                 user: user.clone(),
                 commands: names(&lacks.open),
             };
@@ -162,7 +162,7 @@ fn without_these(operation: &Operation) -> String {
 
 /// The warning about a command that the plan does without.
 fn without(node: &NodeName, user: &str, need: &Need) -> Warning {
-    let without = WarnLogin::WithoutCommand {
+    let without = LoginTrouble::WithoutCommand {
         user: user.to_owned(),
         command: need.name(),
         without: need.without.unwrap_or_default(),
@@ -237,11 +237,14 @@ fn names(needs: &[Need]) -> Vec<String> {
 ///
 /// # Errors
 /// Nodes that it cannot do without.
-pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result<(), Vec<Refusal>> {
+pub fn check_logins(
+    plan: &mut Plan,
+    hindered: Vec<(Follower, Hindered)>,
+) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
-    for (Login { node, at, spared }, why) in hindered {
+    for (Follower { node, at, spared }, why) in hindered {
         let known = |w: &Warning| {
-            let behind = Matter::Login(WarnLogin::LeftBehind {
+            let behind = Matter::Login(LoginTrouble::LeftBehind {
                 at: at.clone(),
                 because: Refused::Password,
             });
@@ -259,10 +262,10 @@ pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result
             },
         };
         if spared {
-            let behind = WarnLogin::LeftBehind { at, because };
+            let behind = LoginTrouble::LeftBehind { at, because };
             plan.warnings.push(Warning::of(&node, behind));
         } else {
-            let (why, hint) = because.told(&node.0, &at);
+            let (why, hint) = because.sentences(&node.0, &at);
             let ground = match because {
                 Refused::Lacks { .. } => Ground::Permission,
                 Refused::Password | Refused::Said(_) => Ground::Login,

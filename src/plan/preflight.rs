@@ -6,11 +6,11 @@ use super::difference::gap::Gap;
 use super::follow::loose;
 use crate::engine::warning::Matter;
 use crate::engine::warning::copy::Copy;
-use crate::engine::warning::login::{Login, Refused};
+use crate::engine::warning::login::{LoginTrouble, Refused};
 use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
 use crate::topology::persistence::refuses_writes;
 use crate::topology::tls::could_not_follow;
-use crate::topology::versions::{Said, pair};
+use crate::topology::versions::{CopySentence, pair};
 use crate::topology::{Link, Node, NodeName, ReplicaAuth, Server, Topology, Upstream};
 
 type Refusals = Vec<Refusal>;
@@ -238,7 +238,7 @@ fn left_behind(
     });
     if new.has_password == Some(true) {
         warnings.extend(others.map(|n| {
-            let behind = Login::LeftBehind {
+            let behind = LoginTrouble::LeftBehind {
                 at: target.name.clone(),
                 because: Refused::Password,
             };
@@ -343,8 +343,10 @@ fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<Warning>) -> 
             continue;
         };
         match pair.said(&node.name.0) {
-            Some(Said::Never(_)) => found.push((node.name.clone(), Gap::VersionOrder(pair))),
-            Some(Said::Perhaps(_)) => {
+            Some(CopySentence::Never(_)) => {
+                found.push((node.name.clone(), Gap::VersionOrder(pair)))
+            }
+            Some(CopySentence::Perhaps(_)) => {
                 warnings.push(Warning::of(&node.name, Copy::Version(pair)));
             }
             None => {}

@@ -22,7 +22,7 @@ use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology};
 pub const FENCE_MS: u64 = 60_000;
 
 /// An old primary with a pending demotion, and the address of the new primary.
-pub type Owed = (NodeName, Address);
+pub type DemotionNote = (NodeName, Address);
 
 /// The plan for a node that runs as a primary, without its replicas.
 pub fn returns(

@@ -98,7 +98,7 @@ impl Past {
             return Err(Refusal::new(
                 Ground::Unknown,
                 "its journal does not tell which node was the primary before it",
-                "if you know it: replctl promote NODE",
+                "to choose it yourself: replctl promote",
             ));
         };
         let (Some(was), Some(is)) = (now.get(&old), now.get(new)) else {
@@ -149,7 +149,7 @@ impl Past {
             matches!(
                 s.action,
                 Action::Service(ServiceAction::FenceFile { .. } | ServiceAction::StopServer)
-                    | Action::Local(LocalAction::RememberDebt { .. })
+                    | Action::Local(LocalAction::RememberDemotion { .. })
             )
         };
         let planned = others().find(demoted).or_else(|| others().find(replaced));

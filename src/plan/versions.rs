@@ -3,7 +3,7 @@
 use crate::engine::warning::copy::Copy;
 use crate::engine::{Ground, Refusal, Warning};
 use crate::topology::Node;
-use crate::topology::versions::{Said, pair};
+use crate::topology::versions::{CopySentence, pair};
 
 /// The hint for two versions that do not go together.
 pub const SAME: &str =
@@ -21,11 +21,13 @@ pub fn follows(
         return;
     };
     match pair.said(&below.name.0) {
-        Some(Said::Never(text)) => {
+        Some(CopySentence::Never(text)) => {
             let what = format!("{text}, so it would never get in sync");
             refusals.push(Refusal::new(Ground::Version, what, SAME));
         }
-        Some(Said::Perhaps(_)) => warnings.push(Warning::of(&below.name, Copy::Version(pair))),
+        Some(CopySentence::Perhaps(_)) => {
+            warnings.push(Warning::of(&below.name, Copy::Version(pair)))
+        }
         None => {}
     }
 }

@@ -36,7 +36,7 @@ pub struct Manifest {
     /// What only the node had.
     pub only_there: OnlyThere,
     /// The files.
-    pub files: Vec<Held>,
+    pub files: Vec<BackupFile>,
 }
 
 /// One of the two servers.
@@ -47,12 +47,12 @@ pub struct Side {
     /// Its address in the inventory.
     pub address: Address,
     /// What it was, where it answered.
-    pub server: Option<Seen>,
+    pub server: Option<ServerState>,
 }
 
 /// A server as it was when the backup was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct ServerState {
     /// Its family.
     pub product: Product,
     /// Its version.
@@ -102,7 +102,7 @@ pub enum OnlyThere {
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct BackupFile {
     /// Its name in the folder.
     pub name: String,
     /// Bytes.
@@ -114,7 +114,7 @@ pub struct Held {
     pub dump: Option<Whole>,
 }
 
-impl Seen {
+impl ServerState {
     /// Of a server.
     pub fn of(server: &crate::topology::Server) -> Self {
         let Replication {

@@ -32,7 +32,7 @@ pub fn name(unit: &Unit) -> u64 {
 
 /// The names that a transaction of the new primary publishes as replayed, `None` for an invalid
 /// name. `None` as a whole: the transaction is not ours.
-fn said(unit: &Unit) -> Option<Vec<Option<u64>>> {
+fn marks_of(unit: &Unit) -> Option<Vec<Option<u64>>> {
     if !unit.transaction {
         return None;
     }
@@ -52,7 +52,7 @@ fn said(unit: &Unit) -> Option<Vec<Option<u64>>> {
 
 /// Whether a transaction says that it replays some of these and nothing else.
 pub fn says_only(unit: &Unit, names: &HashSet<u64>) -> bool {
-    said(unit).is_some_and(|said| {
+    marks_of(unit).is_some_and(|said| {
         let mut said = said.into_iter();
         said.all(|name| name.is_some_and(|name| names.contains(&name)))
     })
@@ -68,7 +68,7 @@ pub fn replayed(lost: &Tail, since: &Tail, most: usize) -> Result<(Vec<bool>, Ve
     let mut names = 0;
     let mut ours = Vec::new();
     for unit in since.units() {
-        let said = said(&unit?);
+        let said = marks_of(&unit?);
         names += said.as_ref().map_or(0, Vec::len);
         ours.push(said.is_some());
     }
@@ -97,7 +97,7 @@ fn each_said(
     for (n, unit) in since.units().enumerate() {
         let unit = unit?;
         if ours[n] {
-            let names = said(&unit).unwrap_or_default().into_iter();
+            let names = marks_of(&unit).unwrap_or_default().into_iter();
             take(n, names.filter(|name| name.is_none_or(within)).collect());
         }
     }

@@ -268,7 +268,7 @@ fn has_gone(world: &World, before: &World, op: &Remove, what: &str) {
     let wanted: Vec<&NodeName> = then.hosts.keys().filter(|n| **n != op.node).collect();
     assert_eq!(left, wanted, "{what}");
     assert!(
-        !now.debts.contains(&op.node) && !now.alone.contains(&op.node),
+        !now.pending_demotions.contains(&op.node) && !now.alone.contains(&op.node),
         "{what}"
     );
     for (node, host) in &now.hosts {
@@ -306,7 +306,7 @@ fn a_node_leaves_wholly_or_not_at_all() {
                         let file = text(&wishes(tree));
                         let begun = World::new(&file, &file, &found(tree, down, as_what));
                         if noted {
-                            begun.lock().debts.push(name(node));
+                            begun.lock().pending_demotions.push(name(node));
                         }
                         let Ok(plan) = begun.lock().plan_remove(&op) else {
                             done.counts.refused += 1;

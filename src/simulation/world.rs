@@ -242,8 +242,8 @@ impl Servers {
             LocalAction::ForgetAlone => {
                 self.alone.remove(node);
             }
-            LocalAction::RememberDebt { .. } => {}
-            LocalAction::ForgetDebt | LocalAction::EditInventory(_) => {
+            LocalAction::RememberDemotion { .. } => {}
+            LocalAction::ForgetDemotion | LocalAction::EditInventory(_) => {
                 return Err(not_simulated(action));
             }
         }

@@ -137,7 +137,7 @@ mod tests {
     use super::super::testing::{down, healthy, primary, replica};
     use super::super::{Address, Loading, TroubleKind};
     use super::*;
-    use crate::findings::{Context, Debt, findings};
+    use crate::findings::{Context, PendingDemotion, findings};
 
     fn ask(topology: &Topology, context: &Context) -> Result<String, String> {
         match endpoint(topology, &findings(topology, context)) {
@@ -209,7 +209,7 @@ mod tests {
             .into(),
         };
         let context = Context {
-            debts: vec![Debt {
+            pending_demotions: vec![PendingDemotion {
                 node: "master".into(),
                 address: Address::new("192.168.0.130", 6379),
                 since: jiff::Timestamp::UNIX_EPOCH,

@@ -329,14 +329,18 @@ impl Node {
 
     /// The foreign unit that starts it, if replctl did not make that unit.
     pub fn foreign_unit(&self) -> Option<&str> {
-        let service = self.service.as_ref().filter(|s| !s.managed)?;
-        service.unit().map(|unit| unit.name.as_str())
+        let unit = self.foreign_service()?.unit();
+        unit.map(|unit| unit.name.as_str())
+    }
+
+    /// How it is run, if that is known and replctl did not make it.
+    pub fn foreign_service(&self) -> Option<&service::Service> {
+        self.service.as_deref().filter(|s| s.is_foreign())
     }
 
     /// Whether it answered, and its host shows that replctl did not make it. Setup leaves it alone.
     pub fn runs_foreign(&self) -> bool {
-        let seen = |s: &service::Service| !matches!(s.starter, service::Starter::Unknown(_));
-        self.server().is_some() && self.service.as_ref().is_some_and(|s| !s.managed && seen(s))
+        self.server().is_some() && self.foreign_service().is_some()
     }
 
     /// Whether it answered and is a primary.

@@ -115,7 +115,7 @@ impl<'a> Places<'a> {
     /// Of all nodes.
     pub fn of(topology: &'a Topology) -> Self {
         let held = held(topology);
-        let first = |all: &[&Held<'a>]| {
+        let first = |all: &[&AddressClaim<'a>]| {
             let first = all.iter().min_by_key(|held| (held.claim, held.order));
             first.map(|held| held.node)
         };
@@ -135,12 +135,12 @@ impl<'a> Places<'a> {
 }
 
 /// All claims of all nodes.
-fn held(topology: &Topology) -> Vec<Held<'_>> {
+fn held(topology: &Topology) -> Vec<AddressClaim<'_>> {
     let nodes = topology.nodes.iter();
     nodes
         .flat_map(|node| claims(node).into_iter().map(move |(c, a)| (node, c, a)))
         .enumerate()
-        .map(|(order, (node, claim, address))| Held {
+        .map(|(order, (node, claim, address))| AddressClaim {
             order,
             node,
             claim,
@@ -177,7 +177,7 @@ fn met_there<'a>(node: &'a Node, topology: &'a Topology) -> Option<Clash<'a>> {
 type Place = (String, u16);
 
 /// A node's claim to an address.
-struct Held<'a> {
+struct AddressClaim<'a> {
     order: usize,
     node: &'a Node,
     claim: Claim,
@@ -185,8 +185,8 @@ struct Held<'a> {
 }
 
 /// The owners of each place, made once for all nodes: pairs are not compared.
-fn index<'a, 'n>(held: &'a [Held<'n>]) -> BTreeMap<Place, Vec<&'a Held<'n>>> {
-    let mut index: BTreeMap<Place, Vec<&Held<'_>>> = BTreeMap::new();
+fn index<'a, 'n>(held: &'a [AddressClaim<'n>]) -> BTreeMap<Place, Vec<&'a AddressClaim<'n>>> {
+    let mut index: BTreeMap<Place, Vec<&AddressClaim<'_>>> = BTreeMap::new();
     for one in held {
         let Address { host, port } = &one.address;
         let mut spellings: BTreeSet<String> = ips(one.node, host).map(spelled).collect();

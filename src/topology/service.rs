@@ -13,7 +13,7 @@ mod process;
 pub mod resolve;
 pub mod whole;
 
-pub use chain::Chain;
+pub use chain::{Chain, DataFiles};
 pub use keep::{Keep, Obstacle};
 
 use super::{Address, PersistedRole};
@@ -168,6 +168,52 @@ impl Service {
                 None
             }
         }
+    }
+
+    /// Whether it is known how it is run.
+    pub fn is_seen(&self) -> bool {
+        !matches!(self.starter, Starter::Unknown(_))
+    }
+
+    /// Whether it is known how it is run, and replctl did not make it.
+    pub fn is_foreign(&self) -> bool {
+        !self.managed && self.is_seen()
+    }
+
+    /// The settings of its next start; `None`: replctl made it, or its host has neither a file nor
+    /// a unit for it, so that replctl's own paths count.
+    ///
+    /// # Errors
+    /// Who made it, or what its next start reads, is not known: the reason, one phrase.
+    pub fn of_others(&self) -> Result<Option<&Chain>, String> {
+        if self.managed {
+            return Ok(None);
+        }
+        if let Starter::Unknown(why) = &self.starter {
+            return Err(why.clone());
+        }
+        if self.file.is_none() && self.unit().is_none() {
+            return Ok(None);
+        }
+        let chain = self.settings.as_ref().map_err(String::clone)?;
+        match &self.arguments {
+            Arguments::Shown(_) => Ok(Some(chain)),
+            Arguments::Hidden(_) => {
+                Err("it was started with arguments that it does not show".to_owned())
+            }
+            Arguments::Unknown(why) => Err(why.clone()),
+        }
+    }
+
+    /// The name of the user that its unit starts it as.
+    pub fn user(&self) -> Option<&str> {
+        let unit = self.unit()?;
+        Some(unit.user.as_deref().unwrap_or("root"))
+    }
+
+    /// The files that its next start loads its data from; `None`: not known.
+    pub fn data_files(&self) -> Option<&DataFiles> {
+        Some(&self.settings.as_ref().ok()?.data)
     }
 
     /// Whether its present role can only come from hidden arguments, because its file gives another

@@ -8,7 +8,7 @@
 mod phrases;
 mod table;
 
-pub use phrases::{Pair, Said, pair, program, said};
+pub use phrases::{CopySentence, Pair, pair, program, said};
 
 use super::{Product, Server, Version};
 

@@ -6,7 +6,7 @@ use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::hosts::Hosts;
 use super::login::Logins;
 use super::replication::seen;
-use super::ssh::{Host, Run};
+use super::ssh::{Host, Output, RemoteCommand};
 use super::transfers::TransferProgress;
 use super::{server_source, service};
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
@@ -14,11 +14,25 @@ use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::topology::NodeName;
+use crate::topology::service::Service;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a server may take to end by itself before it is killed: it may still write its dump.
 const STOP: Duration = Duration::from_secs(10);
+
+fn ran(output: Output) -> Ran {
+    let status = if output.signal.is_some() {
+        128
+    } else {
+        output.status
+    };
+    Ran {
+        status,
+        stdout: output.stdout,
+        stderr: output.stderr,
+    }
+}
 
 impl Shell for Host {
     async fn run(
@@ -28,39 +42,45 @@ impl Shell for Host {
         root: bool,
         timeout: Duration,
     ) -> Result<Ran, String> {
-        let output = Self::run(
-            self,
-            command,
-            Run {
-                stdin,
-                root,
-                timeout: patience(timeout),
-            },
-        )
-        .await
-        .map_err(|e| e.brief())?;
-        let status = if output.signal.is_some() {
-            128
-        } else {
-            output.status
+        let how = RemoteCommand {
+            stdin,
+            root,
+            timeout: patience(timeout),
         };
-        Ok(Ran {
-            status,
-            stdout: output.stdout,
-            stderr: output.stderr,
-        })
+        let output = Self::run(self, command, how).await;
+        output.map(ran).map_err(|e| e.brief())
+    }
+
+    async fn run_script(
+        &self,
+        script: &str,
+        args: &[&str],
+        stdin: Vec<u8>,
+        root: bool,
+        timeout: Duration,
+    ) -> Result<Ran, String> {
+        let Some(text) = host::in_itself(script, args, &stdin) else {
+            let (line, stdin) = host::prepared(script, args, stdin);
+            return Shell::run(self, &line, stdin, root, timeout).await;
+        };
+        let how = RemoteCommand {
+            root,
+            timeout: patience(timeout),
+            ..RemoteCommand::default()
+        };
+        let output = self.script(text, how).await;
+        output.map(ran).map_err(|e| e.brief())
     }
 
     async fn upload_around(
         &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
+        files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
         around: Around,
     ) -> Result<String, String> {
-        let done = Self::upload_around(self, data, path, mode, root, progress, around);
+        let done = Self::upload_around(self, files, mode, root, progress, around);
         done.await.map_err(|e| e.brief())
     }
 
@@ -187,23 +207,43 @@ pub(super) async fn act_on_service(
     let done = match action {
         ServiceAction::FenceFile { address } => {
             let service = service::service(hosts, node, None).await;
-            let user = service.unit().and_then(|unit| unit.user.as_deref());
-            let user = user.unwrap_or(&launch.user);
+            let user = service.user().unwrap_or(&launch.user);
             match &service.file {
                 Some(file) => host::fence(shell, file, user, address).await,
                 None => Err("where its configuration file is, is not known".to_owned()),
             }
         }
-        ServiceAction::StartServer => host::start(shell, &launch).await,
+        ServiceAction::StartServer => {
+            let service = service::service(hosts, node, None).await;
+            match launch.by(&service) {
+                Ok(launch) => host::start(shell, &launch).await,
+                Err(why) => Err(why),
+            }
+        }
         ServiceAction::StopServer => {
-            let unit = service::service(hosts, node, None).await;
-            let unit = unit.unit().map(|unit| unit.name.clone());
-            let launch = Launch {
-                unit: unit.unwrap_or_else(|| launch.unit.clone()),
-                ..launch
-            };
-            host::stop(shell, &launch, STOP).await
+            let service = service::service(hosts, node, None).await;
+            host::stop(shell, &stopped_by(launch, &service), STOP).await
         }
     };
     done.map(seen).map_err(Failure::unknown)
+}
+
+/// How the server is stopped that `service` describes. One that others have made is known by its
+/// unit, or by the folder of its data: another server may have the same port on another address.
+fn stopped_by(launch: Launch, service: &Service) -> Launch {
+    let unit = service.unit().map(|unit| unit.name.clone());
+    let folder = service.data_files().and_then(|files| files.folder.clone());
+    if service.is_foreign() && (unit.is_some() || folder.is_some()) {
+        return Launch {
+            unit: unit.unwrap_or_default(),
+            data: folder.unwrap_or_default(),
+            program: String::new(),
+            pid_file: String::new(),
+            ..launch
+        };
+    }
+    Launch {
+        unit: unit.unwrap_or_else(|| launch.unit.clone()),
+        ..launch
+    }
 }

@@ -18,9 +18,11 @@ pub(super) fn act_here(
     let this = std::slice::from_ref(node);
     let (done, what) = match action {
         LocalAction::EditInventory(edit) => return inventory::write(edit).map(seen),
-        LocalAction::RememberDebt { address } => (store.remember(node, address), "written down"),
+        LocalAction::RememberDemotion { address } => {
+            (store.remember(node, address), "written down")
+        }
         LocalAction::NoteAlone { address } => (store.note_alone(node, address), "noted"),
-        LocalAction::ForgetDebt => (store.forget(this), "forgotten"),
+        LocalAction::ForgetDemotion => (store.forget(this), "forgotten"),
         LocalAction::ForgetAlone => (store.forget_alone(this), "forgotten"),
     };
     match done {

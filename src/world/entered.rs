@@ -149,7 +149,7 @@ impl World {
         logins: Arc<Logins>,
         ssh: Ssh,
     ) -> Result<Self> {
-        limits::make_room(inventory.nodes.len(), options.looks)?;
+        limits::make_room(&inventory.nodes, options.looks)?;
         let keyring = Arc::new(Keyring::read(&inventory)?);
         let store = store(&inventory, options.looks)?;
         let secrets = Arc::new(Secrets::of(&inventory, logins.passwords()));

@@ -3,7 +3,7 @@
 //! `/etc/hosts`. It ends with the SSH session that holds it.
 
 use super::busy::patience;
-use super::host::named;
+use super::host::command_line;
 use super::host::owner::without_comments;
 use super::hosts::Hosts;
 use super::ssh::Host;
@@ -114,9 +114,10 @@ async fn hold(
             let host = tokio::time::timeout(patience(hosts.patience), hosts.session(&node));
             let host = host.await.ok()?.ok()?;
             let how = if dead.is_some() { "over" } else { "new" };
-            let command = named(script, &[name, how, &dead.unwrap_or_default()]);
-            let again = named(script, &[name, "again"]);
-            let said = host.hold(&command, &again, host.can_root(), HELD).await;
+            let command = command_line(script, &[name, how, &dead.unwrap_or_default()]);
+            let again = command_line(script, &[name, "again"]);
+            let root = host.can_root();
+            let said = host.hold(name, &command, &again, root, HELD).await;
             let said = match said {
                 Ok(line) => read(&line),
                 Err(error) => LockAnswer::Open(error.brief()),
@@ -156,6 +157,12 @@ mod tests {
     use std::os::unix::process::CommandExt as _;
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
+
+    fn named(script: &str, args: &[&str]) -> String {
+        let quoted = |word: &&str| format!(" '{}'", word.replace('\'', "'\\''"));
+        let args: Vec<String> = args.iter().map(quoted).collect();
+        format!("exec sh -c{} replctl{}", quoted(&script), args.concat())
+    }
 
     /// A shell with the name of another program, which runs that and then waits.
     fn by_a(program: &Path, command: &str) -> String {

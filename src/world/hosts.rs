@@ -3,7 +3,7 @@
 
 use super::host;
 use super::service::SILENT;
-use super::ssh::{Host, Run, Ssh, SshError, SshErrorKind};
+use super::ssh::{Host, RemoteCommand, Ssh, SshError, SshErrorKind};
 use super::transport::host_of;
 use crate::engine::execute::Failure;
 use crate::inventory::{Inventory, NodeSpec};
@@ -184,8 +184,8 @@ impl Hosts {
 }
 
 /// A command that must end within seconds.
-pub fn short(root: bool) -> Run {
-    Run {
+pub fn short(root: bool) -> RemoteCommand {
+    RemoteCommand {
         stdin: Vec::new(),
         root,
         timeout: Duration::from_secs(10),

@@ -17,7 +17,7 @@ use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
 use super::sentinel::SentinelConnections;
 use super::servers::Servers;
-use crate::actions::password::{Is, Kept, PasswordAction, Secret};
+use crate::actions::password::{Is, PasswordAction, PasswordSet, Secret};
 use crate::config::Paths;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
@@ -266,7 +266,7 @@ async fn send(conn: &Conn, commands: &Pipeline) -> Result<(), Failure> {
 }
 
 /// Whether these passwords are the goal of the step; the error says what they are.
-fn holds(kept: &Kept, action: &PasswordAction) -> Result<(), &'static str> {
+fn holds(kept: &PasswordSet, action: &PasswordAction) -> Result<(), &'static str> {
     let is = |secret: Secret| match secret {
         Secret::None => Is::Nothing,
         Secret::New => Is::New,
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_was_set_is_compared_with_what_is_read() {
-        let kept = Kept {
+        let kept = PasswordSet {
             open: false,
             takes_new: true,
             takes_others: true,
@@ -329,7 +329,7 @@ mod tests {
         let require = |secret| holds(&kept, &PasswordAction::Require { secret });
         assert_eq!(require(Secret::New), Err("another requirepass"));
         assert!(require(Secret::Old).is_err(), "it takes the new one too");
-        let two = Kept {
+        let two = PasswordSet {
             requirepass: Is::New,
             ..kept.clone()
         };
@@ -337,7 +337,7 @@ mod tests {
             secret: Secret::New,
         };
         assert!(holds(&two, &require_new).is_err(), "it takes another too");
-        let one = Kept {
+        let one = PasswordSet {
             takes_others: false,
             ..two
         };

@@ -6,13 +6,14 @@ use super::hosts::Hosts;
 use super::lost::{Streams, judged};
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
+use super::service::service;
 use super::unreachable::trouble;
 use super::watch_sync::StreamPosition;
-use super::{info, role_change};
+use super::{host, info, role_change};
 use crate::actions::rescue::Covered;
 use crate::engine::execute::Failure;
 use crate::error::Error;
-use crate::plan::divergence::{Disk, Own};
+use crate::plan::divergence::{Disk, NoDisk, Own};
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hand_over::lacks_pause_write;
 use crate::topology::lineage::{fork, position};
@@ -26,7 +27,7 @@ const PING: u64 = 14;
 /// The data that `node` has and `successor` lacks.
 pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node) -> Own {
     let (Some(was), Some(is)) = (node.server(), successor.server()) else {
-        return Own::Silent(disk(hosts, &node.name).await);
+        return Own::Silent(disk(hosts, node).await);
     };
     let (mine, theirs) = (&was.replication, &is.replication);
     let nothing = |up_to| Own::Nothing {
@@ -51,17 +52,39 @@ pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node
 }
 
 /// What the host of a silent node says.
-async fn disk(hosts: &Hosts, node: &NodeName) -> Result<Disk, String> {
-    let mut facts = hosts.facts(std::slice::from_ref(node)).await;
-    let facts: HostFacts = match facts.remove(node) {
-        Some(seen) => seen.map_err(|unseen| unseen.why)?,
-        None => return Err("it was not looked at".to_owned()),
+async fn disk(hosts: &Hosts, node: &Node) -> Result<Disk, NoDisk> {
+    let mut facts = hosts.facts(std::slice::from_ref(&node.name)).await;
+    let facts: HostFacts = match facts.remove(&node.name) {
+        Some(seen) => seen.map_err(|unseen| NoDisk::Host(unseen.why))?,
+        None => return Err(NoDisk::Host("it was not looked at".to_owned())),
     };
+    let runs = facts.listener != Listener::Nobody;
+    let service = match node.service.as_deref().filter(|s| s.is_seen()) {
+        Some(service) => service.clone(),
+        // The host may have been slow.
+        None => service(hosts, &node.name, None).await,
+    };
+    let of_others = service.of_others().map_err(NoDisk::Settings)?;
+    let Some(settings) = of_others else {
+        return Ok(Disk {
+            runs,
+            configured: facts.config.is_some(),
+            data: facts.data,
+            history: facts.dumped,
+            folder: None,
+        });
+    };
+    let host = hosts.session(&node.name).await;
+    let host = host.map_err(|e| NoDisk::Host(e.brief()))?;
+    let user = service.user().unwrap_or_default();
+    let stored = host::stored_in(host.as_ref(), &settings.data, user).await;
+    let (data, history) = stored.map_err(NoDisk::Settings)?;
     Ok(Disk {
-        runs: facts.listener != Listener::Nobody,
-        configured: facts.config.is_some(),
-        data: facts.data,
-        history: facts.dumped,
+        runs,
+        configured: service.file.is_some(),
+        data,
+        history,
+        folder: settings.data.folder.clone(),
     })
 }
 

@@ -118,7 +118,7 @@ pub(super) async fn replay(
             Err(failure) => return Err(sum.stopped_by(&failure)),
         }
     }
-    sum.told()
+    sum.result()
 }
 
 fn failed(error: &crate::error::Error) -> Failure {
@@ -193,7 +193,7 @@ impl Sum {
         }
     }
 
-    fn told(self) -> Acted {
+    fn result(self) -> Acted {
         let s = |n: usize| if n == 1 { "" } else { "s" };
         let mut text = format!(
             "{} command{} in {} transaction{}",

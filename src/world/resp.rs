@@ -69,7 +69,7 @@ impl Conn {
         Ok(Self {
             inner,
             driver,
-            secrets: said(login),
+            secrets: secrets_of(login),
             client_id: welcome.client_id,
             has_password: welcome.has_password,
         })
@@ -125,7 +125,7 @@ impl Conn {
 }
 
 /// The secrets that we send to a server and must not repeat.
-fn said(login: Option<&ServerLogin>) -> Secrets {
+fn secrets_of(login: Option<&ServerLogin>) -> Secrets {
     Secrets::new(login.map(|login| &login.password))
 }
 
@@ -180,7 +180,7 @@ pub async fn lets_in(
         }
     };
     let answered = timeout(REPLY, asked).await.map_err(|_| silent(REPLY))?;
-    answered.map_err(|trouble| hidden(trouble, &said(login)))
+    answered.map_err(|trouble| hidden(trouble, &secrets_of(login)))
 }
 
 /// The answer to AUTH; false: the server asks nobody for a password.
@@ -205,7 +205,7 @@ pub(super) async fn greet(
     login: Option<&ServerLogin>,
 ) -> Result<Welcome, Trouble> {
     let greeted = first_words(stream, login).await;
-    greeted.map_err(|trouble| hidden(trouble, &said(login)))
+    greeted.map_err(|trouble| hidden(trouble, &secrets_of(login)))
 }
 
 async fn first_words(

@@ -291,7 +291,7 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
             format!("it does not watch anything called `{name}`, or is no Sentinel"),
         )
     })?;
-    sees.primary = reply::told(reply(1)).or(sees.primary);
+    sees.primary = reply::primary_address(reply(1)).or(sees.primary);
     sees.replicas = reply::replicas(reply(2));
     sees.peers = reply::peers(reply(3));
     sees.no_quorum = reply::no_quorum(reply(4));
@@ -319,7 +319,7 @@ async fn glance(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
     let mut sees = reply::primary(reply(0))
         .ok_or_else(|| trouble(TroubleKind::NotRedis, "its answer cannot be read"))?;
-    sees.primary = reply::told(reply(1)).or(sees.primary);
+    sees.primary = reply::primary_address(reply(1)).or(sees.primary);
     sees.replicas = reply::replicas(reply(2));
     sees.no_quorum = reply::no_quorum(reply(3));
     (sees.tilt, sees.watches) = reply::tilt(reply(4));

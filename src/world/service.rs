@@ -11,11 +11,11 @@ mod whole;
 pub(super) use boot::{Subject as BootSubject, at_boot};
 pub(super) use whole::{stored, users_in, whole};
 
-use super::host::owner::{OWNER, without_comments};
-use super::host::prepared;
+use super::host::Shell;
+use super::host::owner::{OWNER, SOCKETS, without_comments};
 use super::host::said::{SAID, reader};
-use super::hosts::{Hosts, Sessions, short};
-use super::ssh::{Host, Run, nonce};
+use super::hosts::{Hosts, Sessions};
+use super::ssh::{Host, nonce};
 use crate::config::Paths;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::service::Service;
@@ -25,11 +25,14 @@ use crate::topology::service::resolve::resolve;
 use crate::topology::{Node, NodeName, PersistedRole, Product, Server, Topology};
 use futures::StreamExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Lets a command run as the server's user.
 const AS: &str = include_str!("service/as.sh");
 /// The look at the host.
 const FACTS: &str = include_str!("service/facts.sh");
+/// How long one look may take.
+const ONE: Duration = Duration::from_secs(10);
 /// Levels of includes that are followed.
 const ROUNDS: usize = 10;
 /// Of a host that does not answer in time.
@@ -161,14 +164,10 @@ impl Asking {
 
 async fn run(host: &Host, script: &Script) -> Result<String, String> {
     let words: Vec<&str> = script.words.iter().map(String::as_str).collect();
-    let (line, stdin) = prepared(&script.text, &words, Vec::new());
-    let how = Run {
-        stdin,
-        ..short(host.can_root())
-    };
-    let output = host.run(&line, how).await;
-    let output = output.map_err(|e| e.brief())?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    let ran = host
+        .run_script(&script.text, &words, Vec::new(), host.can_root(), ONE)
+        .await?;
+    Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
 }
 
 /// A script and its arguments.
@@ -177,7 +176,8 @@ pub(super) struct Script {
     pub words: Vec<String>,
 }
 
-/// What the first round trip asks, to be put behind [`owner.sh`](OWNER) and [`said.sh`](SAID).
+/// What the first round trip asks, to be put behind [`owner.sh`](OWNER),
+/// [`sockets.sh`](SOCKETS) and [`said.sh`](SAID).
 fn first(subject: &Subject, user: &str) -> Result<Script, String> {
     let mut items = Vec::new();
     let named = [&subject.config_file, &subject.wanted_file];
@@ -217,7 +217,7 @@ pub(super) fn alone(look: &str, mark: &str) -> String {
     format!(
         "{}{}{look}service \"$@\"\nprintf %s {mark}\n\
          if [ -n \"$its_reads\" ]; then become \"$its_uid\" \"$its_gid\" \"$its_groups\"; read_as \"$its_reads\"; fi\nprintf %s {mark}\n",
-        without_comments(&[OWNER, SAID]),
+        without_comments(&[OWNER, SOCKETS, SAID]),
         reader(),
     )
 }

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+mod returns;
+
 const HOSTS: [&str; 3] = ["master", "slave1", "slave2"];
 
 /// All of /etc and of the servers' folders, and what systemd has: one hash each.
@@ -158,7 +160,7 @@ fn package_runs(package: &Package, bench: &Bench<'_>) {
     }
     bench.links_are_up(cli, &[("slave1", 6379), ("slave2", 6379)]);
     // Each Sentinel learns of the others and of the replicas for itself.
-    await_that("the Sentinels", Duration::from_secs(60), || {
+    await_that("the Sentinels", Duration::from_mins(1), || {
         let line = format!("{cli} -p 26379 sentinel master mymaster");
         HOSTS.iter().all(|host| {
             let told = lab.inside(host, &line).stdout;

@@ -14,7 +14,7 @@ pub enum Is {
 
 /// One set of passwords: those of the running server, or those in its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct PasswordSet {
     /// The default user is let in without a password.
     pub open: bool,
     /// The default user is let in with the inventory's password.
@@ -32,11 +32,11 @@ pub struct Kept {
 
 /// What is known of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct NodePasswords {
     /// The running server; `None`: it does not run, or gives no answer.
-    pub live: Option<Kept>,
+    pub live: Option<PasswordSet>,
     /// Its file; the error is one phrase.
-    pub file: Result<Kept, String>,
+    pub file: Result<PasswordSet, String>,
     /// `protected-mode` of the running server.
     pub protected: Option<bool>,
     /// Its users stand in a file of their own (`aclfile`).
@@ -46,7 +46,7 @@ pub struct Held {
     pub elsewhere: Option<String>,
 }
 
-impl Kept {
+impl PasswordSet {
     /// Whether it is as the inventory says: with a password, or without one.
     pub fn settled(&self, password: bool) -> bool {
         let by_name = self.masteruser.as_deref() == Some("default");
@@ -68,7 +68,7 @@ impl Kept {
     }
 }
 
-impl Held {
+impl NodePasswords {
     /// A node that could not be looked at.
     pub fn unseen(why: &str) -> Self {
         Self {
@@ -104,8 +104,8 @@ impl Held {
 mod tests {
     use super::*;
 
-    fn kept(open: bool, requirepass: Is) -> Kept {
-        Kept {
+    fn kept(open: bool, requirepass: Is) -> PasswordSet {
+        PasswordSet {
             open,
             takes_new: requirepass == Is::New,
             takes_others: requirepass == Is::Other,
@@ -115,8 +115,8 @@ mod tests {
         }
     }
 
-    fn held(live: &Kept, file: &Kept) -> Held {
-        Held {
+    fn held(live: &PasswordSet, file: &PasswordSet) -> NodePasswords {
+        NodePasswords {
             live: Some(live.clone()),
             file: Ok(file.clone()),
             protected: Some(false),

@@ -1,7 +1,7 @@
 //! The passwords in a server's configuration file, and the logins that a server accepts by them.
 //! Pure. Nothing here is printed.
 
-use super::{Is, Kept};
+use super::{Is, PasswordSet};
 use crate::config::directives::{canonical, parse, split};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -66,7 +66,7 @@ impl Passwords {
     }
 
     /// Compared with the inventory's.
-    pub fn kept(&self, new: Option<&SecretString>) -> Kept {
+    pub fn kept(&self, new: Option<&SecretString>) -> PasswordSet {
         let is = |secret: &Option<SecretString>| match (secret, new) {
             (None, _) => Is::Nothing,
             (Some(have), Some(new)) if have.expose_secret() == new.expose_secret() => Is::New,
@@ -89,7 +89,7 @@ impl Passwords {
                 requirepass == Is::Other,
             ),
         };
-        Kept {
+        PasswordSet {
             open,
             takes_new,
             takes_others,
@@ -146,7 +146,7 @@ mod tests {
         SecretString::from("new pass")
     }
 
-    fn kept(text: &str) -> Kept {
+    fn kept(text: &str) -> PasswordSet {
         Passwords::of_file(text).kept(Some(&new()))
     }
 

@@ -15,7 +15,7 @@ fn inventory(sentinel: &str) -> Inventory {
 
 fn rendered(inventory: &Inventory, n: usize, names: bool) -> Rendered {
     let settings = inventory.sentinel.as_ref().unwrap();
-    let begin = Begin {
+    let begin = SentinelFile {
         primary: &Address::new("10.0.0.1", 6379),
         names,
         modern: true,

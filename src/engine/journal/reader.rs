@@ -45,12 +45,12 @@ pub struct Head {
     pub claim: Option<String>,
     /// What was asked for.
     #[serde(default)]
-    pub plan: Asked,
+    pub plan: RequestedOperation,
 }
 
 /// The requested operation of a plan whose other parts may not be understood.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-pub struct Asked {
+pub struct RequestedOperation {
     /// The operation, as it was written.
     #[serde(default)]
     pub operation: serde_json::Value,

@@ -1,5 +1,5 @@
-//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, our own folder,
-//! which no other user can write into.
+//! Where the journals, the notes and the lock are: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, our own
+//! folder, which no other user can write into.
 
 mod abandoned;
 mod alone;
@@ -19,7 +19,7 @@ pub use notes::Unread;
 pub use record::Record;
 
 use super::story::Story;
-use super::{Debt, Entry, reader};
+use super::{Entry, PendingDemotion, reader};
 use crate::engine::Plan;
 use crate::error::{Error, Exit, Problem, Result};
 use etcetera::{BaseStrategy, choose_base_strategy};

@@ -16,7 +16,7 @@ pub(super) fn promoting(plan: &Plan) -> Vec<NodeName> {
             Action::Host(_)
                 | Action::Service(ServiceAction::StopServer | ServiceAction::FenceFile { .. })
                 | Action::Local(
-                    LocalAction::RememberDebt { .. }
+                    LocalAction::RememberDemotion { .. }
                         | LocalAction::NoteAlone { .. }
                         | LocalAction::EditInventory(_)
                 )

@@ -2,7 +2,7 @@
 //! and the notes and looks after its end.
 
 use super::promoting::promoting;
-use super::{Asked, Finished, back, first, told, verdict};
+use super::{Asked, Finished, back, first, print, verdict};
 use crate::actions::{Action, server::ServerAction};
 use crate::engine::execute::{Executed, Execution};
 use crate::engine::interrupt::Interrupt;
@@ -58,7 +58,7 @@ pub async fn execute(
         How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
     };
     let executed = run(world, asked, (&id, &plan), (journal, interrupt), how).await?;
-    verdict::told_nowhere(journal, &id, executed.as_ref().map(|run| &run.outcome));
+    verdict::unprinted(journal, &id, executed.as_ref().map(|run| &run.outcome));
     if let Ok(executed) = &executed {
         forget_demoted(world, &executed.passed);
     }
@@ -84,7 +84,7 @@ pub async fn execute(
         put_back_before: false,
         after,
     };
-    told::note_change(&finished);
+    print::note_change(&finished);
     Ok(finished)
 }
 

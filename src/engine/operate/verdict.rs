@@ -23,7 +23,7 @@ use std::fmt::Write as _;
 
 /// Reports that the end of a run could not be written into its journal. The journal then tells
 /// another end than the real one.
-pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &String>) {
+pub fn unprinted(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &String>) {
     let Some(why) = journal.no_end() else {
         return;
     };

@@ -1,7 +1,7 @@
 //! What it costs to give a node its data from another: full and partial resyncs. Pure.
 
 use super::Matter;
-use crate::topology::versions::{FullCopy, Pair, Said};
+use crate::topology::versions::{CopySentence, FullCopy, Pair};
 use crate::topology::{NodeName, phrases};
 
 /// Full and partial resyncs.
@@ -127,8 +127,10 @@ impl Copy {
     pub(super) fn text(&self, node: &str) -> String {
         match self {
             Self::Version(pair) => match pair.said(node) {
-                Some(Said::Never(text)) => format!("{text}: its next full resync would never end"),
-                Some(Said::Perhaps(text)) => text,
+                Some(CopySentence::Never(text)) => {
+                    format!("{text}: its next full resync would never end")
+                }
+                Some(CopySentence::Perhaps(text)) => text,
                 None => String::new(),
             },
             Self::PrimaryMoves => {

@@ -5,7 +5,7 @@ use crate::topology::{Address, NodeName};
 
 /// Names, passwords and rights that are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
+pub enum LoginTrouble {
     /// The node could not log in at its new upstream.
     LeftBehind {
         /// The new upstream.
@@ -60,7 +60,7 @@ pub enum Refused {
 
 impl Refused {
     /// The sentence and the hint, of a node that was tried.
-    pub fn told(&self, node: &str, at: &NodeName) -> (String, String) {
+    pub fn sentences(&self, node: &str, at: &NodeName) -> (String, String) {
         let begin = format!("`{node}` could not log in at `{at}`");
         match self {
             Self::Password => (
@@ -99,13 +99,13 @@ pub fn name_unknown(node: &str, upstream: &NodeName, at: &Address) -> (String, S
     )
 }
 
-impl From<Login> for Matter {
-    fn from(it: Login) -> Self {
+impl From<LoginTrouble> for Matter {
+    fn from(it: LoginTrouble) -> Self {
         Self::Login(it)
     }
 }
 
-impl Login {
+impl LoginTrouble {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::LeftBehind { .. } => "left-behind",
@@ -127,7 +127,7 @@ impl Login {
     pub(super) fn text(&self, node: &str) -> String {
         match self {
             Self::LeftBehind { at, because } => {
-                let (why, hint) = because.told(node, at);
+                let (why, hint) = because.sentences(node, at);
                 format!("{why}: it would be left behind; first: {hint}")
             }
             Self::WithoutCommand {

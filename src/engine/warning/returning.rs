@@ -71,11 +71,11 @@ impl Returning {
 
     pub(super) fn text(&self, node: &str) -> String {
         match self {
-            Self::Own { own, successor } => own.told(node, successor),
+            Self::Own { own, successor } => own.sentence(node, successor),
             Self::NothingDiscarded => "nothing is discarded, and no backup is needed".to_owned(),
             Self::NothingOnDisk(history) => {
                 let why = history.as_ref().map_or_else(
-                    || "no key is on its disk".to_owned(),
+                    || "no key is where its data lie".to_owned(),
                     |successor| format!("its dump ends before `{successor}` took over"),
                 );
                 format!("nothing of `{node}` is discarded, and no backup is needed: {why}")

@@ -3,7 +3,7 @@
 use super::change::Change;
 use super::files::Files;
 use super::host::Host;
-use super::login::{Login, Refused};
+use super::login::{LoginTrouble, Refused};
 use super::{Matter, Warning, in_journal, sentences};
 use crate::plan::difference::gap::Gap;
 use crate::topology::NodeName;
@@ -39,7 +39,7 @@ fn what_holds_for_many_nodes_is_said_once() {
 #[test]
 fn what_has_a_command_for_one_node_is_said_for_each() {
     let behind = |name: &str| {
-        let login = Login::LeftBehind {
+        let login = LoginTrouble::LeftBehind {
             at: named("m"),
             because: Refused::Password,
         };

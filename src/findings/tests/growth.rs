@@ -1,7 +1,7 @@
 //! The cost per node does not grow with the number of nodes. The tests count looks at nodes, names
 //! and hosts, not time.
 
-use super::super::{Context, Debt, Wanted, findings};
+use super::super::{Context, PendingDemotion, Wanted, findings};
 use crate::engine::{Move, Promote};
 use crate::operations::{promote, status};
 use crate::output::{json, table};
@@ -90,7 +90,10 @@ fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
         topology,
         findings: &found,
         lags: None,
-        all: true,
+        args: &status::args::Status {
+            all: true,
+            ..status::args::Status::default()
+        },
         codes: false,
     };
     let options = table::Options {
@@ -150,7 +153,7 @@ fn context(topology: &Topology) -> Context {
         ssh_root: "ssh db sudo".into(),
     });
     let silent = topology.nodes.iter().filter(|n| n.server().is_none());
-    let debts = silent.step_by(2).map(|node| Debt {
+    let pending_demotions = silent.step_by(2).map(|node| PendingDemotion {
         node: node.name.clone(),
         address: Address::new(host(0), 6379),
         since: jiff::Timestamp::UNIX_EPOCH,
@@ -158,7 +161,7 @@ fn context(topology: &Topology) -> Context {
     Context {
         wanted: wanted.collect(),
         password: true,
-        debts: debts.collect(),
+        pending_demotions: pending_demotions.collect(),
         ..Context::default()
     }
 }

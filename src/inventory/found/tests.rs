@@ -10,7 +10,7 @@ fn read(text: &str) -> Inventory {
     parse(Path::new("i"), text).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"))
 }
 
-fn full() -> (Access, Vec<Entry>) {
+fn full() -> (Access, Vec<FoundServer>) {
     let access = Access {
         name: "orders".to_owned(),
         login: Some("ops".to_owned()),
@@ -40,19 +40,19 @@ fn full() -> (Access, Vec<Entry>) {
             notes: vec!["three".to_owned()],
         }),
     };
-    let mut first = Entry::at("a", Address::new("10.0.0.1", 6379));
+    let mut first = FoundServer::at("a", Address::new("10.0.0.1", 6379));
     first.announce = Some(Address::new("gate.example.org", 7001));
     first.foreign = true;
     first.unit = Some("redis-server.service".to_owned());
     first.config_file = Some("/etc/redis/redis.conf".to_owned());
     first.above = vec!["primary \u{1b}[31m\nport = 1".to_owned()];
-    let mut second = Entry::at("b", Address::new("::1", 7000));
+    let mut second = FoundServer::at("b", Address::new("::1", 7000));
     second.replicaof = Some("a".to_owned());
     second.priority = Some(0);
     second.ssh_host = Some("db2".to_owned());
     second.direct = true;
     second.below = vec!["config_file = \"/x\"".to_owned()];
-    let mut third = Entry::at("c", Address::new("10.0.0.3", 6379));
+    let mut third = FoundServer::at("c", Address::new("10.0.0.3", 6379));
     third.only_comment = true;
     (access, vec![first, second, third])
 }
@@ -125,7 +125,7 @@ fn without_a_password_that_is_said() {
         name: "x".to_owned(),
         ..Access::default()
     };
-    let entries = [Entry::at("a", Address::new("10.0.0.1", 6379))];
+    let entries = [FoundServer::at("a", Address::new("10.0.0.1", 6379))];
     let inventory = read(&text(&[], &access, &entries));
     assert!(matches!(inventory.auth, Auth::None));
     let asked = Access {

@@ -75,7 +75,7 @@ pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
         left_as_it_is: true,
         before: &outcome,
     };
-    output::told(&content, || {
+    output::print(&content, || {
         format!("`{shown}` is left as it is. Look at the nodes: replctl status")
     });
     Ok(Exit::Done)

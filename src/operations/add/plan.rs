@@ -25,7 +25,7 @@ use crate::topology::{Link, NodeName, Topology, sentinel};
 use std::collections::BTreeMap;
 
 /// The input of the plan.
-pub struct Around<'a> {
+pub struct AddInput<'a> {
     /// The inventory with the node in it.
     pub inventory: &'a Inventory,
     /// All nodes except detached ones. The new node is among them.
@@ -42,7 +42,7 @@ pub struct Around<'a> {
 pub type SetUpOne = fn(&Add, &HostLook<'_>) -> Result<Plan, Vec<Refusal>>;
 
 /// Plans it. `edit` writes the node into the inventory. All refusals come at once.
-pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
+pub fn plan(op: &Add, edit: &Edit, around: &AddInput<'_>) -> Result<Plan, Vec<Refusal>> {
     let topology = around.topology;
     let primary = primaries(topology).into_iter().find(|p| p.name != op.node);
     let mut refusals = against(op, topology);
@@ -82,7 +82,7 @@ pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refu
 }
 
 /// As `setup` plans it for one node.
-fn set_up(op: &Add, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
+fn set_up(op: &Add, around: &AddInput<'_>) -> Result<Plan, Vec<Refusal>> {
     let look = HostLook {
         inventory: around.inventory,
         topology: around.topology,
@@ -145,7 +145,7 @@ fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
 
 /// The upstream of a node that is already a good replica of this deployment. Only for a node that
 /// replctl has not set up, or whose host it cannot look at.
-fn runs_already(op: &Add, around: &Around<'_>) -> Option<NodeName> {
+fn runs_already(op: &Add, around: &AddInput<'_>) -> Option<NodeName> {
     let ours = match around.hosts.get(&op.node) {
         Some(Ok(facts)) => {
             let port = around.inventory.get(&op.node).map(|n| n.address.port);
@@ -214,7 +214,7 @@ fn proof(node: &NodeName, primary: &NodeName, upstream: &NodeName) -> [Step; 2] 
 /// it are put back too.
 fn steps(
     edit: &Edit,
-    around: &Around<'_>,
+    around: &AddInput<'_>,
     set_up: Vec<Stage>,
     proved: Option<[Step; 2]>,
 ) -> Vec<Step> {

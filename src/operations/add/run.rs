@@ -1,6 +1,6 @@
 //! `add`: a new node, written into the inventory and set up; all of it, or nothing.
 
-use super::plan::{Around, SetUpOne};
+use super::plan::{AddInput, SetUpOne};
 use super::report::{self, added};
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
@@ -101,7 +101,7 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
     let node = [operation.node.clone()];
     let (seen, mut hosts) = futures::future::join(world.observe(), world.hosts.facts(&node)).await;
     try_directives(&world.hosts, &mut hosts, &payload).await;
-    let around = Around {
+    let around = AddInput {
         inventory: &world.inventory,
         // A note with this name is about a former node.
         topology: &seen.deployment_with(&node),
@@ -122,7 +122,7 @@ pub fn report(world: &World, operation: &Add, finished: &Finished) {
         Outcome::Completed | Outcome::Incomplete { .. }
     );
     let added = added(&world.inventory, operation, finished.facts());
-    output::told_where(&added, || reached.then(|| report::text_of_added(&added)));
+    output::print_where(&added, || reached.then(|| report::text_of_added(&added)));
 }
 
 impl Remote for super::args::Add {

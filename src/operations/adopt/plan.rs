@@ -71,7 +71,7 @@ impl Found {
 }
 
 /// Everything that the planner looks at.
-pub struct Around<'a> {
+pub struct AdoptInput<'a> {
     /// The inventory as it is.
     pub inventory: &'a Inventory,
     /// Its text.
@@ -90,7 +90,7 @@ pub struct Around<'a> {
     pub hand_over: &'a HandOver<'a>,
 }
 
-impl<'a> Around<'a> {
+impl<'a> AdoptInput<'a> {
     fn facts(&self, name: &NodeName) -> Option<&'a HostFacts> {
         self.hosts.get(name)?.as_ref().ok()
     }
@@ -104,7 +104,7 @@ struct Subject<'a> {
 }
 
 /// Plans it. All refusals come at once.
-pub fn plan(op: &Adopt, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
+pub fn plan(op: &Adopt, around: &AdoptInput<'_>) -> Result<Plan, Vec<Refusal>> {
     let (subjects, mut refusals) = subjects(op, around);
     let mut plan = Plan {
         operation: Operation::Adopt(op.clone()),
@@ -154,7 +154,7 @@ pub fn plan(op: &Adopt, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
 }
 
 /// The nodes that are worked on, in inventory order, and what stands against naming some.
-fn subjects<'a>(op: &Adopt, around: &Around<'a>) -> (Vec<Subject<'a>>, Vec<Refusal>) {
+fn subjects<'a>(op: &Adopt, around: &AdoptInput<'a>) -> (Vec<Subject<'a>>, Vec<Refusal>) {
     let (mut subjects, mut refusals) = (Vec::new(), Vec::new());
     for spec in &around.inventory.nodes {
         let named = op.nodes.contains(&spec.name);
@@ -180,7 +180,7 @@ fn subjects<'a>(op: &Adopt, around: &Around<'a>) -> (Vec<Subject<'a>>, Vec<Refus
 
 /// The nodes as they are when a plan changes their roles: those that are adopted before have
 /// replctl's files by then.
-pub fn later(op: &Adopt, around: &Around<'_>) -> Topology {
+pub fn later(op: &Adopt, around: &AdoptInput<'_>) -> Topology {
     let (subjects, _) = subjects(op, around);
     let hands_over = |s: &Subject<'_>| {
         let mut nodes = around.topology.nodes.iter();
@@ -209,7 +209,7 @@ enum Way {
     HandOver(NodeName, Box<Plan>),
 }
 
-fn way(op: &Adopt, around: &Around<'_>, subjects: &[Subject<'_>]) -> Result<Way, Vec<Refusal>> {
+fn way(op: &Adopt, around: &AdoptInput<'_>, subjects: &[Subject<'_>]) -> Result<Way, Vec<Refusal>> {
     let primaries: Vec<_> = subjects.iter().filter(|s| s.node.is_primary()).collect();
     let [primary] = primaries[..] else {
         return match primaries[..] {
@@ -250,7 +250,11 @@ fn way(op: &Adopt, around: &Around<'_>, subjects: &[Subject<'_>]) -> Result<Way,
 }
 
 /// A primary that nobody can take over from.
-fn restart(op: &Adopt, around: &Around<'_>, primary: &Subject<'_>) -> Result<Way, Vec<Refusal>> {
+fn restart(
+    op: &Adopt,
+    around: &AdoptInput<'_>,
+    primary: &Subject<'_>,
+) -> Result<Way, Vec<Refusal>> {
     let refusals = checks::alone(around, primary);
     if !refusals.is_empty() {
         return Err(refusals);
@@ -340,7 +344,7 @@ fn role_unwritten(node: &Node) -> bool {
 
 /// Adds what is done to one node. `text`: the inventory as it is by then.
 fn adopt(
-    around: &Around<'_>,
+    around: &AdoptInput<'_>,
     subject: Subject<'_>,
     follows: Option<&(NodeName, Address)>,
     text: &mut String,

@@ -1,6 +1,6 @@
 //! `adopt`: servers that somebody else made become replctl's.
 
-use super::plan::{Around, Found};
+use super::plan::{AdoptInput, Found};
 use super::report::{self, adopted};
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
@@ -124,7 +124,7 @@ async fn make_plan(
         .into_iter()
         .map(|(node, read)| (node, read.into()))
         .collect();
-    let around = Around {
+    let around = AdoptInput {
         inventory,
         text: &text,
         topology: &topology,
@@ -172,7 +172,7 @@ impl From<former::Read> for Found {
 pub fn report(world: &World, operation: &Adopt, finished: &Finished) {
     let adopted = adopted(&world.inventory, operation, finished.facts());
     let reached = finished.reached();
-    output::told_where(&adopted, || reached.then(|| report::text(&adopted)));
+    output::print_where(&adopted, || reached.then(|| report::text(&adopted)));
 }
 
 impl Remote for super::args::Adopt {

@@ -59,7 +59,7 @@ pub async fn run(world: &World, args: &super::args::Clients) -> Result<Exit> {
         deployment: &world.inventory.name,
         nodes: nodes.collect(),
     };
-    output::told(&seen, || render(&seen, Options::of_stdout()));
+    output::print(&seen, || render(&seen, Options::of_stdout()));
     let unknown = seen.nodes.iter().any(|n| n.clients.is_none());
     Ok(if unknown { Exit::Problems } else { Exit::Done })
 }

@@ -48,7 +48,7 @@ pub fn run(args: &super::args::Completions) -> Result<()> {
     }
     let script = String::from_utf8_lossy(&script);
     let script = script.trim_end();
-    output::told(&serde_json::json!({ "script": script }), || {
+    output::print(&serde_json::json!({ "script": script }), || {
         script.to_owned()
     });
     Ok(())

@@ -74,7 +74,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
         return Err(vec![Refusal::new(
             Ground::Role,
             format!("`{name}` is a primary, and follows nobody it could be detached from"),
-            "to take it out, make another the primary first: replctl promote NODE",
+            "to take it out, make another the primary first: replctl promote",
         )]);
     };
     let mut out = Vec::new();
@@ -228,10 +228,10 @@ mod tests {
             discard_data: Vec::new(),
         };
         assert_eq!(
-            spared(&setup(&[]), &all, alone).unwrap().nodes,
+            spared(&setup(&[]), &all, alone, None).unwrap().nodes,
             ["master".into(), "slave1".into()]
         );
-        assert!(spared(&setup(&["slave2"]), &all, alone).is_err());
-        assert_eq!(spared(&setup(&[]), &all, &[]).unwrap(), setup(&[]));
+        assert!(spared(&setup(&["slave2"]), &all, alone, None).is_err());
+        assert_eq!(spared(&setup(&[]), &all, &[], None).unwrap(), setup(&[]));
     }
 }

@@ -1,6 +1,8 @@
 //! `detach`: a replica that is to stand alone.
 
 use super::report::detached;
+use crate::actions::Action;
+use crate::actions::local::LocalAction;
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done};
@@ -39,7 +41,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
     .await?
     {
         Done::Nothing { .. } => {
-            output::told(&detached(node, None), || {
+            output::print(&detached(node, None), || {
                 format!("Nothing to do: {node} stands alone.")
             });
             return Ok(Exit::Done);
@@ -48,15 +50,23 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
         Done::Ran(finished) => finished,
     };
     let told = detached(node, Some(finished.facts()));
+    let followed = finished.plan.steps().find_map(|step| {
+        let Action::Local(LocalAction::NoteAlone { address }) = &step.action else {
+            return None;
+        };
+        Some(address)
+    });
+    let above = followed.and_then(|at| world.inventory.nodes.iter().find(|n| n.address == *at));
+    let under = above.map_or("PRIMARY", |above| above.name.0.as_str());
     let file = if told.persisted {
         "its file says so, "
     } else {
         ""
     };
-    output::told_where(&told, || {
+    output::print_where(&told, || {
         let text = format!(
             "{node} stands alone: it is a primary of its own, {file}and promote and setup leave it as it is.\n\
-             To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
+             To bring it back with its keys replaced: replctl move {node} --under {under} --discard-data {node}"
         );
         (finished.outcome == Outcome::Completed).then_some(text)
     });

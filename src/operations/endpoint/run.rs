@@ -31,7 +31,7 @@ pub async fn run(world: &World, args: &super::args::Endpoint) -> Result<Exit> {
         tls: tls.is_some(),
         server_name: tls.and_then(|tls| tls.server_name.as_deref()),
     };
-    output::told(&endpoint, || report::text(&endpoint, args.format));
+    output::print(&endpoint, || report::text(&endpoint, args.format));
     Ok(Exit::Done)
 }
 

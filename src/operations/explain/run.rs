@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 pub fn run(args: &Explain) -> Result<()> {
     let Some(name) = &args.code else {
         let all = Explained::all();
-        output::told(&all, || {
+        output::print(&all, || {
             if args.markdown {
                 all.markdown().trim_end().to_owned()
             } else {
@@ -25,7 +25,7 @@ pub fn run(args: &Explain) -> Result<()> {
     };
     let one = Explained::named(name).map_err(|near| unknown(name, &near))?;
     let text = one.text();
-    output::told(
+    output::print(
         &Explained {
             findings: vec![one],
         },

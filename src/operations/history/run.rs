@@ -46,7 +46,7 @@ pub fn run(global: &cli::Global, args: &super::args::History) -> Result<()> {
         now: Timestamp::now(),
         zone: TimeZone::system(),
     };
-    output::told(&history(&shown), || text(&shown, Options::of_stdout()));
+    output::print(&history(&shown), || text(&shown, Options::of_stdout()));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::inventory::deployment::is_deployment_name;
 use crate::inventory::node::{PORT, is_node_name};
 use crate::inventory::parse::parse;
 use crate::inventory::place::without_place;
-use crate::inventory::template::{self, Login, Sketch};
+use crate::inventory::template::{self, NewLogin, Sketch};
 use crate::operations::command::Local;
 use crate::output;
 use crate::topology::Address;
@@ -77,9 +77,9 @@ pub fn run(global: &Global, args: &super::args::Init) -> Result<()> {
         .output
         .with_file_name(format!("{}.password", answers.name));
     let login = match &answers.password {
-        Password::New => Login::File(format!("{}.password", answers.name)),
-        Password::File(file) => Login::File(file.clone()),
-        Password::None => Login::None,
+        Password::New => NewLogin::File(format!("{}.password", answers.name)),
+        Password::File(file) => NewLogin::File(file.clone()),
+        Password::None => NewLogin::None,
     };
     let text = text(&answers, login, &args.output)?;
     if answers.password == Password::New {
@@ -97,7 +97,7 @@ pub fn run(global: &Global, args: &super::args::Init) -> Result<()> {
         deployment: &answers.name,
         nodes: answers.nodes.iter().map(|(name, _)| name).collect(),
     };
-    output::told(&content, || report(&args.output, password));
+    output::print(&content, || report(&args.output, password));
     Ok(())
 }
 
@@ -224,7 +224,7 @@ fn named(nodes: Vec<(Option<String>, Address)>) -> Vec<(String, Address)> {
 }
 
 /// The inventory's text. The parser reads it once before it is written.
-fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
+fn text(answers: &Answers, login: NewLogin, output: &Path) -> Result<String> {
     let text = template::text(&Sketch {
         name: answers.name.clone(),
         login,

@@ -35,7 +35,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
         let none = serde_json::json!({
             "node": name, "than": new, "commands": 0, "safe": 0, "keys": 0, "pings": 0, "list": [],
         });
-        output::told(&none, || {
+        output::print(&none, || {
             format!("Nothing is lost: `{new}` has all that `{name}` has.")
         });
         return Ok(Exit::Done);
@@ -142,7 +142,7 @@ async fn replay(
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    told(&operation, &finished);
+    report(&operation, &finished);
     operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
@@ -168,7 +168,7 @@ fn nothing(operation: &Replay, counts: Counts) -> String {
 }
 
 /// Prints what was replayed and where it has arrived, as the steps have seen it.
-pub fn told(operation: &Replay, finished: &Finished) {
+pub fn report(operation: &Replay, finished: &Finished) {
     let mut text = String::new();
     let mut arrived: Vec<&str> = Vec::new();
     for passed in &finished.passed {
@@ -185,7 +185,7 @@ pub fn told(operation: &Replay, finished: &Finished) {
     if !text.is_empty() && !arrived.is_empty() {
         let _ = write!(text, "\n  arrived on  {}", arrived.join(", "));
     }
-    operate::told(finished, (!text.is_empty()).then_some(text.as_str()));
+    operate::print(finished, (!text.is_empty()).then_some(text.as_str()));
 }
 
 /// The node. It must answer, and it must not follow a node that could replace its data.
@@ -213,16 +213,24 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
         .collect();
     match others[..] {
         [one] => Ok(one),
-        [] if old.is_primary() => Err(Problem::new(format!(
-            "`{}` is the only primary: there is none that lacks its writes",
-            old.name
-        ))
-        .hint(format!(
-            "compare it with a replica: replctl lost {} --than NODE",
-            old.name
-        ))
-        .because(Reason::Role)
-        .exit(Exit::Refused)),
+        [] if old.is_primary() => {
+            let why = format!(
+                "`{}` is the only primary: there is none that lacks its writes",
+                old.name
+            );
+            let replica = topology.nodes.iter().find(|n| n.upstream().is_some());
+            let hint = match replica {
+                Some(replica) => format!(
+                    "compare it with a replica: replctl lost {} --than {}",
+                    old.name, replica.name
+                ),
+                None => "see which nodes answer: replctl status".to_owned(),
+            };
+            Err(Problem::new(why)
+                .hint(hint)
+                .because(Reason::Role)
+                .exit(Exit::Refused))
+        }
         [] => Err(nobody()),
         _ => Err(which(&old.name, others.len(), &others[0].name)),
     }
@@ -286,7 +294,7 @@ impl Remote for super::args::Lost {
 
 impl Perform for Replay {
     fn tell(&self, _world: &World, finished: &Finished) -> bool {
-        told(self, finished);
+        report(self, finished);
         true
     }
 

@@ -11,6 +11,7 @@ use crate::inventory::place::without_place;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
 use crate::operations::working_inventory::{Disk, Written};
+use crate::plan::detached;
 use crate::plan::forecast::Unkept;
 use crate::plan::reverse::Past;
 use crate::world::{World, inventory};
@@ -86,7 +87,7 @@ async fn make_plan(world: &World, operation: &Move, options: Options<'_>) -> Res
     let topology = seen.all();
     one_address(world, topology)?;
     if seen.is_detached(&operation.under) {
-        let refusal = crate::plan::detached::stands_alone(&operation.under);
+        let refusal = detached::refusal(&operation.under, detached::primary(&seen).as_ref());
         return Err(output::plan::refused(vec![refusal]));
     }
     let mut plan = super::plan::plan(operation, topology).map_err(output::plan::refused)?;
@@ -155,7 +156,7 @@ pub fn report(world: &World, operation: &Move, finished: &Finished) {
 
 /// `reached`: there is something to say to people.
 fn show(moved: &Moved<'_>, reached: bool) {
-    output::told_where(moved, || reached.then(|| report::text(moved)));
+    output::print_where(moved, || reached.then(|| report::text(moved)));
 }
 
 impl Remote for super::args::Move {

@@ -34,7 +34,7 @@ pub async fn node(
         best: all.best(),
         whichever: all.whichever.iter().map(|r| r.why.as_str()).collect(),
     };
-    output::told_where(&told, || None);
+    output::print_where(&told, || None);
     let Some(best) = all.best() else {
         return Err(nobody(&all));
     };

@@ -15,6 +15,7 @@ use crate::operations::perform::{Perform, Request};
 use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::plan::case::Access;
+use crate::plan::detached;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::Past;
 use crate::topology::lineage::of_another_history;
@@ -202,7 +203,7 @@ async fn await_link(world: &World, operation: &Promote) {
 pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
     let proof = report::proof(&world.inventory, operation, finished.facts());
     let stands = proof.primary.is_some();
-    output::told_where(&proof, || stands.then(|| report::text(&proof)));
+    output::print_where(&proof, || stands.then(|| report::text(&proof)));
 }
 
 /// All that is looked at before a promotion is planned.
@@ -225,7 +226,7 @@ impl Observation {
         let seen = world.observe().await;
         one_address(world, seen.all())?;
         if seen.is_detached(&operation.node) {
-            let refusal = crate::plan::detached::stands_alone(&operation.node);
+            let refusal = detached::refusal(&operation.node, detached::primary(&seen).as_ref());
             return Err(output::plan::refused(vec![refusal]));
         }
         let beside = operation.accept.contains(&Accept::WithoutSentinel);

@@ -1,7 +1,7 @@
 //! Which node returns under which primary, or why none does. Pure.
 
 use crate::engine::{Ground, Refusal, Rejoin};
-use crate::plan::returning::Owed;
+use crate::plan::returning::DemotionNote;
 use crate::plan::returning::checks::LOOK;
 use crate::topology::candidate::{primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage};
@@ -11,7 +11,7 @@ use crate::topology::{Node, NodeName, Topology};
 pub fn pair<'a>(
     operation: &Rejoin,
     topology: &'a Topology,
-    owed: &[Owed],
+    noted_demotions: &[DemotionNote],
     detached: bool,
 ) -> Result<(&'a Node, &'a Node), Vec<Refusal>> {
     let name = &operation.node;
@@ -29,7 +29,7 @@ pub fn pair<'a>(
             Err(vec![Refusal::new(Ground::Role, why, LOOK)])
         };
     }
-    let told = owed.iter().find(|(of, _)| of == name);
+    let told = noted_demotions.iter().find(|(of, _)| of == name);
     let successor = match others[..] {
         [one] => one,
         [] => return Err(vec![nobody(node)]),
@@ -38,7 +38,7 @@ pub fn pair<'a>(
             *successor.ok_or_else(|| vec![which(name, several)])?
         }
     };
-    match the_other_way(node, successor, owed, detached) {
+    match the_other_way(node, successor, noted_demotions, detached) {
         Some(refusal) => Err(vec![refusal]),
         None => Ok((node, successor)),
     }
@@ -61,7 +61,7 @@ fn nobody(node: &Node) -> Refusal {
         Refusal::new(
             Ground::Role,
             format!("`{name}` is the only primary: nobody has taken over from it"),
-            "to change the primary: replctl promote NODE",
+            "to change the primary: replctl promote",
         )
     } else {
         Refusal::new(
@@ -87,11 +87,16 @@ fn which(name: &NodeName, several: &[&Node]) -> Refusal {
 
 /// Refuses to return a node that took over itself, or that has keys while the other has none.
 /// `--under` overrides this.
-fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -> Option<Refusal> {
+fn the_other_way(
+    node: &Node,
+    successor: &Node,
+    noted_demotions: &[DemotionNote],
+    detached: bool,
+) -> Option<Refusal> {
     let (name, other) = (&node.name, &successor.name);
     let (mine, theirs) = (node.server()?, successor.server()?);
     let from_it = mine.replication.replid2.as_ref() == Some(&theirs.replication.replid);
-    let noted = owed
+    let noted = noted_demotions
         .iter()
         .any(|(of, at)| of == other && node.answers_to(at));
     let anyway = format!("replctl rejoin {name} --under {other}");

@@ -12,7 +12,7 @@ use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::output::returned::returned;
 use crate::plan::forecast::Unkept;
-use crate::plan::returning::Owed;
+use crate::plan::returning::DemotionNote;
 use crate::topology::NodeName;
 use crate::world::World;
 use crate::world::rejoin::own;
@@ -64,14 +64,14 @@ async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Re
     let seen = world.observe().await;
     one_address(world, seen.all())?;
     let topology = seen.deployment_with(std::slice::from_ref(&operation.node));
-    let owed: Vec<Owed> = world
+    let noted_demotions: Vec<DemotionNote> = world
         .store
-        .debts()
+        .pending_demotions()
         .into_iter()
         .map(|d| (d.node, d.address))
         .collect();
     let detached = seen.is_detached(&operation.node);
-    let pair = super::checks::pair(operation, &topology, &owed, detached)
+    let pair = super::checks::pair(operation, &topology, &noted_demotions, detached)
         .map_err(output::plan::refused)?;
     let own = own(&world.streams, &world.hosts, pair.0, pair.1).await;
     let plan = super::plan::plan(operation, pair, &own, &topology);
@@ -86,7 +86,7 @@ pub fn report(operation: &Rejoin, finished: &Finished) {
         operation.node,
         returned(finished)
     );
-    operate::told(finished, finished.reached().then_some(text.as_str()));
+    operate::print(finished, finished.reached().then_some(text.as_str()));
 }
 
 impl Remote for super::args::Rejoin {

@@ -1,6 +1,6 @@
 //! The refusals of a removal, all at once, and the warnings. Pure.
 
-use super::plan::Around;
+use super::plan::RemoveInput;
 use crate::config::Paths;
 use crate::engine::warning::inventory::{GoesOn, Inventory as Members};
 use crate::engine::{Ground, Refusal, Remove, Warning};
@@ -18,7 +18,7 @@ const ALIVE_SECONDS: u64 = 10;
 /// The primary, the node and its entry in the inventory; or the refusal if one of them is missing.
 pub(super) fn those<'a>(
     op: &Remove,
-    around: &'a Around<'_>,
+    around: &'a RemoveInput<'_>,
 ) -> Result<(&'a Node, &'a Node, &'a NodeSpec), Vec<Refusal>> {
     let name = &op.node;
     let all = &around.inventory.nodes;
@@ -73,7 +73,7 @@ pub(super) fn those<'a>(
 /// Everything else that stands against it.
 pub(super) fn all(
     op: &Remove,
-    around: &Around<'_>,
+    around: &RemoveInput<'_>,
     primary: &Node,
     node: &Node,
     out: &mut Vec<Refusal>,
@@ -92,7 +92,7 @@ pub(super) fn all(
 }
 
 /// Refuses if other nodes have their data from it: they would have no upstream.
-fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Refusal>) {
+fn followers(around: &RemoveInput<'_>, primary: &Node, node: &Node, out: &mut Vec<Refusal>) {
     let name = &node.name;
     let above = around.seen.all().upstream_of(node).unwrap_or(primary);
     let under = around.seen.all().nodes.iter().filter(|other| {
@@ -110,7 +110,7 @@ fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Ref
 
 /// Refuses if `nodes` of `[sentinel]` names the node. The entry would stay there, and mean a host
 /// of that name.
-fn sentinel_on_its_host(around: &Around<'_>, node: &Node, out: &mut Vec<Refusal>) {
+fn sentinel_on_its_host(around: &RemoveInput<'_>, node: &Node, out: &mut Vec<Refusal>) {
     let beside = format!("sentinel@{}", node.name);
     let with_port = format!("{beside}:");
     let mut own = around.inventory.sentinels().iter();
@@ -129,7 +129,7 @@ fn sentinel_on_its_host(around: &Around<'_>, node: &Node, out: &mut Vec<Refusal>
 }
 
 /// The checks for a node whose host can be worked on.
-fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Refusal>) {
+fn reached(around: &RemoveInput<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let (name, inventory) = (&node.name, around.inventory);
     let only = format!("take it out of the inventory only: replctl remove {name} --leave-running");
     let ours = Paths::new(&inventory.server.directory, node.address.port).config();
@@ -160,7 +160,7 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
 }
 
 /// The check for a node whose host cannot be worked on: the node must be seen to be dead.
-fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
+fn unreached(around: &RemoveInput<'_>, node: &Node, why: &str) -> Option<Refusal> {
     let name = &node.name;
     let instead = format!(
         "repair that, or take it out of the inventory only: replctl remove {name} --leave-running"
@@ -223,7 +223,7 @@ fn too_few(primary: &Node, node: &Node) -> Option<Refusal> {
 /// What does not stop anything.
 pub(super) fn warnings(
     op: &Remove,
-    around: &Around<'_>,
+    around: &RemoveInput<'_>,
     primary: &Node,
     node: &Node,
 ) -> Vec<Warning> {
@@ -251,7 +251,7 @@ pub(super) fn warnings(
 }
 
 /// Warns of stopped nodes that will look for it when they come back.
-fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<Warning> {
+fn waiting(around: &RemoveInput<'_>, primary: &Node, node: &Node) -> Vec<Warning> {
     let name = &node.name;
     let follows = |other: &&Node| match &other.persisted {
         Some(PersistedRole::ReplicaOf(address)) => {
@@ -271,7 +271,7 @@ fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<Warning> {
     .collect()
 }
 
-fn goes_on(around: &Around<'_>, node: &Node) -> GoesOn {
+fn goes_on(around: &RemoveInput<'_>, node: &Node) -> GoesOn {
     match (node.server(), walk(node, around.seen.all())) {
         (None, _) => GoesOn::Untouched,
         (Some(_), Root::Primary(top)) if top.name != node.name => {
@@ -282,7 +282,7 @@ fn goes_on(around: &Around<'_>, node: &Node) -> GoesOn {
 }
 
 /// The data that only this node has, and that no backup keeps.
-pub(super) fn may_lose(op: &Remove, around: &Around<'_>, node: &Node) -> Option<String> {
+pub(super) fn may_lose(op: &Remove, around: &RemoveInput<'_>, node: &Node) -> Option<String> {
     let name = &node.name;
     if !op.purge || !matches!(around.host, Some(Ok(_))) {
         return None;
@@ -296,6 +296,6 @@ pub(super) fn may_lose(op: &Remove, around: &Around<'_>, node: &Node) -> Option<
         ));
     }
     let was_primary = node.persisted == Some(PersistedRole::Primary) && node.server().is_none();
-    (around.notes.debt.is_some() || was_primary)
+    (around.notes.pending.is_some() || was_primary)
         .then(|| format!("writes that only `{name}` has on its disk, from before it was replaced"))
 }

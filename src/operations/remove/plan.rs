@@ -35,7 +35,7 @@ const LOOK_MS: u64 = 1_000;
 const RC_LOCAL: &str = "/etc/rc.local";
 
 /// The input of the plan.
-pub struct Around<'a> {
+pub struct RemoveInput<'a> {
     /// The inventory, the node still in it.
     pub inventory: &'a Inventory,
     /// Its text.
@@ -54,13 +54,13 @@ pub struct Around<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
     /// The address that it should follow, if it has a pending demotion.
-    pub debt: Option<Address>,
+    pub pending: Option<Address>,
     /// The address that it was detached from.
     pub alone: Option<Address>,
 }
 
 /// Plans it. All refusals come at once.
-pub fn plan(op: &Remove, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
+pub fn plan(op: &Remove, around: &RemoveInput<'_>) -> Result<Plan, Vec<Refusal>> {
     let (primary, node, spec) = checks::those(op, around)?;
     let mut refusals = Vec::new();
     checks::all(op, around, primary, node, &mut refusals);
@@ -95,7 +95,7 @@ pub fn plan(op: &Remove, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
 }
 
 /// The edit, checked to leave every other node as it is, except for its upstream.
-fn edited(around: &Around<'_>, primary: &Node, spec: &NodeSpec) -> Result<Edit, Refusal> {
+fn edited(around: &RemoveInput<'_>, primary: &Node, spec: &NodeSpec) -> Result<Edit, Refusal> {
     let path = around.inventory.path.display().to_string();
     let by_hand = |why: String| {
         Refusal::new(
@@ -131,7 +131,7 @@ fn edited(around: &Around<'_>, primary: &Node, spec: &NodeSpec) -> Result<Edit, 
 /// The node, and all that its steps come from.
 struct One<'a> {
     op: &'a Remove,
-    around: &'a Around<'a>,
+    around: &'a RemoveInput<'a>,
     primary: &'a Node,
     node: &'a Node,
     spec: &'a NodeSpec,
@@ -157,9 +157,9 @@ impl One<'_> {
             steps.extend(self.clean());
         }
         let notes = &self.around.notes;
-        steps.extend(notes.debt.clone().map(|address| {
-            let undo = Undo::By(Action::Local(LocalAction::RememberDebt { address }));
-            Step::new(name, Action::Local(LocalAction::ForgetDebt), undo)
+        steps.extend(notes.pending.clone().map(|address| {
+            let undo = Undo::By(Action::Local(LocalAction::RememberDemotion { address }));
+            Step::new(name, Action::Local(LocalAction::ForgetDemotion), undo)
         }));
         steps.extend(notes.alone.clone().map(|address| {
             let undo = Undo::By(Action::Local(LocalAction::NoteAlone { address }));

@@ -1,8 +1,8 @@
 //! `remove`: takes a node out of the deployment.
 
-use super::plan::{Around, Notes};
+use super::plan::{Notes, RemoveInput};
 use super::report::removed;
-use crate::engine::journal::Debt;
+use crate::engine::journal::PendingDemotion;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::run_through::run_through;
@@ -62,12 +62,12 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
             *node = known;
         }
     }
-    let of_node = |all: Vec<Debt>| all.into_iter().find(|d| d.node == *node);
+    let of_node = |all: Vec<PendingDemotion>| all.into_iter().find(|d| d.node == *node);
     let notes = Notes {
-        debt: of_node(world.store.debts()).map(|d| d.address),
+        pending: of_node(world.store.pending_demotions()).map(|d| d.address),
         alone: of_node(world.store.alone()).map(|d| d.address),
     };
-    let around = Around {
+    let around = RemoveInput {
         inventory,
         text: &text,
         seen: &seen,
@@ -82,7 +82,7 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
 pub fn report(world: &World, operation: &Remove, finished: &Finished) {
     let removed = removed(&world.inventory, operation, finished.facts());
     let reached = finished.reached();
-    output::told_where(&removed, || {
+    output::print_where(&removed, || {
         reached.then(|| super::report::text_of_removed(&removed))
     });
 }

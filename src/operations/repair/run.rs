@@ -51,7 +51,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
     let noted = noted(world, &found);
     let told = compare(&found, keep.as_ref(), &owns, noted.as_ref(), &topology);
     if output::form::json() && args.dry_run {
-        output::told(&told, String::new);
+        output::print(&told, String::new);
         return Ok(Exit::Done);
     }
     if !matches!(found, Situation::Sound(_)) {
@@ -157,14 +157,14 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
 fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     match found {
         Situation::Several(primaries) => {
-            let debts = world.store.debts();
-            let owed = |node: &&&Node| {
-                let of = debts.iter().filter(|d| d.node != node.name);
+            let pending_demotions = world.store.pending_demotions();
+            let is_noted = |node: &&&Node| {
+                let of = pending_demotions.iter().filter(|d| d.node != node.name);
                 of.clone().any(|d| {
                     node.answers_to(&d.address) && primaries.iter().any(|p| p.name == d.node)
                 })
             };
-            primaries.iter().find(owed).map(|n| n.name.clone())
+            primaries.iter().find(is_noted).map(|n| n.name.clone())
         }
         Situation::Circle(_) => world.store.last_promoted(),
         Situation::Sound(_)
@@ -236,7 +236,7 @@ pub fn report(world: &World, operation: &Repair, finished: &Finished) {
     let at = at.map_or_else(String::new, |n| format!(" ({})", n.announced()));
     let text = format!("{}{at} is the primary.{steps}", operation.keep);
     let say = finished.reached() || !steps.is_empty();
-    operate::told(finished, say.then_some(text.as_str()));
+    operate::print(finished, say.then_some(text.as_str()));
 }
 
 impl Remote for super::args::Repair {

@@ -31,26 +31,26 @@ pub fn run(global: &cli::Global, args: &super::args::Report) -> Result<()> {
         open: open.iter().any(|story| story.id == *id),
         zone: TimeZone::system(),
     });
-    let mut told = Told {
+    let mut told = ReportOutput {
         id,
         markdown: None,
         file: None,
     };
     let Some(file) = &args.output else {
         told.markdown = Some(text.trim_end());
-        output::told(&told, || text.trim_end().to_owned());
+        output::print(&told, || text.trim_end().to_owned());
         return Ok(());
     };
     let bytes = new_file::write(file, std::iter::once(Ok(text.into_bytes())))?;
     output::note(&format!("wrote {} ({bytes} bytes)", file.display()));
     told.file = Some(file);
-    output::told_where(&told, || None);
+    output::print_where(&told, || None);
     Ok(())
 }
 
 /// The report, or the file that it was written to.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ReportOutput<'a> {
     /// The operation's id in the journal.
     id: &'a str,
     markdown: Option<&'a str>,

@@ -73,7 +73,7 @@ pub async fn run(
     if !operations::perform::tell(world, &operation, &finished) {
         let text = format!("{id} is done. See: replctl status");
         let done = finished.outcome == Outcome::Completed;
-        operate::told(&finished, done.then_some(text.as_str()));
+        operate::print(&finished, done.then_some(text.as_str()));
     }
     let exit = hooks::warned(&finished);
     drop(lock);
@@ -105,7 +105,7 @@ fn put_back(finished: &Finished, whole: bool) {
         "the stages before it stay as they are"
     };
     let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
-    operate::told(finished, Some(&text));
+    operate::print(finished, Some(&text));
 }
 
 /// Refuses if the inventory no longer names the password that some servers were given. With another

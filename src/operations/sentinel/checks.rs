@@ -1,6 +1,6 @@
 //! The refusals of a setup of Sentinels, all at once, and the warnings. Pure.
 
-use super::plan::{Around, Begin, Job, Own};
+use super::plan::{Begin, Job, Own, SentinelInput};
 use crate::config::Paths;
 use crate::config::sentinel::watches;
 use crate::engine::warning::host::Boot;
@@ -36,7 +36,7 @@ pub(super) fn primary(topology: &Topology) -> Result<&Node, Vec<Refusal>> {
 /// Sentinels that watch and that the inventory does not name.
 pub(super) fn strangers<'a>(
     settings: &'a SentinelSettings,
-    around: &Around<'a>,
+    around: &SentinelInput<'a>,
 ) -> impl Iterator<Item = &'a View> {
     let views = around.watch.map_or(&[][..], |w| &w.views);
     let ours = |view: &View| {
@@ -57,7 +57,7 @@ pub(super) fn strangers<'a>(
 pub(super) fn together(
     look: &HostLook<'_>,
     settings: &SentinelSettings,
-    around: &Around<'_>,
+    around: &SentinelInput<'_>,
     primary: &Node,
 ) -> Vec<Refusal> {
     let mut out = Vec::new();
@@ -127,7 +127,7 @@ pub(super) fn modern(look: &HostLook<'_>, facts: &HostFacts, primary: &Node) -> 
 pub(super) fn own<'a>(
     look: &HostLook<'a>,
     settings: &SentinelSettings,
-    around: &Around<'a>,
+    around: &SentinelInput<'a>,
     primary: &Node,
     spec: &'a NodeSpec,
     out: &mut Vec<Refusal>,
@@ -229,7 +229,7 @@ fn is_it(primary: &Node, sees: &Sees) -> bool {
 fn silent<'a>(
     look: &HostLook<'_>,
     settings: &SentinelSettings,
-    around: &Around<'_>,
+    around: &SentinelInput<'_>,
     primary: &Node,
     spec: &NodeSpec,
     (facts, why): (&HostFacts, &str),
@@ -275,7 +275,7 @@ fn silent<'a>(
 }
 
 /// What does not stop anything.
-pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> Vec<Warning> {
+pub(super) fn warnings(job: &Job<'_>, around: &SentinelInput<'_>, own: &[Own<'_>]) -> Vec<Warning> {
     let mut out = Vec::new();
     let strangers: Vec<Address> = strangers(job.settings, around)
         .map(|v| v.address.clone())

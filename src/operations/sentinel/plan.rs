@@ -15,7 +15,7 @@ use super::checks;
 use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::actions::sentinel::SentinelAction;
-use crate::config::sentinel::{Begin as File, options, render};
+use crate::config::sentinel::{SentinelFile, options, render};
 use crate::config::server::Rendered;
 use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory, NodeSpec, SentinelRules, SentinelSettings};
@@ -34,7 +34,7 @@ const TOGETHER_MS: u64 = 30_000;
 
 /// What was seen.
 #[derive(Debug, Clone, Copy)]
-pub struct Around<'a> {
+pub struct SentinelInput<'a> {
     /// The nodes.
     pub topology: &'a Topology,
     /// The Sentinels that watch them already, named or not.
@@ -85,7 +85,7 @@ pub struct Job<'a> {
 pub fn plan(
     inventory: &Inventory,
     settings: &SentinelSettings,
-    around: &Around<'_>,
+    around: &SentinelInput<'_>,
 ) -> Result<Plan, Vec<Refusal>> {
     let look = HostLook {
         inventory,
@@ -149,7 +149,7 @@ fn replicas(topology: &Topology, primary: &Node) -> u64 {
 }
 
 /// The rules that a Sentinel has now.
-fn told(sees: &Sees) -> SentinelRules {
+fn rules_of(sees: &Sees) -> SentinelRules {
     SentinelRules {
         quorum: sees.quorum,
         down_after_ms: sees.down_after_ms,
@@ -159,7 +159,7 @@ fn told(sees: &Sees) -> SentinelRules {
 }
 
 /// How many other Sentinels each will know: those of the inventory, and those that watch besides.
-fn others(settings: &SentinelSettings, around: &Around<'_>) -> u64 {
+fn others(settings: &SentinelSettings, around: &SentinelInput<'_>) -> u64 {
     let all = settings.nodes.len() + checks::strangers(settings, around).count();
     all.saturating_sub(1) as u64
 }
@@ -230,7 +230,7 @@ impl<'a> Job<'a> {
                     steps.push(step(own, SentinelAction::SetAuth { name, at }, None));
                     steps.push(self.hears(own));
                 }
-                steps.extend(self.rules(own, told(sees)));
+                steps.extend(self.rules(own, rules_of(sees)));
             }
             Begin::Fresh | Begin::Stopped(_) => {}
         }
@@ -244,7 +244,7 @@ impl<'a> Job<'a> {
 
     fn file(&self, own: &Own<'_>) -> Rendered {
         let modern = checks::modern(self.look, own.facts, self.primary);
-        let begin = File {
+        let begin = SentinelFile {
             primary: &self.primary.announced,
             names: modern && checks::names(self.look.inventory),
             modern,

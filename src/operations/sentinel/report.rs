@@ -110,7 +110,7 @@ fn row(shown: &Shown<'_>, view: &View) -> Vec<Cell> {
     };
     vec![
         Cell::plain(address),
-        Cell::plain(escape(&told(shown.topology, sees))),
+        Cell::plain(escape(&primary_of(shown.topology, sees))),
         state(sees),
         Cell::plain(sees.epoch.to_string()),
         Cell::plain(replicas),
@@ -121,7 +121,7 @@ fn row(shown: &Shown<'_>, view: &View) -> Vec<Cell> {
 }
 
 /// The primary's address, with the node's name in the inventory.
-fn told(topology: &Topology, sees: &Sees) -> String {
+fn primary_of(topology: &Topology, sees: &Sees) -> String {
     let Some(address) = &sees.primary else {
         return "nobody".to_owned();
     };

@@ -43,7 +43,7 @@ async fn status(world: &World) -> Result<Exit> {
         .map(|watch| of_sentinels(&topology, watch))
         .unwrap_or_default();
     let seen = Shown::new(&world.inventory.name, &topology, watch.as_ref(), &found);
-    output::told(&seen, || render(&seen, Options::of_stdout()));
+    output::print(&seen, || render(&seen, Options::of_stdout()));
     Ok(if healthy(&found) {
         Exit::Done
     } else {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub fn run(args: &super::args::Server) -> Result<()> {
     if args.licence {
         let notice = payload::NOTICE.trim_end();
-        output::told(&serde_json::json!({ "licences": notice }), || {
+        output::print(&serde_json::json!({ "licences": notice }), || {
             notice.to_owned()
         });
         return Ok(());
@@ -28,7 +28,7 @@ pub fn run(args: &super::args::Server) -> Result<()> {
     if let Some(directory) = &args.extract {
         let arch = args.arch.as_deref().unwrap_or(std::env::consts::ARCH);
         let extracted = extract(payload::server_for(arch)?, directory)?;
-        output::told(&extracted, || extracted.human());
+        output::print(&extracted, || extracted.human());
         return Ok(());
     }
     let servers = payload::servers();
@@ -36,7 +36,7 @@ pub fn run(args: &super::args::Server) -> Result<()> {
         payload::server_for(std::env::consts::ARCH)?;
         return Ok(());
     };
-    output::told(&Report::of(first, servers), || human(first, servers));
+    output::print(&Report::of(first, servers), || human(first, servers));
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use crate::plan::hosts::checks::{
     elsewhere, not_at_boot, over_tls, taken, to_start, unreachable, usable,
 };
 use crate::plan::versions;
-use crate::topology::versions::{Pair, Said, between, pair, program};
+use crate::topology::versions::{CopySentence, Pair, between, pair, program};
 use crate::topology::{NodeName, State};
 
 /// With less free memory than this, `setup` warns, bytes.
@@ -141,10 +141,10 @@ pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<W
             continue;
         };
         match pair.said(&name.0) {
-            Some(Said::Never(what)) => {
+            Some(CopySentence::Never(what)) => {
                 refusals.push(Refusal::new(Ground::Version, what, versions::SAME));
             }
-            Some(Said::Perhaps(_)) => warnings.push(Warning::of(name, Copy::Version(pair))),
+            Some(CopySentence::Perhaps(_)) => warnings.push(Warning::of(name, Copy::Version(pair))),
             None => {}
         }
     }

@@ -16,6 +16,7 @@ use crate::inventory::address::is_literal;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
 use crate::operations::working_inventory::{Disk, Written};
+use crate::plan::detached;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
@@ -73,7 +74,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
         let after = world.observe_servers().await;
         text = Some(report(world, &finished, after.all()));
     }
-    operate::told(&finished, text.as_deref());
+    operate::print(&finished, text.as_deref());
     operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
@@ -107,19 +108,20 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let alone = seen.detached_but(&operation.discard_data);
     let partial = !operation.nodes.is_empty();
     let mut topology = seen.deployment_with(&operation.discard_data).into_owned();
-    let operation =
-        crate::plan::detached::spared(operation, &all, &alone).map_err(output::plan::refused)?;
+    let primary = detached::primary(&seen);
+    let operation = detached::spared(operation, &all, &alone, primary.as_ref())
+        .map_err(output::plan::refused)?;
     let held = world.passwords.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels.look(&mut topology).await;
-        let vouched = match &watch {
+        let confirmed = match &watch {
             Some(watch) => world.sentinels.connections.confirmed_of(watch).await,
             None => BTreeSet::new(),
         };
-        let around = password::Around {
+        let around = password::PasswordInput {
             held: &held,
             watch: watch.as_ref(),
-            vouched: &vouched,
+            confirmed: &confirmed,
             keep_earlier,
             partial,
             alone: &alone,
@@ -186,7 +188,7 @@ fn replaced(world: &World, plan: &Plan) -> Option<String> {
     };
     let names: Vec<String> = world
         .store
-        .debts()
+        .pending_demotions()
         .into_iter()
         .filter(|d| starts(&d.node))
         .map(|d| format!("`{}`", d.node))

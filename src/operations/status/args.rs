@@ -4,7 +4,7 @@ use crate::cli::examples::Examples;
 use clap::Args;
 
 /// `status`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Status {
     /// Show every node. Otherwise, if there are more than 30, nodes that are well are summed up

@@ -4,12 +4,13 @@
 mod few;
 pub mod json;
 
+use super::args::Status;
 use crate::findings::{Code, Finding, Severity};
-use crate::output::escape;
 use crate::output::findings::{findings, findings_with_codes, style};
 use crate::output::paint::Tone;
 use crate::output::table::{self, Cell, Column, Options, paint, wrap};
 use crate::output::verdict::verdict;
+use crate::output::{self, escape};
 use crate::topology::lag::{Lag, Lags};
 use crate::topology::phrases::{bytes, duration};
 use crate::topology::reboot::{Reboot, reboot};
@@ -29,10 +30,15 @@ pub struct Shown<'a> {
     pub findings: &'a [Finding],
     /// Measured lags; `None` where they were not asked for.
     pub lags: Option<&'a Lags>,
-    /// Show every node, however many they are.
-    pub all: bool,
+    /// What the command line asks for.
+    pub args: &'a Status,
     /// Show the code of each finding.
     pub codes: bool,
+}
+
+/// Prints it in the form that was asked for.
+pub fn print(seen: &Shown<'_>) {
+    output::print(&json::status(seen), || render(seen, Options::of_stdout()));
 }
 
 /// The whole text, without a newline at its end.

@@ -8,8 +8,6 @@ use crate::error::{Exit, Result};
 use crate::findings::{self, Counted};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::working_inventory::{Disk, Written};
-use crate::output::table::Options;
-use crate::output::{self};
 use crate::plan::divergence::Own;
 use crate::topology::claims::Holder;
 use crate::topology::detached::Observed;
@@ -60,12 +58,10 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> 
         topology,
         findings: &found,
         lags: lags.as_ref(),
-        all: args.all,
+        args,
         codes: global.verbose,
     };
-    output::told(&super::report::json::status(&seen), || {
-        report::render(&seen, Options::of_stdout())
-    });
+    report::print(&seen);
     Ok(if findings::healthy(&found) {
         Exit::Done
     } else {

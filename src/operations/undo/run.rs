@@ -11,6 +11,7 @@ use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Request, perform};
 use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
+use crate::plan::detached;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::{Past, Reverse, reverse};
@@ -37,7 +38,7 @@ pub async fn run(
     operate::nothing_comes_first(world)?;
     let seen = world.observe_servers().await;
     if let Some(node) = stands_alone(&past, &seen) {
-        let refusal = crate::plan::detached::stands_alone(&node);
+        let refusal = detached::refusal(&node, detached::primary(&seen).as_ref());
         return Err(output::plan::refused(vec![refusal]));
     }
     let operation = match reverse(&past, seen.all()).map_err(output::plan::refused)? {

@@ -2,7 +2,7 @@
 //! warning where the difference was accepted. Pure.
 
 use super::Difference;
-use crate::topology::versions::{Pair, Said};
+use crate::topology::versions::{CopySentence, Pair};
 use crate::topology::{Address, NodeName, phrases};
 
 /// A difference of the node that is to be the primary.
@@ -115,10 +115,10 @@ impl Gap {
     fn between(&self, node: &str) -> String {
         match self {
             Self::VersionOrder(pair) => match pair.said(node) {
-                Some(Said::Never(text)) => {
+                Some(CopySentence::Never(text)) => {
                     format!("{text}: it could follow only until its first full resync")
                 }
-                Some(Said::Perhaps(text)) => text,
+                Some(CopySentence::Perhaps(text)) => text,
                 None => String::new(),
             },
             Self::Tls(target, why) => format!("`{node}` could not follow `{target}`: {why}"),

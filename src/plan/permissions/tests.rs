@@ -99,7 +99,7 @@ fn only_what_can_be_done_without_can_be_accepted() {
 fn a_replica_that_is_not_let_in_stands_against_its_own_move_only() {
     let mut plan = plan(&[]);
     let hindered = |node: &str, spared| {
-        let login = Login {
+        let login = Follower {
             node: node.into(),
             at: "slave1".into(),
             spared,

@@ -36,7 +36,7 @@ pub struct Members {
     pub inventory: Arc<Inventory>,
     pub text: String,
     pub hosts: BTreeMap<NodeName, Arc<Host>>,
-    pub debts: Vec<NodeName>,
+    pub pending_demotions: Vec<NodeName>,
     pub alone: Vec<NodeName>,
     /// Somebody else edits the inventory just before that call.
     pub edited_at: Option<usize>,
@@ -86,7 +86,7 @@ impl World {
         Self::on(Members {
             text: text.to_owned(),
             hosts: hosts.collect(),
-            debts: Vec::new(),
+            pending_demotions: Vec::new(),
             alone: Vec::new(),
             edited_at: None,
             inventory: Arc::new(inventory),
@@ -125,7 +125,7 @@ impl Members {
     }
 
     pub fn plan_add(&self, op: &Add, edit: &Edit) -> Result<Plan, Vec<Refusal>> {
-        let around = add::plan::Around {
+        let around = add::plan::AddInput {
             inventory: &self.inventory,
             topology: &self.topology(),
             hosts: &self.facts(&op.node),
@@ -149,12 +149,12 @@ impl Members {
         let topology = self.topology();
         let facts = self.facts(&op.node);
         let noted = |notes: &[NodeName]| notes.contains(&op.node).then(|| address(0));
-        let around = remove::plan::Around {
+        let around = remove::plan::RemoveInput {
             inventory: &self.inventory,
             text: &self.text,
             seen: &Observed::new(topology, &self.alone),
             notes: Notes {
-                debt: noted(&self.debts),
+                pending: noted(&self.pending_demotions),
                 alone: noted(&self.alone),
             },
             host: facts.get(&op.node).filter(|_| !op.leave_running),
@@ -225,7 +225,7 @@ impl Members {
         (
             self.text.clone(),
             self.hosts.clone(),
-            self.debts.clone(),
+            self.pending_demotions.clone(),
             self.alone.clone(),
         )
     }
@@ -261,8 +261,10 @@ impl Model for Members {
         };
         match action {
             Action::Local(LocalAction::EditInventory(edit)) => return self.edit(edit),
-            Action::Local(LocalAction::ForgetDebt) => list(&mut self.debts, false),
-            Action::Local(LocalAction::RememberDebt { .. }) => list(&mut self.debts, true),
+            Action::Local(LocalAction::ForgetDemotion) => list(&mut self.pending_demotions, false),
+            Action::Local(LocalAction::RememberDemotion { .. }) => {
+                list(&mut self.pending_demotions, true)
+            }
             Action::Local(LocalAction::ForgetAlone) => list(&mut self.alone, false),
             Action::Local(LocalAction::NoteAlone { .. }) => list(&mut self.alone, true),
             Action::Host(action) => {

@@ -5,7 +5,7 @@ use super::roles::server;
 use crate::actions::rescue::Source;
 use crate::engine::{Operation, Rejoin, Repair, Replay};
 use crate::operations::{lost, rejoin, repair};
-use crate::plan::divergence::Own;
+use crate::plan::divergence::{NoDisk, Own};
 use crate::rescue::split::Counts;
 use crate::topology::sample::{address, down, node, seed};
 use crate::topology::{Backlog, Topology};
@@ -57,7 +57,7 @@ fn nothing() -> Own {
 fn rejoin_plans() {
     let mut snapshot = Snapshot::of("rejoin", "What `replctl rejoin` plans.");
     let has_some = "master has 12 commands that slave1 has not";
-    let refused = Own::Silent(Err("its host cannot be reached".to_owned()));
+    let refused = Own::Silent(Err(NoDisk::Host("its host cannot be reached".to_owned())));
     for (title, topology, own, known, backup) in [
         ("with writes of its own", parted(), some(), has_some, true),
         ("the same, which may go", parted(), some(), has_some, false),

@@ -10,7 +10,7 @@ use crate::engine::journal::Seen;
 use crate::engine::{Plan, Refusal};
 use crate::inventory::{Inventory, SentinelRules, SentinelSettings, parse::parse};
 use crate::operations::sentinel;
-use crate::operations::sentinel::plan::{Around, remove};
+use crate::operations::sentinel::plan::{SentinelInput, remove};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::simulation::harness::{Model, Simulated, not_simulated};
 use crate::topology::sentinel::{KnownReplica, Member, Peer, Sees};
@@ -80,7 +80,7 @@ impl Boxes {
         }
     }
 
-    fn around<T>(&self, then: impl FnOnce(&Around<'_>) -> T) -> T {
+    fn around<T>(&self, then: impl FnOnce(&SentinelInput<'_>) -> T) -> T {
         let topology = self.topology();
         let silent = Trouble {
             kind: TroubleKind::Refused,
@@ -108,7 +108,7 @@ impl Boxes {
         let hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>> = hosts
             .map(|(n, b)| (n.clone(), Ok(b.facts.clone())))
             .collect();
-        then(&Around {
+        then(&SentinelInput {
             topology: &topology,
             watch: None,
             members: &members.collect(),

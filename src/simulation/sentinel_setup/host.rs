@@ -2,7 +2,7 @@
 
 use crate::actions::host::{HostAction as Do, PayloadInfo};
 use crate::config::directives::{Directive, parse as directives};
-use crate::config::sentinel::{Begin as First, render, watches};
+use crate::config::sentinel::{SentinelFile, render, watches};
 use crate::config::server::{Stamp, Supervision};
 use crate::config::{Paths, unit};
 use crate::inventory::{Inventory, NodeSpec, SentinelRules};
@@ -158,7 +158,7 @@ impl Box {
 }
 
 fn first_file(inventory: &Inventory, spec: &NodeSpec) -> String {
-    let begin = First {
+    let begin = SentinelFile {
         primary: &Address::new("10.0.0.1", 6379),
         names: false,
         modern: true,

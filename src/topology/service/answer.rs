@@ -10,7 +10,7 @@ pub struct Answer {
     /// Something listens on the node's port there.
     pub listening: bool,
     /// The process behind the port, as far as it was seen.
-    pub process: Option<Seen>,
+    pub process: Option<SeenProcess>,
     /// The host runs systemd.
     pub systemd: bool,
     /// The unit whose cgroup the process is in.
@@ -31,7 +31,7 @@ pub struct Answer {
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct SeenProcess {
     /// Its id.
     pub pid: u32,
     /// Its program.

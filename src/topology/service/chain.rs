@@ -19,18 +19,68 @@ const DEPTH: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
     /// In its configuration file, in order.
-    pub file: Vec<Entry>,
+    pub file: Vec<ChainEntry>,
     /// In its arguments, which are read after the file.
-    pub arguments: Vec<Entry>,
+    pub arguments: Vec<ChainEntry>,
+    /// Where it keeps its data.
+    pub data: DataFiles,
+}
+
+/// The files that a start loads its data from and the ports it takes, by what its configuration
+/// says last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFiles {
+    /// `dir`, absolute; `None`: not known.
+    pub folder: Option<String>,
+    /// `dbfilename`, the snapshot.
+    pub snapshot: String,
+    /// `appendfilename`, the log of writes, or the beginning of the names of its parts.
+    pub log: String,
+    /// `appenddirname`, the folder of these parts from 7.0 on.
+    pub log_folder: String,
+    /// `port`; 0: none.
+    pub port: u16,
+    /// `tls-port`; 0: none.
+    pub tls_port: u16,
+}
+
+impl Default for DataFiles {
+    /// The names that the server uses where its configuration gives none.
+    fn default() -> Self {
+        Self {
+            folder: None,
+            snapshot: "dump.rdb".to_owned(),
+            log: "appendonly.aof".to_owned(),
+            log_folder: "appendonlydir".to_owned(),
+            port: crate::inventory::node::PORT,
+            tls_port: 0,
+        }
+    }
+}
+
+impl DataFiles {
+    /// Whether the server listens on that port.
+    pub fn listens_on(&self, port: u16) -> bool {
+        [self.port, self.tls_port].contains(&port) && port != 0
+    }
+
+    /// The port by which it is named: the plain one where it has one.
+    pub fn main_port(&self) -> u16 {
+        if self.port == 0 {
+            self.tls_port
+        } else {
+            self.port
+        }
+    }
 }
 
 /// A line that has to do with the role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum ChainEntry {
     /// It gives the role.
     Role(Line),
     /// It includes a file, with these in it.
-    Include(Vec<Entry>),
+    Include(Vec<ChainEntry>),
 }
 
 /// A line that gives the role.
@@ -89,20 +139,25 @@ impl Chain {
     /// A file with that role alone.
     pub fn of_file(path: &str, role: Option<&Address>) -> Self {
         let line = role.map(|role| {
-            Entry::Role(Line {
+            ChainEntry::Role(Line {
                 follows: Some(role.clone()),
                 file: Some(path.to_owned()),
             })
         });
         Self {
             file: line.into_iter().collect(),
-            arguments: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// The line that decides.
     pub fn last(&self) -> Option<&Line> {
         last(&self.arguments).or_else(|| last(&self.file))
+    }
+
+    /// The line that decides in the arguments.
+    pub fn last_argument(&self) -> Option<&Line> {
+        last(&self.arguments)
     }
 
     /// The line that decides in the file and in what it includes.
@@ -125,10 +180,10 @@ pub(super) fn role_of(line: Option<&Line>) -> PersistedRole {
 }
 
 /// The last line that gives a role.
-pub(super) fn last(entries: &[Entry]) -> Option<&Line> {
+pub(super) fn last(entries: &[ChainEntry]) -> Option<&Line> {
     entries.iter().rev().find_map(|entry| match entry {
-        Entry::Role(line) => Some(line),
-        Entry::Include(inner) => last(inner),
+        ChainEntry::Role(line) => Some(line),
+        ChainEntry::Include(inner) => last(inner),
     })
 }
 
@@ -141,7 +196,10 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
     let mut walk = Walk {
         files,
         patterns: start.patterns,
-        folder: start.folder.map(str::to_owned),
+        data: DataFiles {
+            folder: start.folder.map(str::to_owned),
+            ..DataFiles::default()
+        },
         ask: Ask::default(),
         left: FILES,
     };
@@ -154,6 +212,7 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
         let lines = super::command::directives(start.arguments)?;
         chain.arguments = walk.lines(&lines, None, 0)?;
     }
+    chain.data = walk.data;
     Ok(if walk.ask == Ask::default() {
         Ok(chain)
     } else {
@@ -164,13 +223,14 @@ pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, St
 struct Walk<'a> {
     files: &'a Files,
     patterns: bool,
-    folder: Option<String>,
+    /// Its folder is the one for relative paths at this point.
+    data: DataFiles,
     ask: Ask,
     left: usize,
 }
 
 impl Walk<'_> {
-    fn file(&mut self, path: &str, depth: usize) -> Result<Vec<Entry>, String> {
+    fn file(&mut self, path: &str, depth: usize) -> Result<Vec<ChainEntry>, String> {
         if depth > DEPTH {
             return Err(format!("{path} is included more than {DEPTH} files deep"));
         }
@@ -194,7 +254,7 @@ impl Walk<'_> {
         lines: &[Directive],
         path: Option<&str>,
         depth: usize,
-    ) -> Result<Vec<Entry>, String> {
+    ) -> Result<Vec<ChainEntry>, String> {
         let at = path.unwrap_or("its command line");
         let mut out = Vec::new();
         for line in lines {
@@ -206,17 +266,34 @@ impl Walk<'_> {
                 ("replicaof" | "slaveof", args) => {
                     let follows = follows(args)
                         .ok_or_else(|| format!("{at} has a replicaof line that cannot be read"))?;
-                    out.push(Entry::Role(Line {
+                    out.push(ChainEntry::Role(Line {
                         follows,
                         file: path.map(str::to_owned),
                     }));
                 }
-                ("dir", [folder]) => self.folder = absolute(self.folder.as_deref(), folder),
+                ("dir", [folder]) => {
+                    self.data.folder = absolute(self.data.folder.as_deref(), folder)
+                }
+                ("dbfilename", [name]) => self.data.snapshot.clone_from(name),
+                ("appendfilename", [name]) => self.data.log.clone_from(name),
+                ("appenddirname", [name]) => self.data.log_folder.clone_from(name),
+                ("port" | "tls-port", args) => {
+                    let port = args.first().filter(|_| args.len() == 1);
+                    let port = port.and_then(|p| p.parse().ok());
+                    let port = port.ok_or_else(|| unreadable(at, &line.name))?;
+                    match line.name.as_str() {
+                        "port" => self.data.port = port,
+                        _ => self.data.tls_port = port,
+                    }
+                }
                 ("include", [named]) => {
-                    let target = absolute(self.folder.as_deref(), named).ok_or_else(|| {
+                    let target = absolute(self.data.folder.as_deref(), named).ok_or_else(|| {
                         format!("{at} includes `{named}`, and from which folder is not known")
                     })?;
-                    out.push(Entry::Include(self.include(&target, depth)?));
+                    out.push(ChainEntry::Include(self.include(&target, depth)?));
+                }
+                ("dir" | "dbfilename" | "appendfilename" | "appenddirname", _) => {
+                    return Err(unreadable(at, &line.name));
                 }
                 ("include", _) => return Err(format!("{at} has an include that cannot be read")),
                 (_, _) => {}
@@ -225,7 +302,7 @@ impl Walk<'_> {
         Ok(out)
     }
 
-    fn include(&mut self, target: &str, depth: usize) -> Result<Vec<Entry>, String> {
+    fn include(&mut self, target: &str, depth: usize) -> Result<Vec<ChainEntry>, String> {
         if !(self.patterns && is_pattern(target)) {
             return self.file(target, depth + 1);
         }
@@ -252,6 +329,12 @@ pub(super) fn absolute(folder: Option<&str>, path: &str) -> Option<String> {
         "" | "." => format!("{folder}/"),
         path => format!("{folder}/{path}"),
     })
+}
+
+/// As `systemctl show` joins the words of a command with blanks, a value with blanks is one of
+/// these.
+fn unreadable(at: &str, name: &str) -> String {
+    format!("{at} has a `{name}` line that cannot be read")
 }
 
 /// Whether the server takes it for a pattern.

@@ -1,6 +1,6 @@
 //! Whether a role survives a restart after CONFIG REWRITE. Pure.
 
-use super::chain::{Chain, Entry, Line};
+use super::chain::{Chain, ChainEntry, Line};
 use super::{Arguments, Service};
 use crate::topology::Address;
 
@@ -114,7 +114,7 @@ impl Service {
 /// a primary, all such lines are removed. (Measured on Redis 6.0 to 8.0 and Valkey 8.1.)
 fn rewritten(chain: &Chain, role: Option<&Address>, path: &str) -> Chain {
     let mut line = role.map(|follows| {
-        Entry::Role(Line {
+        ChainEntry::Role(Line {
             follows: Some(follows.clone()),
             file: Some(path.to_owned()),
         })
@@ -122,13 +122,32 @@ fn rewritten(chain: &Chain, role: Option<&Address>, path: &str) -> Chain {
     let mut file = Vec::new();
     for entry in &chain.file {
         match entry {
-            Entry::Role(_) => file.extend(line.take()),
-            Entry::Include(inner) => file.push(Entry::Include(inner.clone())),
+            ChainEntry::Role(_) => file.extend(line.take()),
+            ChainEntry::Include(inner) => file.push(ChainEntry::Include(inner.clone())),
         }
     }
     file.extend(line);
     Chain {
         file,
-        arguments: chain.arguments.clone(),
+        ..chain.clone()
+    }
+}
+
+impl Chain {
+    /// The chain after the fence: the file and its includes give the role of its last line, which
+    /// is the new one. Arguments still come after it.
+    pub fn fenced(&self, to: &Address, path: &str) -> Self {
+        let includes = self.file.iter().filter(|entry| match entry {
+            ChainEntry::Role(_) => false,
+            ChainEntry::Include(_) => true,
+        });
+        let last = ChainEntry::Role(Line {
+            follows: Some(to.clone()),
+            file: Some(path.to_owned()),
+        });
+        Self {
+            file: includes.cloned().chain([last]).collect(),
+            ..self.clone()
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! How a process was started, by its own data. Pure.
 
 use super::Arguments;
-use super::answer::Seen;
+use super::answer::SeenProcess;
 use super::command::{self, is_server};
 
 /// Whether the process behind the port is a server of the family.
-pub(super) fn serves(process: &Seen) -> bool {
+pub(super) fn serves(process: &SeenProcess) -> bool {
     let named = words(process).iter().take(4).any(|word| {
         let first = word.split(' ').next().unwrap_or(word);
         is_server(first)
@@ -14,7 +14,7 @@ pub(super) fn serves(process: &Seen) -> bool {
 }
 
 /// The words of its command line as they are now.
-pub(super) fn words(process: &Seen) -> Vec<String> {
+pub(super) fn words(process: &SeenProcess) -> Vec<String> {
     let text = String::from_utf8_lossy(&process.cmdline);
     let text = text.trim_end_matches('\0');
     text.split('\0').map(str::to_owned).collect()
@@ -22,7 +22,7 @@ pub(super) fn words(process: &Seen) -> Vec<String> {
 
 /// The start arguments of a process. A server writes a title over its arguments, and their space
 /// stays: `redis-server *:6379`, and NULs up to the former length.
-pub(super) fn of_process(process: &Seen, file: Option<&str>) -> Arguments {
+pub(super) fn of_process(process: &SeenProcess, file: Option<&str>) -> Arguments {
     let words = words(process);
     let Some((before, program)) = title(&words) else {
         return match command::of(&words) {

@@ -1,13 +1,15 @@
 //! Concludes from a host's answer how the server is run: the unit that starts it, the file and the
 //! arguments, and their content. Pure.
 
-use super::answer::{Answer, Seen, Subject};
+mod chosen;
+
+use super::answer::{Answer, SeenProcess, Subject};
 use super::chain::{Ask, Files, Start, follow};
 use super::command::{self, Command};
 use super::process::{of_process, serves, words};
 use super::{Arguments, Process, Service, Starter, Unit, Writable};
-use crate::config::directives::parse;
 use crate::config::server::Stamp;
+use chosen::{Chosen, fitting, is_server_unit, meant, without_file};
 use std::collections::BTreeMap;
 
 /// How the server is run, or what must be read to know it.
@@ -15,8 +17,15 @@ pub fn resolve(answer: &Answer, subject: &Subject) -> Result<Service, Ask> {
     if subject.running && elsewhere(answer, subject) {
         return Ok(contained(answer, subject));
     }
-    let (unit, command) = unit(answer, subject)?;
-    let starter = starter(answer, subject, unit);
+    let Chosen {
+        unit,
+        command,
+        doubt,
+    } = unit(answer, subject)?;
+    let starter = match &doubt {
+        Some(why) => Starter::Unknown(why.clone()),
+        None => starter(answer, subject, unit),
+    };
     let process = answer.process.as_ref().filter(|_| subject.running);
     let runs_with = process.and_then(|seen| command::of(&words(seen)));
     let file = file(
@@ -38,7 +47,9 @@ pub fn resolve(answer: &Answer, subject: &Subject) -> Result<Service, Ask> {
         patterns: subject.patterns,
     };
     let settings = match (&file, follow(&start, &answer.files)) {
-        (None, _) if !subject.running => Err(format!("{} is not there", subject.own_file)),
+        (None, _) if !subject.running => {
+            Err(doubt.unwrap_or_else(|| without_file(subject, unit, command.as_ref())))
+        }
         (_, Ok(Ok(chain))) => Ok(chain),
         (_, Ok(Err(ask))) if answer.reader.is_some() => return Err(ask),
         (_, Ok(Err(_))) => Err("files cannot be read there as the user of the server".into()),
@@ -48,6 +59,10 @@ pub fn resolve(answer: &Answer, subject: &Subject) -> Result<Service, Ask> {
         unit.is_some_and(|u: &Properties| u.get("Replctl").is_some())
             || file.as_deref().is_some_and(|f| stamped(&answer.files, f))
     });
+    let (file, settings) = match unit.filter(|_| !subject.running && !managed) {
+        Some(unit) => meant((answer, subject), unit, (file, settings)),
+        None => (file, settings),
+    };
     Ok(Service {
         writable: writable(answer, unit),
         process: process.map(seen),
@@ -88,11 +103,8 @@ fn contained(answer: &Answer, subject: &Subject) -> Service {
     }
 }
 
-/// The unit that starts the server, with its command.
-fn unit<'a>(
-    answer: &'a Answer,
-    subject: &Subject,
-) -> Result<(Option<&'a Properties>, Option<Command>), Ask> {
+/// Finds the unit that starts the server.
+fn unit<'a>(answer: &'a Answer, subject: &Subject) -> Result<Chosen<'a>, Ask> {
     let loaded = |unit: &&Properties| unit.get("LoadState").is_some_and(|s| s == "loaded");
     let units: Vec<&Properties> = answer.units.iter().filter(loaded).collect();
     let named = |name: &str| {
@@ -109,7 +121,13 @@ fn unit<'a>(
     };
     let own = named(&subject.own_unit).filter(runs_from);
     if let Some(unit) = own.or_else(|| subject.unit.as_deref().and_then(named)) {
-        return Ok((Some(unit), command(unit).ok()));
+        return Ok(Chosen::of(unit, command(unit).ok()));
+    }
+    // Another unit that fits would be a guess against the inventory.
+    if let Some(name) = subject.unit.as_deref().filter(|_| !subject.running) {
+        return Ok(Chosen::doubt(format!(
+            "{name}, which the inventory names, is not loaded there"
+        )));
     }
     let within = answer.in_unit.as_deref().and_then(named);
     for unit in [within, named(&subject.own_unit)].into_iter().flatten() {
@@ -117,71 +135,10 @@ fn unit<'a>(
         // A server started by hand over SSH, or by a start script, may be in the unit of that
         // session or script.
         if command.is_some() || is_server_unit(unit) {
-            return Ok((Some(unit), command));
+            return Ok(Chosen::of(unit, command));
         }
     }
-    let mut ask = Ask::default();
-    let mut found = Vec::new();
-    for unit in units {
-        let Ok(command) = command(unit) else { continue };
-        let Some(file) = command.file.clone().filter(|f| f.starts_with('/')) else {
-            continue;
-        };
-        let fits = match (&subject.config_file, subject.running) {
-            (Some(named), true) => *named == file,
-            (None, true) => false,
-            (_, false) => {
-                let Some(port) = port(&answer.files, &file) else {
-                    ask.files.insert(file);
-                    continue;
-                };
-                port == Some(subject.port)
-            }
-        };
-        if fits {
-            found.push((unit, command));
-        }
-    }
-    if ask != Ask::default() && answer.reader.is_some() {
-        return Err(ask);
-    }
-    // A unit that starts at boot comes first.
-    let enabled = |unit: &Properties| unit.get("UnitFileState").is_some_and(|s| s == "enabled");
-    found.sort_by_key(|(unit, _)| !enabled(unit));
-    Ok(match found.into_iter().next() {
-        Some((unit, command)) => (Some(unit), Some(command)),
-        None => (None, None),
-    })
-}
-
-/// Whether a unit with an unreadable command is still a server's unit, by its words.
-fn is_server_unit(unit: &Properties) -> bool {
-    let of = |text: Option<&String>| {
-        text.is_some_and(|t| ["redis", "valkey", "keydb"].iter().any(|f| t.contains(f)))
-    };
-    of(unit.get("Id")) || of(unit.get("ExecStart"))
-}
-
-/// The port that a file gives; outer `None`: it was not read.
-#[allow(clippy::option_option)]
-fn port(files: &Files, path: &str) -> Option<Option<u16>> {
-    use super::chain::Read;
-    match files.read.get(path)? {
-        Read::Lines(text) => {
-            let lines = parse(text);
-            let last = |name: &str| {
-                let line = lines.iter().rev().find(|l| l.name == name);
-                line.and_then(|l| l.args.first()?.parse::<u16>().ok())
-            };
-            let plain = last("port").filter(|p| *p != 0);
-            Some(
-                plain
-                    .or_else(|| last("tls-port"))
-                    .or(Some(crate::inventory::node::PORT)),
-            )
-        }
-        Read::Missing | Read::Refused(_) => Some(None),
-    }
+    fitting((answer, subject), units)
 }
 
 fn stamped(files: &Files, path: &str) -> bool {
@@ -339,7 +296,7 @@ fn folder(unit: Option<&Properties>) -> Option<&str> {
     }
 }
 
-fn seen(process: &Seen) -> Process {
+fn seen(process: &SeenProcess) -> Process {
     Process {
         pid: process.pid,
         uid: process.ids.0,

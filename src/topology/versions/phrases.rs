@@ -5,7 +5,7 @@ use crate::topology::{Node, NodeName, Product};
 
 /// The sentence about a node that follows another, or is to follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum CopySentence {
     /// A full copy never arrives. The whole sentence.
     Never(String),
     /// It depends on the data, or is unknown. The whole sentence.
@@ -27,7 +27,7 @@ pub struct Pair {
 
 impl Pair {
     /// The sentence about the pair, with the name of the replica.
-    pub fn said(&self, below: &str) -> Option<Said> {
+    pub fn said(&self, below: &str) -> Option<CopySentence> {
         let below = format!("`{below}` ({})", self.program);
         let above = format!("`{}` ({})", self.above, self.its_program);
         sentence(&self.copy, &below, &above)
@@ -47,7 +47,7 @@ pub fn pair(below: &Node, above: &Node) -> Option<Pair> {
 
 /// The sentence about `below` under `above`; nothing if every full copy arrives, or if one of them
 /// does not answer.
-pub fn said(below: &Node, above: &Node) -> Option<Said> {
+pub fn said(below: &Node, above: &Node) -> Option<CopySentence> {
     pair(below, above)?.said(&below.name.0)
 }
 
@@ -61,13 +61,13 @@ pub fn program(product: Product, version: crate::topology::Version) -> String {
 }
 
 /// The sentence about two that are called so.
-fn sentence(copy: &FullCopy, below: &str, above: &str) -> Option<Said> {
+fn sentence(copy: &FullCopy, below: &str, above: &str) -> Option<CopySentence> {
     Some(match copy {
         FullCopy::Taken => return None,
         FullCopy::Refused(Why::Format) => {
-            Said::Never(format!("{below} cannot load a full copy from {above}"))
+            CopySentence::Never(format!("{below} cannot load a full copy from {above}"))
         }
-        FullCopy::Refused(Why::FieldTtl(keys)) => Said::Never(format!(
+        FullCopy::Refused(Why::FieldTtl(keys)) => CopySentence::Never(format!(
             "{above} cannot make a full copy for {below}: {}",
             if *keys == 1 {
                 "1 key has hash fields with a time to live of their own".to_owned()
@@ -75,11 +75,11 @@ fn sentence(copy: &FullCopy, below: &str, above: &str) -> Option<Said> {
                 format!("{keys} keys have hash fields with a time to live of their own")
             }
         )),
-        FullCopy::Unless(data) => Said::Perhaps(format!(
+        FullCopy::Unless(data) => CopySentence::Perhaps(format!(
             "{below} can load a full copy from {above} only as long as the data has no {}",
             kinds(data)
         )),
-        FullCopy::NotKnown => Said::Perhaps(format!(
+        FullCopy::NotKnown => CopySentence::Perhaps(format!(
             "it is not known whether {below} can load a full copy from {above}: nobody has measured it"
         )),
     })

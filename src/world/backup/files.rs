@@ -10,7 +10,8 @@ use crate::rescue::manifest::{Manifest, OnlyThere};
 use crate::topology::{NodeName, phrases};
 use crate::world::host::owner::line;
 use crate::world::replication::{Acted, seen};
-use crate::world::ssh::{Host, Run};
+use crate::world::service::service;
+use crate::world::ssh::{Host, RemoteCommand};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,13 +22,8 @@ const ONE: Duration = Duration::from_mins(10);
 /// Files that a data directory may hold.
 const MOST: usize = 1000;
 
-/// Size, hash and path of each file that a server loads, below the data directory. The directory's
-/// owner reads it: the owner could lead root to other files.
-const LIST: &str = r#"cd "$p" || exit 1
-find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -name 'temp-*' | while read -r f; do
-  h=$(sha256sum <"$f") || exit 1
-  echo "$(wc -c <"$f") ${h%% *} ${f#./}"
-done"#;
+/// Size, hash and path of each file that a server loads, below the data directory.
+const LIST: &str = include_str!("../host/scripts/list.sh");
 
 /// One file as the host tells it.
 struct ListedFile {
@@ -36,7 +32,41 @@ struct ListedFile {
     path: String,
 }
 
+/// Where a server's data files are.
+struct Data {
+    folder: String,
+    snapshot: String,
+    log: String,
+    log_folder: String,
+    /// The name of the server's user.
+    user: String,
+}
+
 impl Backup<'_> {
+    /// Where the data files of a stopped server are: a server that others have made keeps them
+    /// where its own file says.
+    async fn data(&self, node: &NodeName, port: u16) -> Result<Data, String> {
+        let inventory = &self.hosts.inventory;
+        let service = service(self.hosts, node, None).await;
+        let user = service.user().map(str::to_owned);
+        let (folder, files) = if let Some(settings) = service.of_others()? {
+            let folder = settings.data.folder.clone();
+            let unknown = "the folder of its data is not known";
+            (folder.ok_or_else(|| unknown.to_owned())?, &settings.data)
+        } else {
+            let settings = service.settings.as_ref().map_err(String::clone)?;
+            let folder = Paths::new(&inventory.server.directory, port).data();
+            (folder, &settings.data)
+        };
+        Ok(Data {
+            folder,
+            snapshot: files.snapshot.clone(),
+            log: files.log.clone(),
+            log_folder: files.log_folder.clone(),
+            user: user.unwrap_or_else(|| inventory.server.user.clone()),
+        })
+    }
+
     /// Copies what the server of `node` would load at its next start.
     pub(in crate::world) async fn back_up_files(
         &self,
@@ -56,8 +86,10 @@ impl Backup<'_> {
             .session(node)
             .await
             .map_err(|e| Failure::none(e.brief()))?;
-        let port = old.address.port;
-        let data = Paths::new(&self.hosts.inventory.server.directory, port).data();
+        let data = self
+            .data(node, old.address.port)
+            .await
+            .map_err(Failure::none)?;
         let mut folder =
             Folder::make(Path::new(wanted)).map_err(|e| unwritten(Path::new(wanted), &e))?;
         let copied = self.copy(node, &host, &data, &mut folder).await;
@@ -93,11 +125,10 @@ impl Backup<'_> {
         &self,
         node: &NodeName,
         host: &Host,
-        data: &str,
+        data: &Data,
         folder: &mut Folder,
     ) -> Result<(), Failure> {
-        let user = &self.hosts.inventory.server.user;
-        let files = list(host, data, user).await?;
+        let files = list(host, data).await?;
         let all: u64 = files.iter().map(|f| f.bytes).sum();
         let mut come = 0;
         for file in &files {
@@ -106,7 +137,8 @@ impl Backup<'_> {
             let mut sink = folder.begin(&name);
             let mut at = 0;
             while at < file.bytes {
-                let piece = piece(host, &format!("{data}/{}", file.path), user, at).await?;
+                let path = format!("{}/{}", data.folder, file.path);
+                let piece = piece(host, &path, &data.user, at).await?;
                 if piece.is_empty() {
                     return Err(Failure::none(format!("{} became shorter", file.path)));
                 }
@@ -133,8 +165,9 @@ impl Backup<'_> {
     }
 }
 
-async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<ListedFile>, Failure> {
-    let text = run(host, line(LIST, data, user, &[])).await?;
+async fn list(host: &Host, data: &Data) -> Result<Vec<ListedFile>, Failure> {
+    let names = [&data.snapshot, &data.log, &data.log_folder].map(String::as_str);
+    let text = run(host, line(LIST, &data.folder, &data.user, &names)).await?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let files: Vec<ListedFile> = text
         .lines()
@@ -153,7 +186,8 @@ async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<ListedFile>, Fa
         .collect();
     if files.is_empty() || files.len() > MOST || files.len() != text.lines().count() {
         return Err(Failure::none(format!(
-            "the data files in {data} cannot be listed: {}",
+            "the data files in {} cannot be listed: {}",
+            data.folder,
             escape(&text.chars().take(200).collect::<String>())
         )));
     }
@@ -167,7 +201,7 @@ async fn piece(host: &Host, path: &str, user: &str, at: u64) -> Result<Vec<u8>, 
 }
 
 async fn run(host: &Host, (line, stdin): (String, Vec<u8>)) -> Result<Vec<u8>, Failure> {
-    let how = Run {
+    let how = RemoteCommand {
         stdin,
         root: host.can_root(),
         timeout: ONE,

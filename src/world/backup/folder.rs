@@ -2,7 +2,7 @@
 //! The manifest comes last. No other user can read the folder.
 
 use crate::rescue::dump::Whole;
-use crate::rescue::manifest::{FILE, Held, Manifest};
+use crate::rescue::manifest::{BackupFile, FILE, Manifest};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -20,7 +20,7 @@ const MOST: u32 = 1000;
 /// A folder that is being filled.
 pub struct Folder {
     path: PathBuf,
-    held: Vec<Held>,
+    held: Vec<BackupFile>,
 }
 
 /// A file that is being written by a thread of its own.
@@ -52,7 +52,7 @@ impl Folder {
     }
 
     /// The names of the files so far.
-    pub fn held(&self) -> &[Held] {
+    pub fn held(&self) -> &[BackupFile] {
         &self.held
     }
 
@@ -83,7 +83,7 @@ impl Folder {
         let name = sink.name.clone();
         let (bytes, sha256) = sink.end().await?;
         fs::rename(self.part(&name), self.path.join(&name))?;
-        self.held.push(Held {
+        self.held.push(BackupFile {
             name,
             bytes,
             sha256,

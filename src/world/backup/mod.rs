@@ -18,7 +18,9 @@ use crate::engine::execute::Failure;
 use crate::inventory::secrets::Secrets;
 use crate::output::escape;
 use crate::rescue::lost_writes::LostWrites;
-use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
+use crate::rescue::manifest::{
+    AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, ServerState, Side,
+};
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Judged, Wanted};
 use crate::topology::lineage::position;
@@ -102,10 +104,10 @@ impl Backup<'_> {
         let done = self.fill(old, new, &mut folder).await;
         match done {
             Ok(manifest) => {
-                let told = told(&manifest, folder.path());
+                let text = description(&manifest, folder.path());
                 let path = folder.path().to_owned();
                 folder.finish(&manifest).map_err(|e| unwritten(&path, &e))?;
-                Ok(seen(told))
+                Ok(seen(text))
             }
             Err(failure) => {
                 folder.abandon();
@@ -239,7 +241,7 @@ fn side(node: &Node) -> Side {
     Side {
         node: node.name.clone(),
         address: node.address.clone(),
-        server: node.server().map(Seen::of),
+        server: node.server().map(ServerState::of),
     }
 }
 
@@ -253,7 +255,7 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// The content of the backup, for people.
-fn told(manifest: &Manifest, path: &Path) -> String {
+fn description(manifest: &Manifest, path: &Path) -> String {
     let dump = manifest.files.iter().find(|f| f.name == DUMP);
     let dump = dump.map_or_else(String::new, |f| {
         let checked = if f.dump.is_some_and(|d| d.checksum) {

@@ -33,9 +33,9 @@ pub async fn act(
     supplies: &Supplies<'_>,
 ) -> Result<String, String> {
     match action {
-        HostAction::MakeUser { user } => said(quick(shell, USER, &[user]).await),
+        HostAction::MakeUser { user } => trimmed(quick(shell, USER, &[user]).await),
         HostAction::RemoveUser { user, unless } => {
-            said(quick(shell, NO_USER, &[user, unless]).await)
+            trimmed(quick(shell, NO_USER, &[user, unless]).await)
         }
         HostAction::PutServer { server, into } => {
             let given = (supplies.server)(server)?;
@@ -173,7 +173,7 @@ async fn put_certificates(
     Ok(())
 }
 
-fn said(result: Result<String, String>) -> Result<String, String> {
+fn trimmed(result: Result<String, String>) -> Result<String, String> {
     result.map(|text| text.trim().to_owned())
 }
 

@@ -1,24 +1,29 @@
-//! One look at a host: a script that prints, and the reading of what it printed. The host's answer
-//! is not trusted: whatever it says, reading it ends well.
+//! Looks once at a host: a script prints facts, and this module reads them. replctl does not trust
+//! the host's answer: reading ends well whatever the host prints.
 
-use super::said::{self, told};
+use super::owner::on_file;
+use super::said::{self, key_values};
 use super::{Shell, together};
 use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, Holder, HostFacts, Listener, Ownership, StoredData};
+use crate::topology::service::DataFiles;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The script; see there for its output.
+/// The script. Look there for its output.
 pub(super) const SCRIPT: &str = include_str!("scripts/facts.sh");
 
-/// Longer than any healthy host needs, hashing a few servers included.
+/// The look into the data folder of a server that others have made.
+const STORED: &str = include_str!("scripts/stored.sh");
+
+/// A healthy host needs less, even where it hashes a few server programs.
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
-/// What is asked of a node's host.
+/// What replctl asks a node's host.
 pub(super) struct Look {
     /// The script's arguments.
     pub args: [String; 6],
@@ -54,13 +59,32 @@ pub async fn facts(
     together::look(shell, inventory, node, None).await?.facts
 }
 
+/// What the data files of a stopped server hold, and the history and the offset of its snapshot
+/// where there is nothing else. `user`: the name of the server's user, or empty.
+pub async fn stored_in(
+    shell: &impl Shell,
+    files: &DataFiles,
+    user: &str,
+) -> Result<(StoredData, Option<(String, u64)>), String> {
+    let folder = files.folder.as_deref();
+    let folder = folder.ok_or_else(|| "the folder of its data is not known".to_owned())?;
+    let names = [&files.snapshot, &files.log, &files.log_folder].map(String::as_str);
+    let output = on_file(shell, STORED, folder, user, &names, Vec::new()).await?;
+    let said = Said::of(&output);
+    if said.all("end").is_empty() {
+        return Err(format!("the look into {folder} was cut short"));
+    }
+    Ok((stored(&output, &said), dumped(&output, &said)))
+}
+
 /// Whole seconds since 1970 on the operator's clock.
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }
 
-/// By how much a clock that was read at some moment of `during` is ahead, at least.
+/// The seconds by which a host's clock is ahead at least. The host read it at some moment of
+/// `during`.
 fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
     if there > *during.end() {
         there.saturating_sub(*during.end())
@@ -69,13 +93,13 @@ fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
     }
 }
 
-/// What the script said, by key, in order; see [`told`].
+/// What the script printed, by key and in order; see [`key_values`].
 struct Said(BTreeMap<String, Vec<String>>);
 
 impl Said {
     fn of(output: &str) -> Self {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (key, value) in told(output) {
+        for (key, value) in key_values(output) {
             let text = String::from_utf8_lossy(&value).into_owned();
             all.entry(key.to_owned()).or_default().push(text);
         }
@@ -108,12 +132,12 @@ impl Said {
     }
 }
 
-/// Bytes become text with U+0041 … as they are; what is no UTF-8 is replaced.
+/// The text that hex digits stand for. Bytes that are not UTF-8 are replaced.
 pub(super) fn unhex(hex: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&said::unhex(hex)?).into_owned())
 }
 
-/// Reads the script's output; it ran while the operator's clock went through `during`.
+/// Reads the script's output. The script ran at some time of `during` on the operator's clock.
 pub(super) fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
     let said = Said::of(output);
     if said.all("end").is_empty() {
@@ -232,7 +256,7 @@ fn config(said: &Said) -> Option<ConfigFile> {
     })
 }
 
-/// `drwxr-x--- 998` as `ls -ldn` shows mode and owner.
+/// Reads `drwxr-x--- 998`: mode and owner as `ls -ldn` shows them.
 fn ownership(text: &str) -> Option<Ownership> {
     let mut words = text.split_whitespace();
     let letters = words.next()?;
@@ -266,15 +290,22 @@ fn snapshot(output: &str) -> Option<Vec<u8>> {
         .find_map(|l| said::unhex(l.strip_prefix("dump=")?))
 }
 
+/// Whether the log of writes may hold keys, in its parts or in its base.
+fn logged(output: &str, said: &Said) -> bool {
+    let bases = output.lines().filter_map(|l| l.strip_prefix("base="));
+    let holds = |hex: &str| said::unhex(hex).is_none_or(|bytes| !snapshot_is_empty(&bytes));
+    said.one("log_of_writes").is_some() || bases.into_iter().any(holds)
+}
+
 fn dumped(output: &str, said: &Said) -> Option<(String, u64)> {
-    if said.one("log_of_writes").is_some() {
+    if logged(output, said) {
         return None;
     }
     crate::rescue::dump::history(&snapshot(output)?)
 }
 
 fn stored(output: &str, said: &Said) -> StoredData {
-    if said.one("log_of_writes").is_some() {
+    if logged(output, said) {
         return StoredData::Keys;
     }
     match snapshot(output) {
@@ -284,8 +315,8 @@ fn stored(output: &str, said: &Said) -> StoredData {
     }
 }
 
-/// Whether a snapshot holds no key: a header, notes (opcode 0xFA, two strings each), and at once
-/// the end (0xFF). Anything not understood is not empty.
+/// Whether a snapshot holds no key: after the header come only notes (opcode 0xFA, two strings
+/// each) and the end (0xFF). A snapshot that this function does not understand is not empty.
 fn snapshot_is_empty(bytes: &[u8]) -> bool {
     if bytes.is_empty() {
         return true;

@@ -1,4 +1,4 @@
-//! The role in the file of a server that does not run.
+//! Writes a role into the configuration file of a server that does not run.
 
 use super::Shell;
 use super::owner::on_file;
@@ -6,8 +6,8 @@ use crate::topology::Address;
 
 const FENCE: &str = include_str!("scripts/fence.sh");
 
-/// Writes `replicaof` into `file` in place of any earlier role, and reads it back. `user` is the
-/// one the server runs as.
+/// Writes `replicaof` into `file` in place of any earlier role, and reads it back. The server runs
+/// as `user`.
 pub async fn fence(
     shell: &impl Shell,
     file: &str,

@@ -1,7 +1,7 @@
 //! The files of a node: directories, configuration, unit, managed blocks. A file is there whole or
 //! not at all.
 
-use super::owner::{OWNER, on_file, without_comments};
+use super::owner::{OWNER, on_file, on_file_silently, without_comments};
 use super::{Shell, script};
 use crate::config::block;
 use crate::config::directives::quote;
@@ -109,9 +109,7 @@ pub(super) async fn config(
 ) -> Result<(), String> {
     let text = secrets.put_into(text)?;
     let write = format!("{OURS}{PUT}{KEEP}settle");
-    on_file(shell, &write, path, owner, &[owner], text.into_bytes())
-        .await
-        .map(drop)
+    on_file_silently(shell, &write, path, owner, &[owner], text.into_bytes()).await
 }
 
 /// Puts a file of certificates, or a key, where the server finds it: nobody else can read it at any
@@ -123,9 +121,7 @@ pub(super) async fn certificates(
     owner: &str,
 ) -> Result<(), String> {
     let write = format!("{OURS}{PUT}settle");
-    on_file(shell, &write, path, owner, &[owner], bytes)
-        .await
-        .map(drop)
+    on_file_silently(shell, &write, path, owner, &[owner], bytes).await
 }
 
 /// Puts the earlier file back, as it was.
@@ -139,9 +135,7 @@ pub(super) async fn restore(
   [ -z "$3" ] || [ "$(stat -c %a "$p")" = "$3" ] || chmod "$3" "$p"
 fi"#;
     let mode = mode.map_or_else(String::new, |m| format!("{m:o}"));
-    on_file(shell, BACK, path, "", &[&mode], Vec::new())
-        .await
-        .map(drop)
+    on_file_silently(shell, BACK, path, "", &[&mode], Vec::new()).await
 }
 
 /// Makes a file its owner's alone. One that belongs to somebody else becomes a new file; the other
@@ -154,7 +148,7 @@ else
   fresh
   cat "$p" >"$new" && mv -f "$p" "$p.replctl-other" && settle
 fi"#;
-    on_file(
+    on_file_silently(
         shell,
         &format!("{OURS}{PROTECT}"),
         path,
@@ -163,7 +157,6 @@ fi"#;
         Vec::new(),
     )
     .await
-    .map(drop)
 }
 
 /// Gives a file or a directory the mode and the owner back that it had before [`protect`] or
@@ -188,9 +181,7 @@ pub(super) async fn remove(
 # A server that died while it wrote its file anew left a part of it beside it.
 [ -z "$3" ] || rm -f "$p".replctl-* "$p"-*.tmp"#;
     let all = if with_leftovers { "all" } else { "" };
-    on_file(shell, REMOVE, path, "", &[all], Vec::new())
-        .await
-        .map(drop)
+    on_file_silently(shell, REMOVE, path, "", &[all], Vec::new()).await
 }
 
 /// Puts a new stamp into a configuration file, which the server may rewrite at any time: only the
@@ -206,9 +197,7 @@ sed -e '1,/^# replctl [0-9a-f]* [0-9a-f]*$/{s/^# replctl [0-9a-f]* [0-9a-f]*$/'"
 grep -qx "$3" "$new" || no "the file has no line of replctl's"
 like_before; settle"#;
     let args = [stamp.to_string()];
-    on_file(shell, STAMP, path, owner, &[&args[0]], Vec::new())
-        .await
-        .map(drop)
+    on_file_silently(shell, STAMP, path, owner, &[&args[0]], Vec::new()).await
 }
 
 /// Writes a unit and has it started at boot.

@@ -3,7 +3,7 @@
 
 use super::files::quick;
 use super::owner::{behind_roots_alone, roots_alone, without_comments};
-use super::{Around, Progress, Shell, quoted, script};
+use super::{Around, Progress, Shell, quoted, script_alone};
 use crate::actions::host::PayloadInfo;
 use crate::world::server_source::whole;
 use sha2::{Digest, Sha256};
@@ -16,9 +16,6 @@ const PLACE: &str = include_str!("scripts/place.sh");
 const PUT: &str = include_str!("scripts/put.sh");
 const PACKAGE: &str = include_str!("scripts/package.sh");
 const BUILD: &str = include_str!("scripts/build.sh");
-
-/// Hashing and one start of the program.
-const CHECK: Duration = Duration::from_mins(1);
 
 /// A package manager that has to fetch its lists.
 const INSTALL: Duration = Duration::from_mins(10);
@@ -46,25 +43,21 @@ pub(super) async fn put(
         }
     }
     let place = behind_roots_alone(PLACE);
-    script(shell, &place, &[into], Vec::new(), CHECK).await?;
-    let mut said = String::new();
-    // The server comes last: with it, all of it is there.
-    files.sort_by_key(|(name, _)| name == "redis-server");
-    for (name, data) in files {
-        let path = format!("{into}/{name}");
-        let around = Around {
-            // Another node of the same host may have brought it meanwhile.
-            unless_there: true,
-            after: if name == "redis-server" {
-                format!("set --{}\n{}", quoted(&[into]), without_comments(&[PUT]))
-            } else {
-                String::new()
-            },
-        };
-        said = shell
-            .upload_around(data, &path, 0o755, shell.can_root(), progress(), around)
-            .await?;
-    }
+    quick(shell, &place, &[into]).await?;
+    // The server comes first, and so last into its place: with it, all of it is there.
+    files.sort_by_key(|(name, _)| name != "redis-server");
+    let files = files.into_iter();
+    let files = files.map(|(name, data)| (format!("{into}/{name}"), data));
+    let around = Around {
+        // Another node of the same host may have brought it meanwhile.
+        unless_there: true,
+        after: format!("set --{}\n{}", quoted(&[into]), without_comments(&[PUT])),
+    };
+    let (said, most) = (progress(), server.bytes);
+    let progress: Progress = Box::new(move |bytes| said(bytes.min(most)));
+    let said = shell
+        .upload_around(files.collect(), 0o755, shell.can_root(), progress, around)
+        .await?;
     Ok(said.trim().to_owned())
 }
 
@@ -124,7 +117,7 @@ pub(super) async fn package(
 ) -> Result<String, String> {
     roots_alone(shell, into).await?;
     let args = [into, name.unwrap_or_default()];
-    let said = script(shell, PACKAGE, &args, Vec::new(), INSTALL).await?;
+    let said = script_alone(shell, PACKAGE, &args, INSTALL).await?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 
@@ -151,7 +144,7 @@ pub(super) async fn build(
         .upload(Arc::new(tarball), &there, 0o600, shell.can_root(), progress)
         .await?;
     let args = [there.as_str(), sha256, directory, into];
-    let said = script(shell, BUILD, &args, Vec::new(), MAKE).await?;
+    let said = script_alone(shell, BUILD, &args, MAKE).await?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 

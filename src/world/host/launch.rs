@@ -1,6 +1,6 @@
 //! Starting and stopping the server of a node over its host's shell.
 
-use super::owner::{OWNER, without_comments};
+use super::owner::{OWNER, SOCKETS, without_comments};
 use super::{Shell, script};
 use crate::actions::host::Launch;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn run(
 ) -> Result<String, String> {
     let said = script(
         shell,
-        &without_comments(&[LIB, OWNER, text]),
+        &without_comments(&[OWNER, SOCKETS, LIB, text]),
         args,
         Vec::new(),
         limit,

@@ -19,7 +19,7 @@ mod together;
 pub(in crate::world) mod trial;
 
 pub use act::{Supplies, act};
-pub use facts::facts;
+pub use facts::{facts, stored_in};
 pub use fence::fence;
 pub use files::Secrets;
 pub use former::stop_own;
@@ -49,6 +49,19 @@ pub trait Shell: Sync {
         timeout: Duration,
     ) -> impl Future<Output = Result<Ran, String>> + Send;
 
+    /// The same for a script with these arguments, whatever they contain, and this standard input.
+    fn run_script(
+        &self,
+        script: &str,
+        args: &[&str],
+        stdin: Vec<u8>,
+        root: bool,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Ran, String>> + Send {
+        let (line, stdin) = prepared(script, args, stdin);
+        async move { self.run(&line, stdin, root, timeout).await }
+    }
+
     /// Puts a file at `path`, complete or not at all.
     fn upload(
         &self,
@@ -58,15 +71,16 @@ pub trait Shell: Sync {
         root: bool,
         progress: Progress,
     ) -> impl Future<Output = Result<(), String>> + Send {
-        let done = self.upload_around(data, path, mode, root, progress, Around::default());
+        let files = vec![(path.to_owned(), data)];
+        let done = self.upload_around(files, mode, root, progress, Around::default());
         async { done.await.map(drop) }
     }
 
-    /// The same, with more that is done by the same command; what it printed at its end.
+    /// The same with several files of one folder, of which the first is the last to be put in its
+    /// place, and with more that is done by the same command; what it printed at its end.
     fn upload_around(
         &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
+        files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
@@ -80,9 +94,9 @@ pub trait Shell: Sync {
 /// What the command of an upload does beside it.
 #[derive(Debug, Clone, Default)]
 pub struct Around {
-    /// Nothing is written where the very same file is there.
+    /// Nothing is written where the very same files are there.
     pub unless_there: bool,
-    /// Once it is in its place: a script, whose output and status are the command's.
+    /// Once they are in their places: a script, whose output and status are the command's.
     pub after: String,
 }
 
@@ -113,22 +127,7 @@ pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) ->
         return (command_line(script, args), stdin);
     }
     let whole = format!("{{\n{script}\n}}");
-    let given = (stdin.len() <= WITH_SCRIPT && !stdin.contains(&0))
-        .then(|| str::from_utf8(&stdin).ok())
-        .flatten();
-    let text = match given {
-        Some("") => Some(Zeroizing::new(whole.clone())),
-        // The shell itself ends it with a line break.
-        Some(given) => given.strip_suffix('\n').map(|lines| {
-            let given = Zeroizing::new(single_quoted(lines));
-            Zeroizing::new(format!(
-                "replctl_given={}\n{GIVE} | {whole}",
-                given.as_str()
-            ))
-        }),
-        None => None,
-    };
-    if let Some(text) = text {
+    if let Some(text) = with_input(&whole, &stdin) {
         let line = command_line(r#"eval "$(cat)""#, args);
         return (line, text.as_bytes().to_vec());
     }
@@ -136,6 +135,35 @@ pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) ->
     let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, whole.len());
     let input = [whole.as_bytes(), &stdin].concat();
     (command_line(&read, args), input)
+}
+
+/// A script that has these arguments and this input in itself; `None` where the input is not text,
+/// or too long for that.
+pub(in crate::world) fn in_itself(
+    script: &str,
+    args: &[&str],
+    stdin: &[u8],
+) -> Option<Zeroizing<String>> {
+    let text = with_input(&format!("{{\n{script}\n}}"), stdin)?;
+    Some(Zeroizing::new(command_line(&text, args)))
+}
+
+/// A whole script with its input before it.
+fn with_input(whole: &str, stdin: &[u8]) -> Option<Zeroizing<String>> {
+    if stdin.len() > WITH_SCRIPT || stdin.contains(&0) {
+        return None;
+    }
+    match str::from_utf8(stdin).ok()? {
+        "" => Some(Zeroizing::new(whole.to_owned())),
+        // The shell itself ends it with a line break.
+        given => {
+            let given = Zeroizing::new(single_quoted(given.strip_suffix('\n')?));
+            let given = given.as_str();
+            Some(Zeroizing::new(format!(
+                "replctl_given={given}\n{GIVE} | {whole}"
+            )))
+        }
+    }
 }
 
 /// Prints `$replctl_given`, which may be a secret, and so is never an argument of a program: a
@@ -147,14 +175,8 @@ fi"#;
 
 /// A shell command line that runs `script` with these arguments, whatever they contain; in the
 /// shell that reads it, which does nothing else.
-fn command_line(script: &str, args: &[&str]) -> String {
+pub(in crate::world) fn command_line(script: &str, args: &[&str]) -> String {
     format!("set --{}\n{script}", quoted(args))
-}
-
-/// The same in a process of its own that has `replctl` and the arguments for its name.
-pub(in crate::world) fn named(script: &str, args: &[&str]) -> String {
-    let script = single_quoted(script);
-    format!("exec sh -c {script} replctl{}", quoted(args))
 }
 
 fn quoted(args: &[&str]) -> String {
@@ -176,8 +198,24 @@ async fn script(
     stdin: Vec<u8>,
     timeout: Duration,
 ) -> Result<String, String> {
-    let (line, stdin) = prepared(script, args, stdin);
-    let ran = shell.run(&line, stdin, shell.can_root(), timeout).await?;
+    let root = shell.can_root();
+    let ran = shell.run_script(script, args, stdin, root, timeout).await?;
+    said(&ran)
+}
+
+/// The same for a script that starts programs of others, which may leave something behind: nothing
+/// else is done by the shell that it has.
+async fn script_alone(
+    shell: &impl Shell,
+    script: &str,
+    args: &[&str],
+    timeout: Duration,
+) -> Result<String, String> {
+    let (line, stdin) = prepared(script, args, Vec::new());
+    said(&shell.run(&line, stdin, shell.can_root(), timeout).await?)
+}
+
+fn said(ran: &Ran) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ran.status == 0 {
         return Ok(text(&ran.stdout));
@@ -189,6 +227,22 @@ async fn script(
         Some(said) => last_lines(&said, 12),
         None => format!("it ended with status {} and said nothing", ran.status),
     })
+}
+
+/// The same where both outputs have the reason: what acted as another user has them as one.
+fn from_both_outputs(ran: &Ran) -> Result<String, String> {
+    let mut all = ran.stderr.clone();
+    if ran.status != 0 && !all.is_empty() {
+        if !all.ends_with(b"\n") {
+            all.push(b'\n');
+        }
+        all.extend_from_slice(&ran.stdout);
+        return said(&Ran {
+            stderr: all,
+            ..ran.clone()
+        });
+    }
+    said(ran)
 }
 
 /// The last `count` lines that are not empty, as one line.

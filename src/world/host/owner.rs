@@ -2,12 +2,13 @@
 //! means, else the user whose folder it is, or the user who runs the server. Nobody's planted link,
 //! and no path that a server tells, is then followed with more rights than that user has.
 
-use super::{Shell, prepared, script, single_quoted};
+use super::{Shell, prepared, script, script_alone, single_quoted};
 use std::time::Duration;
 
 /// Who acts: `walk`, `choose`, `act`.
 pub(in crate::world) const OWNER: &str = include_str!("scripts/owner.sh");
-const LIB: &str = include_str!("scripts/lib.sh");
+/// Who listens: `sockets`, `listener`, `holder`.
+pub(in crate::world) const SOCKETS: &str = include_str!("scripts/sockets.sh");
 pub(super) const OUTER: &str = include_str!("scripts/outer.sh");
 const RUNNING: &str = include_str!("scripts/running.sh");
 const INNER: &str = include_str!("scripts/inner.sh");
@@ -29,6 +30,22 @@ pub(super) async fn on_file(
     let mut all = vec![path, user];
     all.extend(args);
     script(shell, &both(&[OWNER, OUTER], inner), &all, stdin, QUICK).await
+}
+
+/// The same for what says nothing unless it fails.
+pub(super) async fn on_file_silently(
+    shell: &impl Shell,
+    inner: &str,
+    path: &str,
+    user: &str,
+    args: &[&str],
+    stdin: Vec<u8>,
+) -> Result<(), String> {
+    let mut all = vec![path, user];
+    all.extend(args);
+    let text = both(&[OWNER, "how=act_joined\n", OUTER], inner);
+    let ran = shell.run_script(&text, &all, stdin, shell.can_root(), QUICK);
+    super::from_both_outputs(&ran.await?).map(drop)
 }
 
 /// The command line and the standard input of [`on_file`], for who wants its output as bytes.
@@ -55,8 +72,23 @@ pub(in crate::world) async fn as_server(
     let port = port.to_string();
     let mut all = vec![path, &port];
     all.extend(args);
-    let text = both(&[LIB, OWNER, RUNNING], inner);
-    script(shell, &text, &all, Vec::new(), QUICK).await
+    script(shell, &as_its_user(inner), &all, Vec::new(), QUICK).await
+}
+
+/// The same for what leaves something at work: it outlives the shell for scripts, which may be
+/// stopped with all that it has begun.
+pub(super) async fn as_server_alone(
+    shell: &impl Shell,
+    inner: &str,
+    path: &str,
+    port: u16,
+) -> Result<String, String> {
+    let args = [path, &port.to_string()];
+    script_alone(shell, &as_its_user(inner), &args, QUICK).await
+}
+
+fn as_its_user(inner: &str) -> String {
+    both(&[OWNER, SOCKETS, RUNNING], inner)
 }
 
 /// Ends a script unless nobody but root can change what the path `$1` means. A login that is not

@@ -1,12 +1,12 @@
-//! The lines of a configuration file that hold passwords, read as whoever may act on it. What is
-//! read is a secret: it goes to no log, and no error repeats it.
+//! Reads the lines of a configuration file that hold passwords, as the user who may act on that
+//! file. These lines are a secret: no log and no error contains them.
 
 use super::Shell;
 use super::owner::on_file;
 use secrecy::zeroize::Zeroizing;
 
-/// The lines; nothing where there is no file. It ends well whatever awk finds, so that what it
-/// printed is never taken for a reason.
+/// Prints the lines, and nothing where there is no file. The script exits with 0 whatever awk
+/// finds. So replctl never takes a printed line for the reason of a failure.
 const READ: &str = r#"[ -e "$p" ] || [ -L "$p" ] || exit 0
 plain "$p"
 [ -r "$p" ] || no "$p cannot be read by the user who acts there"
@@ -18,8 +18,8 @@ awk '
   }' "$p"
 exit 0"#;
 
-/// Those of the file at `path`, whose server runs as `user`; `None`: there is no file. The error is
-/// one sentence.
+/// The lines with passwords of the file at `path`, whose server runs as `user`. `None`: there is no
+/// file. The error is one sentence.
 pub async fn passwords(
     shell: &impl Shell,
     path: &str,

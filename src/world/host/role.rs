@@ -2,12 +2,14 @@
 //! writes it anew.
 
 use super::Shell;
-use super::owner::as_server;
+use super::owner::{as_server, as_server_alone};
 use crate::topology::{Address, PersistedRole};
 
 const ROLES: &str = include_str!("scripts/roles.sh");
 const STATE: &str = include_str!("scripts/state.sh");
 const FORECAST: &str = include_str!("scripts/forecast.sh");
+/// The last line that gives a role counts, so all must be seen.
+const ROLE_LINES: usize = 20;
 const NARROW: &str = include_str!("scripts/narrow.sh");
 
 /// A file before its server makes it anew.
@@ -32,7 +34,7 @@ pub struct After {
 /// Looks at the file that the server on `port` names, as the server's own user, right before
 /// `CONFIG REWRITE`.
 pub async fn before(shell: &impl Shell, path: &str, port: u16) -> Result<Before, String> {
-    let said = as_server(shell, STATE, path, port, &[]).await?;
+    let said = as_server_alone(shell, STATE, path, port).await?;
     state(&said).ok_or_else(|| "its host gave no answer that can be read".to_owned())
 }
 
@@ -164,7 +166,12 @@ fn role(text: &str, path: &str) -> Result<PersistedRole, String> {
         _ => return Err("the host gave no answer that can be read".to_owned()),
     }
     let mut role = PersistedRole::Primary;
-    for line in lines {
+    for (n, line) in lines.enumerate() {
+        if n == ROLE_LINES {
+            return Err(format!(
+                "{path} has more than {ROLE_LINES} lines about roles and includes"
+            ));
+        }
         let words: Vec<String> = line
             .split_whitespace()
             .map(|w| w.trim_matches('"').to_ascii_lowercase())

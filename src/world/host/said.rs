@@ -24,9 +24,9 @@ pub(in crate::world) fn only(text: &str, keys: &[&str]) -> String {
         .collect()
 }
 
-/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
-/// last value of that key. What is in none of these forms is left out.
-pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
+/// The values that were printed, in order: `key:text`, `key=hex`, and `key+line`, which is one more
+/// line of the last value of that key. What is in none of these forms is left out.
+pub(in crate::world) fn key_values(output: &str) -> Vec<(&str, Vec<u8>)> {
     let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
     for (key, how, text) in output.split('\n').filter_map(line) {
         match how {
@@ -46,6 +46,23 @@ pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
         }
     }
     all
+}
+
+/// The keys of `read.sh`.
+const OF_READER: [&str; 8] = [
+    "read",
+    "config",
+    "passwords",
+    "no_passwords",
+    "dump",
+    "matching",
+    "write",
+    "done",
+];
+
+/// It is no line of `read.sh`: a program may begin its reason as a key would, as in `setpriv: …`.
+pub(super) fn is_beside(text: &str) -> bool {
+    line(text).is_none_or(|(key, ..)| !OF_READER.contains(&key))
 }
 
 /// The key is of small letters and `_`.
@@ -86,9 +103,16 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_no_key() {
+        let text = "setpriv: no such user\npasswords+secret\nread=\nno words\ndone=\nsu: no";
+        let beside: Vec<_> = text.lines().filter(|l| is_beside(l)).collect();
+        assert_eq!(beside, ["setpriv: no such user", "no words", "su: no"]);
+    }
+
+    #[test]
     fn what_was_told_is_taken_apart() {
         let text = "a:x=1\nlist=\nlist+a:y\nlist+\nb=4142\nlist+c \r\nnone\n=41\nb=4x\nlist:\nlist+z\nnew+q";
-        let all = told(text);
+        let all = key_values(text);
         let all: Vec<(&str, &str)> = all
             .iter()
             .map(|(k, v)| (*k, str::from_utf8(v).unwrap_or_default()))

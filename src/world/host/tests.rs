@@ -7,12 +7,14 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod apart;
 mod broken;
 mod files;
 mod folders;
 mod holders;
 mod local;
 mod prepared;
+mod stored;
 mod tarball;
 
 use super::*;

@@ -3,9 +3,9 @@
 //! five.
 
 use super::facts::{self, Look};
-use super::owner::{OWNER, without_comments};
-use super::said::{SAID, only, reader, told};
-use super::{Shell, prepared, quoted};
+use super::owner::{OWNER, SOCKETS, without_comments};
+use super::said::{self, SAID, key_values, only, reader};
+use super::{Shell, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
 use crate::world::ssh::nonce;
@@ -22,8 +22,8 @@ pub struct Told {
     pub passwords: Result<Option<Zeroizing<String>>, String>,
 }
 
-/// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and
-/// `$listens` are known to it: see `service/facts.sh`.
+/// Another look, to be put behind `owner.sh`, `sockets.sh` and `said.sh`, with its arguments.
+/// `$told` and `$listens` are known to it: see `service/facts.sh`.
 pub struct Further<'a> {
     /// The script: it defines the function `service`.
     pub text: &'a str,
@@ -55,10 +55,9 @@ pub(super) async fn look(
 ) -> Result<Told, String> {
     let mark = nonce();
     let text = text(&Look::new(inventory, node), further, &mark);
-    let (line, stdin) = prepared(&text, &[], Vec::new());
     let begun = facts::now();
     let ran = shell
-        .run(&line, stdin, shell.can_root(), facts::LIMIT)
+        .run_script(&text, &[], Vec::new(), shell.can_root(), facts::LIMIT)
         .await?;
     let said = Zeroizing::new(String::from_utf8_lossy(&ran.stdout).into_owned());
     let parts: Vec<&str> = said.split(&mark).collect();
@@ -74,16 +73,16 @@ pub(super) async fn look(
         });
     };
     let of_files = only(if merged.is_empty() { its } else { his }, &OF_FILES);
-    let of_config = only(his, &["config", "dump"]);
+    let of_config = only(his, &["config", "dump", "base"]);
     let lost = unread(facts, his);
     // What could not be read may hold keys.
-    let of_lost = if lost.contains(&"dump") {
-        "dump=3f\n"
-    } else {
-        ""
-    };
+    let mut of_lost = String::new();
+    for key in ["dump", "base"].iter().filter(|key| lost.contains(key)) {
+        of_lost.push_str(key);
+        of_lost.push_str("=3f\n");
+    }
     let passwords = if lost.contains(&"passwords") {
-        let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
+        let why = super::last_lines(&why_unread(&ran.stderr, his), 12);
         Err(format!(
             "the configuration file could not be read as its user: {why}"
         ))
@@ -111,11 +110,22 @@ fn unread<'a>(seen: &'a str, read: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// Why it was not read: what was said beside it, and by who should have read. Both outputs of that
+/// process come as one.
+fn why_unread(beside: &[u8], read: &str) -> String {
+    let mut why = String::from_utf8_lossy(beside).into_owned();
+    for line in read.lines().filter(|line| said::is_beside(line)) {
+        why.push_str(line);
+        why.push('\n');
+    }
+    why
+}
+
 /// The lines with passwords, or why they cannot be told: of who may act there, and of who has read.
 fn passwords(seen: &str, read: &str) -> Result<Option<Zeroizing<String>>, String> {
     for text in [seen, read] {
         let why = only(text, &["no_passwords"]);
-        if let Some((_, why)) = told(&why).first() {
+        if let Some((_, why)) = key_values(&why).first() {
             return Err(String::from_utf8_lossy(why).into_owned());
         }
     }
@@ -135,7 +145,7 @@ fn text(look: &Look, further: Option<&Further<'_>>, mark: &str) -> String {
     let strs = |words: &[String]| quoted(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let args = strs(&look.args);
     let facts = without_comments(&[facts::SCRIPT]);
-    let before = format!("{}{}", without_comments(&[OWNER, SAID]), reader());
+    let before = format!("{}{}", without_comments(&[OWNER, SOCKETS, SAID]), reader());
     let his = format!("as_him; read_as \"$his_reads\"\nprintf %s {mark}\n");
     let Some(further) = further else {
         return format!(

@@ -6,7 +6,7 @@
 
 use super::PasswordChange;
 use crate::actions::password::written::{DefaultUser, Passwords};
-use crate::actions::password::{Held, Kept, PasswordAction};
+use crate::actions::password::{NodePasswords, PasswordAction, PasswordSet};
 use crate::config::Paths;
 use crate::error::Error;
 use crate::inventory::{Auth, NodeSpec, SecretSource};
@@ -104,7 +104,7 @@ impl PasswordChange {
         &self,
         topology: &Topology,
         hosts: &mut BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-    ) -> BTreeMap<NodeName, Held> {
+    ) -> BTreeMap<NodeName, NodePasswords> {
         let looks = self.hosts.inventory.nodes.iter().map(|spec| async move {
             let runs = topology
                 .get(&spec.name)
@@ -115,10 +115,10 @@ impl PasswordChange {
                 .map(|s| s.config_file.clone().unwrap_or_default())
                 .filter(|file| *file != Paths::of(&self.hosts.inventory, spec).config());
             let look = timeout(LOOK, self.held_by(spec, runs)).await;
-            let held = look.unwrap_or_else(|_| Held::unseen("no answer in time"));
-            (spec.name.clone(), Held { elsewhere, ..held })
+            let held = look.unwrap_or_else(|_| NodePasswords::unseen("no answer in time"));
+            (spec.name.clone(), NodePasswords { elsewhere, ..held })
         });
-        let all: BTreeMap<NodeName, Held> = futures::stream::iter(looks)
+        let all: BTreeMap<NodeName, NodePasswords> = futures::stream::iter(looks)
             .buffer_unordered(self.hosts.concurrency)
             .collect()
             .await;
@@ -131,7 +131,7 @@ impl PasswordChange {
         all
     }
 
-    async fn held_by(&self, spec: &NodeSpec, runs: bool) -> Held {
+    async fn held_by(&self, spec: &NodeSpec, runs: bool) -> NodePasswords {
         let file = match self.files_read.take(&spec.name) {
             Some(file) => file,
             None => self.passwords_in_file(spec).await,
@@ -150,7 +150,7 @@ impl PasswordChange {
             Ok(_) | Err(_) => None,
         };
         let kept = |passwords: &Passwords| passwords.kept(self.new_password());
-        Held {
+        NodePasswords {
             live: live.as_ref().map(|live| kept(&live.passwords)),
             file: match &file {
                 Ok(Some(file)) => Ok(kept(file)),
@@ -164,7 +164,7 @@ impl PasswordChange {
     }
 
     /// What the running server holds now.
-    pub(in crate::world) async fn live_passwords(&self, conn: &Conn) -> Option<Kept> {
+    pub(in crate::world) async fn live_passwords(&self, conn: &Conn) -> Option<PasswordSet> {
         let live = live(conn).await?;
         Some(live.passwords.kept(self.new_password()))
     }
@@ -177,7 +177,7 @@ impl PasswordChange {
             let held = timeout(LOOK, self.held_by(self.hosts.inventory.get(node)?, true)).await;
             Some((node, held.ok()?))
         });
-        let seen: Vec<(&NodeName, Held)> = futures::stream::iter(looks)
+        let seen: Vec<(&NodeName, NodePasswords)> = futures::stream::iter(looks)
             .buffer_unordered(self.hosts.concurrency)
             .filter_map(std::future::ready)
             .collect()

@@ -72,7 +72,7 @@ pub fn peers(reply: &Value) -> Vec<Peer> {
 }
 
 /// The answer to `SENTINEL GET-MASTER-ADDR-BY-NAME name`.
-pub fn told(reply: &Value) -> Option<Address> {
+pub fn primary_address(reply: &Value) -> Option<Address> {
     let parts = items(reply)?;
     address(&text(parts.first()?)?, &text(parts.get(1)?)?)
 }
@@ -262,10 +262,10 @@ mod tests {
         assert_eq!(known.len(), 1);
         assert_eq!((known[0].priority, known[0].is_gone()), (1, false));
         assert_eq!(
-            told(&list(&["10.0.0.9", "6379"])),
+            primary_address(&list(&["10.0.0.9", "6379"])),
             Some(Address::new("10.0.0.9", 6379))
         );
-        assert_eq!(told(&Value::Nil), None);
+        assert_eq!(primary_address(&Value::Nil), None);
     }
 
     #[test]

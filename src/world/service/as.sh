@@ -1,12 +1,14 @@
-# Put behind owner.sh and said.sh, before the scripts that look at a server as it is run. POSIX sh; only what busybox has. It changes nothing.
-# become UID GID GROUPS(,) — what `act` runs from here on has the rights of a server's user, never more: what that user may not read is not read for it.
+# This text goes behind owner.sh and said.sh, before the scripts that look at how a server is run.
+# It is POSIX sh, uses only what busybox has, and changes nothing.
+# become UID GID GROUPS(,) — from here on, `act` has the rights of a server's user, never more. So
+# it does not read for that user what the user may not read.
 become() {
   uid=$1
   if is_root && [ "$1" != 0 ]; then able; if [ $by_number = no ]; then account "$1"; fi; fi
   gid=$2 groups=
   IFS=,; for x in $3; do groups="$groups $x"; done; unset IFS
 }
-# Whether what facts.sh leaves to be read and what service/facts.sh does are read with the same rights.
+# Whether the files that facts.sh and service/facts.sh leave to be read need the same rights.
 one_user() {
   is_root || return 0
   [ "$his_uid" = "$its_uid" ] || return 1

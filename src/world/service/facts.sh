@@ -1,4 +1,4 @@
-# How a node's server is run on this host; put behind owner.sh, said.sh and as.sh. What of files is to be read as the server's user is left in
+# How a node's server is run on this host; put behind owner.sh, sockets.sh, said.sh and as.sh. What of files is to be read as the server's user is left in
 # $its_reads, for $its_uid $its_gid $its_groups(,).
 # $1 port  $2 process id by the server, or nothing  $3 unit by the inventory, or nothing  $4 unit
 # that replctl would make
@@ -7,22 +7,9 @@ port=$1 told=$2 unit=$3 own=$4 user=$5; shift 5
 its_reads= its_uid= its_gid= its_groups=
 p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
-if [ "${listens:-}" != "$port" ]; then
+if [ "$listens" != "$port" ]; then
   listens=$port pid=
-  inodes=$(port=$port awk '
-    BEGIN { p = sprintf(":%04X", ENVIRON["port"]) }
-    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }
-    FNR > 1 && $4 !~ /^0[3A]$/ { nextfile }
-    END {
-      while ((getline line < "/proc/net/tcp6") > 0) {
-        split(line, w, " ")
-        if (w[4] == "0A" && substr(w[2], length(w[2]) - 4) == p) printf "%s ", w[10]
-        if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
-      }
-      print "."
-    }' /proc/net/tcp)
-  # Without its end it would say that nobody listens.
-  case $inodes in *.) inodes=${inodes%.} ;; *) no "awk did not read /proc/net/tcp to the end" ;; esac
+  sockets "$port"
   if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi
 fi
 if [ -n "$inodes" ]; then
@@ -31,7 +18,7 @@ if [ -n "$inodes" ]; then
 fi
 uid= gid= more= cgroup=
 if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
-  [ "${exe_of:-}" = "$pid" ] || exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
+  [ "$exe_of" = "$pid" ] || exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
   p pid "$pid"; p exe "$exe"
   x=$(od -An -v -tx1 -N 8192 "/proc/$pid/cmdline" 2>/dev/null); printf cmdline=; printf %s $x; echo
   nested=
@@ -40,7 +27,9 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
     Uid:) set -f; x=${v#*[!0-9]}; uid=${x%%[!0-9]*}; set +f ;;
     Gid:) x=${v#*[!0-9]}; gid=${x%%[!0-9]*} ;;
     Groups:) for x in $v; do more=$more,$x; done; more=${more#,} ;;
-    NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac ;;
+    NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac; break ;;
+    # On a kernel without name spaces of processes.
+    VmPeak: | Threads:) break ;;
     esac
   done 2>/dev/null <"/proc/$pid/status"
   # Where its arguments were before it wrote its title over them.
@@ -59,7 +48,7 @@ units=
 property() { case $nl$text in *"$nl$1="*) value=$nl$text; value=${value#*"$nl$1="}; value=${value%%"$nl"*} ;; *) value= ;; esac; }
 # Looks at unit $1, and tells of it if it is loaded; `itself`: not by another name of it.
 show() {
-  text=$(systemctl show -p Id,LoadState,UnitFileState,FragmentPath,DropInPaths,ExecStart,User,WorkingDirectory,ProtectSystem,ReadOnlyPaths,ReadWritePaths,EnvironmentFiles -- "$1" 2>/dev/null)
+  text=$(systemctl show -p Id,LoadState,UnitFileState,FragmentPath,DropInPaths,ExecStart,User,WorkingDirectory,ProtectSystem,ReadOnlyPaths,ReadWritePaths,EnvironmentFiles,RootDirectory,RootImage,BindPaths,BindReadOnlyPaths,TemporaryFileSystem,PrivateTmp -- "$1" 2>/dev/null)
   property LoadState; [ "$value" = loaded ] || [ -n "${2:-}" ] || return 0
   property Id; [ "$value" = "$1" ] || [ -z "${2:-}" ] || return 0
   units="$units $1"

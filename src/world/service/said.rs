@@ -1,19 +1,19 @@
-//! Reads what the scripts of a look at a server print. Whatever a host says, reading it ends well.
+//! Reads what the scripts of a look at a server print. Reading ends well whatever a host prints.
 //! Pure.
 
 use crate::topology::service::Writable;
-use crate::topology::service::answer::{Answer, Seen};
+use crate::topology::service::answer::{Answer, SeenProcess};
 use crate::topology::service::chain::Read;
-use crate::world::host::said::{only, told};
+use crate::world::host::said::{key_values, only};
 use std::collections::BTreeMap;
 
-/// Files that a pattern may stand for.
+/// The most files that a pattern may stand for.
 const MOST: usize = 64;
 
-/// Of an answer that lacks its end.
+/// The error for an answer that lacks its end.
 pub(super) const CUT: &str = "the look at the host was cut short";
 
-/// What was read of files.
+/// Only the lines about files.
 pub(super) fn of_files(text: &str) -> String {
     only(text, &["read", "matching", "write"])
 }
@@ -23,7 +23,7 @@ pub(super) fn of_files(text: &str) -> String {
 /// # Errors
 /// It was cut short.
 pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
-    let said: Vec<(&str, Vec<u8>)> = told(text);
+    let said: Vec<(&str, Vec<u8>)> = key_values(text);
     if !said.iter().any(|(key, _)| *key == "end") {
         return Err(CUT.to_owned());
     }
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
             .filter(|v| !v.is_empty())
     };
     answer.confined = first(&said, "confined");
-    let said = told(before_files(text));
+    let said = key_values(before_files(text));
     let one = |key: &str| first(&said, key);
     answer.listening = one("listening").is_some();
     answer.systemd = one("systemd").is_some();
@@ -46,7 +46,7 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
         .collect();
     answer.process = one("pid").and_then(|pid| {
         let raw = said.iter().find(|(key, _)| *key == "cmdline");
-        Some(Seen {
+        Some(SeenProcess {
             pid: pid.parse().ok()?,
             exe: one("exe").map(|exe| exe.trim_end_matches(" (deleted)").to_owned()),
             cmdline: raw.map(|(_, bytes)| bytes.clone()).unwrap_or_default(),
@@ -59,8 +59,8 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
     Ok(())
 }
 
-/// What was told before the files were read. That is done by a process of the server's user, who
-/// can write more lines beside it: they are about files only.
+/// The lines from before the files were read. A process of the server's user reads the files, and
+/// that user can add lines. So lines after that point count for files only.
 fn before_files(text: &str) -> &str {
     let of_files = |line: &str| {
         let keys = ["read", "matching", "write"];
@@ -78,9 +78,9 @@ fn before_files(text: &str) -> &str {
     &text[..end]
 }
 
-/// Reads what was read of files.
+/// Reads the lines about files.
 pub(super) fn read_files(text: &str, answer: &mut Answer) {
-    for (key, bytes) in told(text) {
+    for (key, bytes) in key_values(text) {
         let value = String::from_utf8_lossy(&bytes).into_owned();
         let (first, rest) = value.split_once('\n').unwrap_or((&value, ""));
         match key {
@@ -89,7 +89,7 @@ pub(super) fn read_files(text: &str, answer: &mut Answer) {
             }
             "matching" => {
                 let found: Vec<String> = rest.lines().map(str::to_owned).collect();
-                // One too many becomes a chain of too many files.
+                // One file too many turns into a chain of too many files.
                 let found = found.into_iter().take(MOST + 1).collect();
                 answer.files.matching.insert(first.to_owned(), found);
             }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(answer.confined.as_deref(), Some("/etc"));
         assert_eq!(answer.writable, Some(Writable::Yes));
         assert_eq!(answer.files.read.len(), 1);
-        // The first that is told counts, empty as well.
+        // The first line of a key counts, even where it is empty.
         let mut answer = Answer::default();
         assert!(read("in_unit:\nin_unit:evil.service\nend:\n", &mut answer).is_ok());
         assert_eq!(answer.in_unit, None);

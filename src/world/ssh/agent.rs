@@ -1,5 +1,5 @@
-//! Speaks to the agent with a deadline, which libssh2 does not have: it asks for the keys, and it
-//! stands between libssh2 and the agent where something is signed.
+//! Speaks to the ssh agent with a deadline, which libssh2 does not have. It asks for the keys, and
+//! it stands between libssh2 and the agent while the agent signs.
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read as _, Write as _};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// How long an agent may take to list its keys.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(2);
-/// Between two tries to connect to an agent that has too many waiting.
+/// The pause between two tries to connect to an agent whose queue is full.
 const TICK: Duration = Duration::from_millis(10);
 const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
@@ -36,7 +36,7 @@ fn odd() -> io::Error {
     io::Error::other("it does not speak the agent protocol")
 }
 
-/// Connects without waiting for more than room among those that wait.
+/// Connects. It waits only for room in the agent's queue, and only until `end`.
 fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
     loop {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -53,7 +53,7 @@ fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
     }
 }
 
-/// One message without its length, until then.
+/// Reads one message without its length, until `end` at the latest.
 fn message(from: &mut UnixStream, end: Option<Instant>) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     fill(from, &mut length, end)?;
@@ -83,15 +83,15 @@ fn fill(from: &mut UnixStream, mut rest: &mut [u8], end: Option<Instant>) -> io:
     Ok(())
 }
 
-/// A socket that passes everything on to the agent and back, and ends where the agent is late:
-/// libssh2 would wait for it for ever.
+/// A socket that passes everything on to the agent and back. It closes where the agent is late,
+/// because libssh2 would wait for ever.
 pub(super) struct Relay {
     folder: TempDir,
     late: Arc<AtomicBool>,
 }
 
 impl Relay {
-    /// Makes one, at which the agent may take `time` for each signature.
+    /// Makes a relay that gives the agent `time` for each signature.
     ///
     /// # Errors
     /// Where there is no agent, or no folder that a socket can be in.
@@ -109,7 +109,7 @@ impl Relay {
                 drop(listener);
                 let end = pass_on(&mut near, &mut agent, time).err();
                 let is_late = end.is_some_and(|e| e.kind() == io::ErrorKind::WouldBlock);
-                // Before the socket closes, which is what libssh2 hears of it.
+                // This comes before the close of the socket, for libssh2 notices only that.
                 tell.store(is_late, Ordering::Release);
                 drop(near);
             })?;
@@ -120,20 +120,20 @@ impl Relay {
         self.folder.path().join("s")
     }
 
-    /// The agent did not answer in its time.
+    /// Whether the agent did not answer in its time.
     pub fn is_late(&self) -> bool {
         self.late.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Relay {
-    /// Ends the thread, where nobody has come.
+    /// Ends the thread where nobody has connected.
     fn drop(&mut self) {
         let _ = UnixStream::connect(self.path());
     }
 }
 
-/// In a folder that only this user may enter, whose name is short enough for a socket.
+/// Listens in a folder that only this user may enter, and whose name is short enough for a socket.
 fn listen() -> io::Result<(TempDir, UnixListener)> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let bases = [own, Some(std::env::temp_dir()), Some(PathBuf::from("/tmp"))];
@@ -154,7 +154,7 @@ fn listen() -> io::Result<(TempDir, UnixListener)> {
     Err(last)
 }
 
-/// Request and answer, until one of them has enough: always an error.
+/// Passes on requests and answers until one side ends. It always returns an error.
 fn pass_on(near: &mut UnixStream, agent: &mut UnixStream, time: Duration) -> io::Result<()> {
     near.set_write_timeout(Some(ANSWER_TIME))?;
     agent.set_write_timeout(Some(ANSWER_TIME))?;
@@ -209,7 +209,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// An agent that lists no key, signs for the first who asks and lets the others wait.
+    /// The agent lists no key, signs the first request and lets the others wait.
     #[test]
     fn an_agent_that_does_not_sign_is_given_up() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,13 +1,13 @@
-//! Which algorithms are offered: of those that libssh2 has, the ones that the ssh configuration
-//! allows. Never one that it does not.
+//! Chooses the algorithms to offer: those of libssh2 that the ssh configuration allows, and never
+//! another one.
 
 use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind, words};
 use super::settings::Target;
 use ssh2::{MethodType, Session};
 
-/// What the configuration allows; `None`: nothing is said, because OpenSSH's client is not
-/// installed.
+/// What the configuration allows. `None`: the configuration is not known, because OpenSSH's client
+/// is not installed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// `KexAlgorithms`.
@@ -26,7 +26,8 @@ pub struct Allowed {
 const OF_RSA: [&str; 2] = ["rsa-sha2-512", "rsa-sha2-256"];
 
 impl Allowed {
-    /// Whether a key of a user may be used for a login, by the type that it names itself.
+    /// Whether a user's key may be used for a login. `key_type` is the type that the key itself
+    /// names.
     pub fn takes_key(&self, key_type: &str) -> bool {
         match key_type {
             "ssh-rsa" => OF_RSA.iter().any(|name| self.takes(name)),
@@ -48,21 +49,21 @@ pub fn has(list: &str, name: &str) -> bool {
     list.split(',').any(|one| one == name)
 }
 
-/// Those of `supported` that are allowed, in their own order.
+/// The names of `supported` that are allowed, in the order of `supported`.
 fn choose<'a>(supported: &[&'a str], allowed: Option<&str>) -> Vec<&'a str> {
     let is_allowed = |name: &&&str| allowed.is_none_or(|list| has(list, name));
     supported.iter().filter(is_allowed).copied().collect()
 }
 
-/// These carry their own proof that nothing was changed: with them no MAC is used.
+/// Whether a cipher itself proves that nothing was changed. Such a cipher needs no MAC.
 fn needs_no_mac(cipher: &str) -> bool {
     cipher.contains("poly1305") || cipher.contains("-gcm")
 }
 
-/// Tells libssh2 what may be offered; `host_keys` are the host key algorithms, chosen already.
+/// Sets what libssh2 may offer. `host_keys` are the host key algorithms, already chosen.
 ///
 /// # Errors
-/// `Config` where it has nothing that is allowed.
+/// `Config` where libssh2 has nothing that is allowed.
 pub(super) fn offer(session: &Session, target: &Target, host_keys: &str) -> Result<(), SshError> {
     let allowed = &target.algorithms;
     set(session, target, MethodType::HostKey, host_keys)?;
@@ -78,6 +79,7 @@ pub(super) fn offer(session: &Session, target: &Target, host_keys: &str) -> Resu
     let mut ciphers = chosen(session, target, "Ciphers", MethodType::CryptCs, ciphers)?;
     let macs = match chosen(session, target, "MACs", MethodType::MacCs, macs) {
         Ok(macs) => Some(macs.join(",")),
+        Err(error) if error.kind != SshErrorKind::Config => return Err(error),
         Err(nothing) => {
             ciphers.retain(|cipher| needs_no_mac(cipher));
             if ciphers.is_empty() {
@@ -124,7 +126,7 @@ fn chosen(
     Ok(chosen)
 }
 
-/// The configuration allows nothing that there is here.
+/// The error where the configuration allows nothing that replctl has.
 pub(super) fn nothing(
     target: &Target,
     directive: &str,

@@ -1,5 +1,5 @@
-//! What `ssh -G` says of a host, taken apart: everything that counts becomes part of a [`Target`],
-//! and what only OpenSSH can do is refused.
+//! Reads what `ssh -G` says of a host. Every option that counts becomes part of a [`Target`]. An
+//! option that only OpenSSH can honour is refused.
 
 use super::algorithms::Allowed;
 use super::between::{jumps, parse_jumps};
@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The options and their values, in the order of the answer.
-pub(super) struct Said<'a>(Vec<(String, &'a str)>);
+pub(super) struct ConfigAnswer<'a>(Vec<(String, &'a str)>);
 
-impl<'a> Said<'a> {
+impl<'a> ConfigAnswer<'a> {
     pub fn new(text: &'a str) -> Self {
         let line = |line: &'a str| {
             let (key, value) = line.trim().split_once(' ')?;
@@ -54,10 +54,10 @@ impl<'a> Said<'a> {
 /// Reads the answer about `asked`.
 ///
 /// # Errors
-/// `Config`: it says something that only OpenSSH can honour, or that nobody can.
+/// `Config`: the answer sets something that only OpenSSH can honour, or that nobody can.
 pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
     let beyond = directives::look_through(text, asked)?;
-    let said = Said::new(text);
+    let said = ConfigAnswer::new(text);
     let tokens = tokens(&said, asked)?;
     let mut target = Target {
         host: tokens.host.clone(),
@@ -115,7 +115,7 @@ pub(super) fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpande
     ))
 }
 
-pub(super) fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
+pub(super) fn tokens(said: &ConfigAnswer<'_>, asked: &str) -> Result<Tokens, SshError> {
     let port = said.value("port").unwrap_or("22");
     let jump = match said.some("proxyjump") {
         Some(text) => parse_jumps(text)?.pop().map(|jump| jump.host),
@@ -133,7 +133,7 @@ pub(super) fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
         user: said.value("user").unwrap_or_default().to_owned(),
         alias: said.value("hostkeyalias").unwrap_or_default().to_owned(),
         jump: jump.unwrap_or_default(),
-        // This option came one version before the change of the hash.
+        // OpenSSH got this option one version before it changed the hash.
         jump_is_hashed: said.value("obscurekeystroketiming").is_some(),
     })
 }
@@ -146,7 +146,7 @@ fn known_as(tokens: &Tokens) -> String {
     }
 }
 
-fn agent(said: &Said<'_>, tokens: &Tokens) -> Result<Option<PathBuf>, SshError> {
+fn agent(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Result<Option<PathBuf>, SshError> {
     match said.value("identityagent") {
         Some("none") => Ok(None),
         None | Some("SSH_AUTH_SOCK") => Ok(agent_from_environment()),
@@ -166,9 +166,9 @@ pub(super) fn agent_from_environment() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Several files in one value.
+/// The files of a directive. One value may name several.
 pub(super) fn files(
-    said: &Said<'_>,
+    said: &ConfigAnswer<'_>,
     directive: &str,
     tokens: &Tokens,
 ) -> Result<Vec<PathBuf>, SshError> {
@@ -181,8 +181,8 @@ pub(super) fn files(
             let whole = name.join(" ");
             let path = tokens.path(&whole);
             let path = path.map_err(|why| bad(tokens, directive, &whole, &why))?;
-            // As one name only where nothing else can be meant: of a file that is missing, a host
-            // whose key is revoked counts as new.
+            // The words are one name only where they can mean nothing else. Where replctl misses a
+            // file, a host whose key is revoked counts as new.
             if name.len() > 1 && (!path.exists() || name[1..].iter().any(|n| Path::new(n).exists()))
             {
                 return Err(several(tokens, directive, value));
@@ -208,9 +208,9 @@ fn several(tokens: &Tokens, directive: &str, value: &str) -> SshError {
     ))
 }
 
-/// `ssh -G` prints names with spaces in them without quotation marks: a word that does not begin as
-/// an absolute name is a further part of the one before, or a name of its own. `home` is ours,
-/// which is one part also with spaces in it.
+/// Splits a value into names. `ssh -G` prints names with spaces without quotation marks. So a word
+/// that does not begin as an absolute name belongs to the name before it, or is a name of its own.
+/// `home` is our own home: it is one part even with spaces in it.
 pub(super) fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
     let mut names: Vec<Vec<String>> = Vec::new();
     let home = home.display().to_string();
@@ -228,17 +228,17 @@ pub(super) fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
     names
 }
 
-fn revoked(said: &Said<'_>, tokens: &Tokens) -> Vec<PathBuf> {
+fn revoked(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Vec<PathBuf> {
     let home = &tokens::me().home;
     let names = said.all("revokedhostkeys");
-    // A list that is missing lets nobody in, so that a wrong name is no danger.
+    // A wrong name is no danger here: where a list is missing, replctl lets no host in.
     let names = names.flat_map(|value| split(value, home));
     let names = names
         .map(|name| name.join(" "))
         .filter(|name| name != "none");
     names
         .map(|name| {
-            // Older versions take the name as it is.
+            // Older versions of OpenSSH take the name as it is.
             let plain = tokens::at_home(&name, home);
             match tokens.path(&name) {
                 Ok(path) if !PathBuf::from(&plain).exists() => path,
@@ -248,7 +248,7 @@ fn revoked(said: &Said<'_>, tokens: &Tokens) -> Vec<PathBuf> {
         .collect()
 }
 
-fn algorithms(said: &Said<'_>) -> Allowed {
+fn algorithms(said: &ConfigAnswer<'_>) -> Allowed {
     let list = |key: &str| said.value(key).map(str::to_owned);
     Allowed {
         kex: list("kexalgorithms"),
@@ -259,12 +259,12 @@ fn algorithms(said: &Said<'_>) -> Allowed {
     }
 }
 
-fn rsa_bits(said: &Said<'_>) -> usize {
+fn rsa_bits(said: &ConfigAnswer<'_>) -> usize {
     let bits = said.value("requiredrsasize").or(said.value("rsaminsize"));
     bits.and_then(|bits| bits.parse().ok()).unwrap_or(LEAST_RSA)
 }
 
-fn methods(said: &Said<'_>) -> Methods {
+fn methods(said: &ConfigAnswer<'_>) -> Methods {
     let preferred = said.some("preferredauthentications");
     let is_wanted = |name: &str| preferred.is_none_or(|list| super::algorithms::has(list, name));
     let interactive = [
@@ -280,7 +280,7 @@ fn methods(said: &Said<'_>) -> Methods {
     }
 }
 
-pub(super) fn reach(said: &Said<'_>) -> Reach {
+pub(super) fn reach(said: &ConfigAnswer<'_>) -> Reach {
     let seconds = said.some("connecttimeout").and_then(|s| s.parse().ok());
     let attempts = said
         .value("connectionattempts")
@@ -297,15 +297,15 @@ pub(super) fn reach(said: &Said<'_>) -> Reach {
     }
 }
 
-/// The command with its tokens expanded. What a shell would run as a command of its own is no name
-/// of a host or user, as in OpenSSH.
+/// The command with its tokens expanded. As in OpenSSH, the name of a host or user must hold
+/// nothing that a shell would run as a command.
 fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
     if command == "-" {
         return Err(refused(&tokens.asked, "ProxyCommand", "proxycommand -"));
     }
     let is_odd = |c: char| "'`\"$\\;&<>|(){},".contains(c) || c.is_whitespace() || c.is_control();
     for name in [&tokens.asked, &tokens.host, &tokens.user] {
-        // A user may have a backslash in it: DOMAIN\name.
+        // The name of a user may have a backslash in it: DOMAIN\name.
         if name.starts_with('-')
             || name.contains(|c: char| c != '\\' && is_odd(c))
             || name.ends_with('\\')

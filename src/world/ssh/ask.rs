@@ -1,5 +1,5 @@
-//! Questions to the operator: one at a time, and each secret asked once for all hosts.
-//! Secrets are kept in memory only, and never printed, logged or passed as arguments.
+//! Asks the operator questions: one at a time, and each secret once for all hosts. Secrets stay in
+//! memory only. replctl never prints, logs or passes them as arguments.
 
 use super::error::{SshError, SshErrorKind};
 use crate::output;
@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Whoever answers questions.
+/// Somebody who answers questions.
 pub trait Ask: Send + Sync {
-    /// A question to be answered by yes or no; no answer is no.
+    /// Asks a yes-or-no question. No answer means no.
     fn confirm(&self, question: &str) -> bool;
-    /// A secret, typed without being shown; `None` where none was given.
+    /// Asks for a secret, which is not shown while it is typed. `None`: none was given.
     fn secret(&self, prompt: &str) -> Option<SecretString>;
 }
 
-/// The person at the terminal. Only to be used where there is one.
+/// The person at the terminal. Use this only where there is a terminal.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal;
 
@@ -45,18 +45,18 @@ impl Ask for Terminal {
     }
 }
 
-/// How often one secret is asked for before giving up.
+/// How often replctl asks for one secret before it gives up.
 const TRIES: u32 = 3;
 
 /// The questions of one run.
 pub(super) struct Questions {
     ask: Option<Arc<dyn Ask>>,
-    /// Held while a question stands on the terminal.
+    /// Held while a question is on the terminal.
     turn: Mutex<()>,
     secrets: Mutex<HashMap<Use, Arc<Shared>>>,
 }
 
-/// What a secret is for. A user's password is never shown to the account of another.
+/// What a secret is for. The account of one user never gets the password of another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Use {
     /// The SSH login of that user, on all hosts.
@@ -76,7 +76,7 @@ struct State {
     value: Option<SecretString>,
     /// How often it was asked for; 0: never.
     asked: u32,
-    /// Some host took it: it is not asked for again.
+    /// Some host took it. replctl does not ask for it again.
     proven: bool,
     /// The operator gave no answer.
     declined: bool,
@@ -98,18 +98,18 @@ impl Questions {
         }
     }
 
-    /// Whether anybody is there.
+    /// Whether there is anybody to ask.
     pub fn can_ask(&self) -> bool {
         self.ask.is_some()
     }
 
-    /// The turn to decide about a host key: the files are read, the question put and the answer
-    /// written while it is held.
+    /// Takes the turn to decide about a host key. The caller holds it while it reads the files,
+    /// asks the question and writes the answer.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         lock(&self.turn)
     }
 
-    /// Puts a yes-or-no question; the caller holds the turn, which the guard proves.
+    /// Asks a yes-or-no question. The guard proves that the caller holds the turn.
     pub fn confirm(&self, question: &str, _turn: &MutexGuard<'_, ()>) -> bool {
         self.ask.as_ref().is_some_and(|ask| ask.confirm(question))
     }
@@ -121,8 +121,8 @@ impl Questions {
         ask.secret(prompt)
     }
 
-    /// The secret for a use. sudo's begins with the password that the same user has logged in with,
-    /// where there is one.
+    /// The secret for a use. For sudo it begins with the password with which the same user has
+    /// logged in, where there is one.
     pub fn shared(&self, of: Use) -> Arc<Shared> {
         let mut secrets = lock(&self.secrets);
         let login = match &of {
@@ -156,8 +156,8 @@ impl Shared {
     }
 
     /// The secret to try next: the one already known, or a new answer. `refused` is the answer that
-    /// this host has just refused. Others who need it meanwhile wait for the same answer. `None`:
-    /// nobody can be asked, or asking again is of no use.
+    /// this host has just refused. Other hosts that need the secret meanwhile wait for the same
+    /// answer. `None`: nobody can be asked, or it is of no use to ask again.
     pub fn next(
         &self,
         questions: &Questions,
@@ -201,7 +201,7 @@ impl State {
     }
 }
 
-/// The failure where a sudo password would be needed and there is none (left).
+/// The error where sudo needs a password and there is none, or none that is left to try.
 pub(super) fn no_sudo_password(host: &str, ssh: &str, refused: bool) -> SshError {
     let what = if refused {
         format!("sudo on {host} refused the password")
@@ -215,7 +215,7 @@ pub(super) fn no_sudo_password(host: &str, ssh: &str, refused: bool) -> SshError
         ))
 }
 
-/// Locks, whatever became of the thread that held it before: what is guarded here is whole at every
+/// Locks even where a thread failed while it held the lock: the data behind it is whole at every
 /// moment.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

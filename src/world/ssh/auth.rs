@@ -1,5 +1,5 @@
-//! Logging in: keys (see `keys`), then passwords, as far as the configuration allows each; what was
-//! tried is told when nothing worked.
+//! Logs in: with keys (see `keys`), then with passwords, as far as the configuration allows each.
+//! Where nothing works, the error names what was tried.
 
 use super::ask::{Answer, Questions, Shared, Use};
 use super::conn::{Wire, is_broken};
@@ -16,22 +16,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a login by an agent may take, in which somebody may have to touch a token: as long as
-/// sshd waits for a login.
+/// How long a login by an agent may take: as long as sshd waits for a login. Somebody may have to
+/// touch a security token.
 pub(super) const TOUCH: Duration = Duration::from_mins(2);
 
-/// What is said of a password that was not tried.
+/// What the error says of a password that was not tried.
 const UNASKED: &str = "password: nobody can be asked for it";
 
 /// What bounds each step of a login.
 #[derive(Clone, Copy)]
 pub(super) struct Bound<'a> {
-    /// It is cut where a step takes too long.
+    /// The connection. It is cut where a step takes too long.
     pub wire: &'a Arc<Wire>,
     pub time: Duration,
 }
 
-/// One login being made.
+/// One login in progress.
 pub(super) struct Login<'a> {
     pub session: &'a Session,
     pub target: &'a Target,
@@ -41,10 +41,10 @@ pub(super) struct Login<'a> {
     late: Cell<bool>,
     /// What was tried, for the error.
     pub tried: Vec<String>,
-    /// Public keys that the server has refused, so that the same key in a file is not tried (nor
-    /// its passphrase asked) again.
+    /// Public keys that the server has refused. replctl does not try the same key in a file again,
+    /// and does not ask for its passphrase.
     pub refused: Vec<Vec<u8>>,
-    /// A key was left out for want of its passphrase.
+    /// A key that was left out because its passphrase was missing.
     pub locked: Option<PathBuf>,
     /// Key files that cannot be used.
     unfit: Vec<(PathBuf, Unfit)>,
@@ -146,7 +146,7 @@ impl<'a> Login<'a> {
         result
     }
 
-    /// A secret to try next; none where the configuration says that nobody is asked.
+    /// A secret to try next; none where the configuration says to ask nobody.
     pub fn next(&self, shared: &Shared, prompt: &str, refused: Option<&Answer>) -> Option<Answer> {
         if self.target.methods.batch {
             return None;
@@ -195,7 +195,7 @@ impl<'a> Login<'a> {
 
     fn by_questions(&self, answer: &Answer) -> Result<(), ssh2::Error> {
         let mut prompter = Prompter::new(answer, self.questions, self.bound);
-        // libssh2 would count the time in which a person thinks: the watch does not.
+        // libssh2 would count the time in which a person thinks. The watch does not.
         let time = self.session.timeout();
         self.session.set_timeout(0);
         let result = self
@@ -206,7 +206,7 @@ impl<'a> Login<'a> {
         result
     }
 
-    /// A refusal is remembered; a broken connection ends the login.
+    /// Remembers a refusal. A broken connection ends the login.
     pub fn refusal(&mut self, what: &str, error: &ssh2::Error) -> Result<(), SshError> {
         self.tried.push(format!("{what}: {}", words(error)));
         if is_broken(error) || self.late.get() {
@@ -226,7 +226,7 @@ impl<'a> Login<'a> {
         };
         let failure = SshError::new(
             kind,
-            format!("{shown} ended the login, or stopped answering in it"),
+            format!("{shown} ended the login, or stopped answering during it"),
         );
         let failure = self
             .tried
@@ -267,7 +267,7 @@ impl<'a> Login<'a> {
                 failed(format!("the key file {}: {}", path.display(), why.why()))
                     .hint(why.hint(path))
             }
-            // It takes none, or has taken one and wants more.
+            // The server takes no key, or it has taken one and wants more.
             (None, None) if !offers.contains("publickey") => {
                 let (why, hint) = self.no_password(!beyond.is_empty());
                 failed(why.to_owned()).hint(hint)
@@ -301,13 +301,15 @@ impl<'a> Login<'a> {
         };
         let hint = match (is_beyond, unasked) {
             (true, _) => WAY_OUT.to_owned(),
-            (false, true) => format!("run it on a terminal; what is asked there: {command} true"),
+            (false, true) => {
+                format!("run replctl on a terminal; to see the question there, try: {command} true")
+            }
             (false, false) => format!("try: {command} true"),
         };
         (why, hint)
     }
 
-    /// A key file that the operator means and that cannot be used.
+    /// A key file that the operator means, and that cannot be used.
     fn main_fault(&self) -> Option<&(PathBuf, Unfit)> {
         let named = self.target.keys_named;
         let mut all = self.unfit.iter();

@@ -1,12 +1,12 @@
-//! The hosts in between, as `ProxyJump` names them, and what is to be known of each where the
+//! The hosts in between, as `ProxyJump` names them, and what replctl must know of each where the
 //! installed `ssh` goes through it.
 
-use super::answer::{Said, bad, files, reach, split, tokens};
+use super::answer::{ConfigAnswer, bad, files, reach, split, tokens};
 use super::error::{SshError, SshErrorKind};
 use super::settings::{Jump, Target};
 use super::tokens::{self as names, Tokens};
 
-/// What is to be known of a host in between whose own way the installed `ssh` goes.
+/// What replctl must know of a host in between, where the installed `ssh` finds the way to it.
 #[derive(Debug)]
 pub(super) struct Between {
     pub host: String,
@@ -14,9 +14,9 @@ pub(super) struct Between {
     user: String,
     /// Hosts to go through, in the order from here.
     pub jumps: Vec<Jump>,
-    /// As they stand in the answer: `ssh` expands their tokens.
+    /// The names as they are in the answer: `ssh` expands their tokens.
     pub identity_files: Vec<String>,
-    /// The same of `UserKnownHostsFile`, where they are to go beside one that the inventory names.
+    /// The same for `UserKnownHostsFile`, where replctl names these files beside the inventory's.
     pub known_hosts: Vec<String>,
     /// There is a `ConnectTimeout`.
     pub is_patient: bool,
@@ -36,12 +36,13 @@ impl Between {
 }
 
 /// Reads the answer about a host in between. `known_hosts`: the inventory names a file of known
-/// hosts, beside which its own ones have to be named; else `ssh` alone reads their names.
+/// hosts, and replctl must name the host's own files beside it. Else only `ssh` reads their names.
 ///
 /// # Errors
-/// `Config`: it does not tell the way to it, or, with `known_hosts`, where the name of a file ends.
+/// `Config`: the answer does not show the way to the host, or, with `known_hosts`, where the name
+/// of a file ends.
 pub(super) fn between(text: &str, asked: &str, known_hosts: bool) -> Result<Between, SshError> {
-    let said = Said::new(text);
+    let said = ConfigAnswer::new(text);
     let tokens = tokens(&said, asked)?;
     let known_hosts = if known_hosts {
         own_known_hosts(&said, &tokens)?
@@ -60,9 +61,9 @@ pub(super) fn between(text: &str, asked: &str, known_hosts: bool) -> Result<Betw
     })
 }
 
-/// `UserKnownHostsFile`, as it stands in the answer.
-fn own_known_hosts(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<String>, SshError> {
-    // Only for what cannot be told apart.
+/// `UserKnownHostsFile`, as it is in the answer.
+fn own_known_hosts(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Result<Vec<String>, SshError> {
+    // This is only for its error, where names cannot be separated.
     files(said, "UserKnownHostsFile", tokens)?;
     let known = said.all("userknownhostsfile");
     Ok(known
@@ -75,14 +76,14 @@ fn own_known_hosts(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<String>, SshE
 /// The hosts to go through to the host that was asked about, and nothing else of the answer.
 ///
 /// # Errors
-/// `Config`: it does not tell the way to it.
+/// `Config`: the answer does not show the way to the host.
 pub(super) fn way(text: &str, asked: &str) -> Result<Vec<Jump>, SshError> {
-    let said = Said::new(text);
+    let said = ConfigAnswer::new(text);
     jumps(&said, &tokens(&said, asked)?)
 }
 
 /// `ProxyJump`.
-pub(super) fn jumps(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<Jump>, SshError> {
+pub(super) fn jumps(said: &ConfigAnswer<'_>, tokens: &Tokens) -> Result<Vec<Jump>, SshError> {
     let Some(jumps) = said.some("proxyjump") else {
         return Ok(Vec::new());
     };
@@ -155,7 +156,7 @@ mod tests {
             let between = between(&said, "db", false).unwrap();
             assert_eq!(between.jumps, jumps);
             assert_eq!(between.known_hosts, [""; 0]);
-            // Beside the file of the inventory they have to be named.
+            // They must be named beside the file of the inventory.
             let error = super::between(&said, "db", true).unwrap_err();
             assert_eq!(error.kind, SshErrorKind::Config, "{error}");
         }

@@ -128,7 +128,7 @@ impl Context {
         };
         let mut session = Session::new().map_err(ours)?;
         match &wire {
-            Wire::Tcp(socket) => session.set_tcp_stream(socket.try_clone().map_err(io)?),
+            Wire::Tcp(socket, _) => session.set_tcp_stream(socket.try_clone().map_err(io)?),
             Wire::Tunnel(socket) | Wire::Command(socket, _) => {
                 session.set_tcp_stream(socket.try_clone().map_err(io)?);
             }
@@ -170,7 +170,7 @@ impl Context {
             ));
         };
         let peer = match &**wire {
-            Wire::Tcp(socket) => socket.peer_addr().ok().map(|address| address.ip()),
+            Wire::Tcp(socket, _) => socket.peer_addr().ok().map(|address| address.ip()),
             Wire::Tunnel(_) | Wire::Command(..) => None,
         };
         hostkey::check(

@@ -1,5 +1,5 @@
-//! The public half of a private key whose file does not tell it: the older forms (PEM, PKCS #8).
-//! Pure; what it reads of the private half does not leave it.
+//! Derives the public half of a private key whose file does not hold it: the older forms (PEM,
+//! PKCS #8). Pure. What this module reads of the private half does not leave it.
 
 use openssl::bn::{BigNumContext, BigNumRef};
 use openssl::ec::PointConversionForm;
@@ -9,7 +9,7 @@ use openssl::pkey::{Id, PKey, Private};
 /// The public key as it goes over the wire; `None` for a wrong passphrase, and for kinds of keys
 /// that ssh does not have.
 pub(super) fn public(pem: &str, passphrase: &str) -> Option<Vec<u8>> {
-    // Never without a passphrase: it would be asked for on the terminal.
+    // There is always a passphrase: without one, OpenSSL would ask for it on the terminal.
     let key = PKey::private_key_from_pem_passphrase(pem.as_bytes(), passphrase.as_bytes()).ok()?;
     match key.id() {
         Id::RSA => {

@@ -1,6 +1,6 @@
-//! Programs of this machine that stand apart from the terminal: what is typed there (Ctrl-C) ends
-//! none of them, they ask nothing there, and they do not outlive this process. Not here: what they
-//! are for.
+//! Starts programs of this machine apart from the terminal. Ctrl-C there ends none of them, they
+//! ask nothing there, and they do not outlive this process. This module does not know what they are
+//! for.
 #![allow(unsafe_code)]
 
 use rustix::process::{Signal, set_parent_process_death_signal, setsid};
@@ -10,20 +10,20 @@ use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 
-/// A program to be started, and who waits for it.
+/// A program to start, and who waits for it.
 type Order = (Command, Sender<io::Result<Child>>);
 
-/// The thread that starts them: the kernel tells a program of the end of the thread that started
-/// it.
+/// The thread that starts the programs. The kernel signals a program at the end of the thread that
+/// started it.
 static STARTER: OnceLock<Option<Sender<Order>>> = OnceLock::new();
 
-/// Starts a program in a session of its own. It gets `SIGTERM` when this process ends, however that
-/// ends, where it is `bound`.
+/// Starts a program in a session of its own. Where it is `bound`, it gets `SIGTERM` when this
+/// process ends, in whatever way.
 ///
 /// # Errors
-/// Where the program is not there, or the system starts no more.
+/// Where the program is not there, or the system can start no more programs.
 pub(super) fn start(mut command: Command, bound: bool) -> io::Result<Child> {
-    // SAFETY: between fork and exec only these two system calls are made, which take no lock and no
+    // SAFETY: between fork and exec only these two system calls run. They take no lock and no
     // memory.
     unsafe {
         command.pre_exec(move || {

@@ -1,27 +1,27 @@
-//! Every option that `ssh -G` prints, and what becomes of it here. What is not in this table is
-//! told where a login fails, and a test names it.
+//! Every option that `ssh -G` prints, and what replctl does with it. Where a login fails, the error
+//! names the options that are not in this table. A test names them, too.
 
 use super::error::{SshError, SshErrorKind};
 
-/// What becomes of an option.
+/// What replctl does with an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     /// It counts, here or in the answer of `ssh -G` itself.
     Honoured,
     /// It has no influence on whether a command on the host is reached safely.
     Harmless,
-    /// It counts in OpenSSH only; with one of these values it changes nothing, with any other the
-    /// host is refused before a login.
+    /// It counts in OpenSSH only. With one of these values it changes nothing. With any other
+    /// value, replctl refuses the host before a login.
     Refused(&'static [&'static str]),
-    /// A way to log in that only OpenSSH has: told where nothing else was accepted, if it has none
-    /// of these values.
+    /// A way to log in that only OpenSSH has. The error names it where nothing else was accepted
+    /// and its value is none of these.
     Told(&'static [&'static str]),
 }
 
 use Treatment::{Harmless, Honoured, Refused, Told};
 
-/// Sorted by name, in lower case, as `ssh -G` prints them: those of OpenSSH 7.4 to 10.2 with the
-/// patches of Debian and Red Hat.
+/// The options of OpenSSH 7.4 to 10.2 with the patches of Debian and Red Hat, sorted by name, and
+/// in lower case as `ssh -G` prints them.
 pub const OPTIONS: &[(&str, Treatment)] = &[
     ("addkeystoagent", Harmless),
     ("addressfamily", Honoured),
@@ -34,7 +34,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("canonicalizehostname", Honoured),
     ("canonicalizemaxdots", Honoured),
     ("canonicalizepermittedcnames", Honoured),
-    // Signatures of certificates of hosts, which are not accepted at all.
+    // About certificates of hosts, which replctl does not accept at all.
     ("casignaturealgorithms", Harmless),
     ("certificatefile", Honoured),
     ("challengeresponseauthentication", Honoured),
@@ -49,7 +49,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("controlmaster", Harmless),
     ("controlpath", Harmless),
     ("controlpersist", Harmless),
-    // No forwarding is made, whatever is set.
+    // replctl makes no forwarding, whatever is set.
     ("dynamicforward", Harmless),
     ("enableescapecommandline", Harmless),
     ("enablesshkeysign", Harmless),
@@ -93,7 +93,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("loglevel", Harmless),
     ("logverbose", Harmless),
     ("macs", Honoured),
-    // A host that it exempts is checked like any other.
+    // replctl checks a host that this option exempts like any other.
     ("nohostauthenticationforlocalhost", Harmless),
     ("numberofpasswordprompts", Harmless),
     ("obscurekeystroketiming", Harmless),
@@ -111,7 +111,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("pubkeyacceptedkeytypes", Honoured),
     ("pubkeyauthentication", Honoured),
     ("refuseconnection", Refused(&[])),
-    // New keys are made when the server wants them, which has a limit of its own.
+    // New keys are made when the server wants them. The server has a limit of its own.
     ("rekeylimit", Harmless),
     ("remotecommand", Harmless),
     ("remoteforward", Harmless),
@@ -140,7 +140,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("useprivilegedport", Harmless),
     ("user", Honoured),
     ("userknownhostsfile", Honoured),
-    // What DNS says makes no key known here.
+    // No entry in DNS makes a key known to replctl.
     ("verifyhostkeydns", Told(&["no", "false"])),
     ("versionaddendum", Harmless),
     ("visualhostkey", Harmless),
@@ -148,7 +148,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("xauthlocation", Harmless),
 ];
 
-/// What becomes of an option; `None`: this table does not know it.
+/// What replctl does with an option. `None`: this table does not have the option.
 pub fn treatment(option: &str) -> Option<Treatment> {
     OPTIONS
         .binary_search_by(|(name, _)| (*name).cmp(option))
@@ -189,7 +189,7 @@ pub fn look_through(answer: &str, host: &str) -> Result<Beyond, SshError> {
     Ok(beyond)
 }
 
-/// What is to be done where only OpenSSH can do what is needed.
+/// What the operator can do where only OpenSSH can do what is needed.
 pub const WAY_OUT: &str = "add `transport = \"openssh\"` to `[ssh]` in the inventory";
 
 /// The refusal of a directive that only OpenSSH can honour; `set` is how it is set.

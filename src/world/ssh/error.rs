@@ -1,4 +1,4 @@
-//! What goes wrong between here and a host, each with one sentence, its causes, and what to do.
+//! What can go wrong on the way to a host: each failure has one sentence, its causes and a hint.
 
 use crate::error::Problem;
 use std::fmt;
@@ -18,7 +18,7 @@ pub enum SshErrorKind {
     Frozen,
     /// It ended the connection before the login, or has no algorithm in common with us.
     Handshake,
-    /// Its key is not in `known_hosts`, and nobody may say yes.
+    /// Its key is not in `known_hosts`, and nobody may accept it.
     HostKeyUnknown,
     /// Its key is not the one in `known_hosts`.
     HostKeyChanged,
@@ -46,12 +46,12 @@ pub enum SshErrorKind {
     Io,
 }
 
-/// A failure, and whose host it concerns.
+/// A failure, and the node whose host it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshError {
     /// The one true reason.
     pub kind: SshErrorKind,
-    /// The node on whose behalf the host was asked.
+    /// The node for which replctl asked the host.
     node: Option<String>,
     what: String,
     causes: Vec<String>,
@@ -87,14 +87,14 @@ impl SshError {
         self
     }
 
-    /// Names the node on whose behalf the host was asked.
+    /// Names the node for which replctl asked the host.
     #[must_use]
     pub fn of_node(mut self, node: &str) -> Self {
         self.node = Some(node.to_owned());
         self
     }
 
-    /// One phrase for use inside another sentence: what, and the last of its causes.
+    /// One phrase for use inside another sentence: what failed, and the last of its causes.
     pub fn brief(&self) -> String {
         self.causes.last().map_or_else(
             || self.what.clone(),
@@ -124,8 +124,7 @@ impl fmt::Display for SshError {
 
 impl std::error::Error for SshError {}
 
-/// A libssh2 error in its own words, without the libssh2 number syntax that says nothing to an
-/// operator.
+/// A libssh2 error in its own words. The number has a form that an operator can read.
 pub(super) fn words(error: &ssh2::Error) -> String {
     match error.code() {
         ssh2::ErrorCode::Session(code) => format!("{} (libssh2 {code})", error.message()),

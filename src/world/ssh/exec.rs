@@ -1,23 +1,25 @@
 //! Runs one command on a session, and stops it when its time is over. Nothing in it blocks.
 
-use super::conn::{Cancel, SLACK, Stop, Until};
-use super::error::{SshError, SshErrorKind, words};
+use super::conn::{SLACK, Until};
+use super::error::SshError;
 use super::link::{Link, Pipe, Refused};
 use super::output::{Kept, Output};
-use super::script::{self, Opening, RunsAs, Way};
+pub(super) use super::request::{Limit, Line, Request};
+use super::script::{self, Opening, RunsAs};
+use super::served::Ends;
+pub(super) use super::stop::Halt;
 use super::streams::End;
 use super::watch::Watch;
 use crate::world::busy::patience;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
 use std::io;
 use std::time::{Duration, Instant};
 
 /// How long a shell (and sudo) may take to start the command.
 pub(super) const START_TIME: Duration = Duration::from_secs(20);
 /// How long the host may take to open or close a channel: a frozen host does neither.
-const TIDY_TIME: Duration = Duration::from_secs(2);
-/// How long stopping a command may take on a host that still answers.
-const STOP_TIME: Duration = Duration::from_secs(6);
+pub(super) const TIDY_TIME: Duration = Duration::from_secs(2);
 /// How long a command may say nothing after its input: it may flush it to a slow disk.
 const WORK_TIME: Duration = Duration::from_mins(1);
 /// How long it may go on after its input by saying something all the time: it may build a server.
@@ -25,58 +27,6 @@ const LONGEST_WORK: Duration = Duration::from_hours(1);
 const CHUNK: usize = 64 * 1024;
 /// The most that is kept of what precedes the command's own output.
 const PREFACE: usize = 64 * 1024;
-
-/// What bounds a command.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Limit {
-    /// Its whole time.
-    Total(Duration),
-    /// The time in which nothing moves.
-    Stall(Duration),
-}
-
-/// One command to run.
-pub(super) struct Request<'a> {
-    pub way: Way,
-    pub password: Option<&'a SecretString>,
-    pub stdin: &'a [u8],
-    pub limit: Limit,
-    pub cancel: &'a Cancel,
-    /// Told how many bytes of `stdin` have gone.
-    pub progress: &'a dyn Fn(u64),
-    /// The host, for messages.
-    pub shown: &'a str,
-    /// Who has logged in, for hints.
-    pub user: &'a str,
-    /// The beginning of a command that reaches it by OpenSSH, for hints.
-    pub ssh: &'a str,
-    /// It is what stops another command.
-    pub last_resort: bool,
-    /// It goes on for as long as the session does; only its first line is waited for.
-    pub stays: bool,
-}
-
-/// A command as it is sent.
-pub(super) struct Line {
-    mark: String,
-    pub text: String,
-}
-
-impl Line {
-    /// The whole command line of a request.
-    ///
-    /// # Errors
-    /// `Command`: it is too long.
-    pub fn of(command: &str, way: Way, shown: &str) -> Result<Self, SshError> {
-        let mark = super::nonce();
-        let text = script::command_line(command, way, &mark);
-        if text.len() > script::LONGEST {
-            let what = format!("the command for {shown} is too long ({} bytes)", text.len());
-            return Err(SshError::new(SshErrorKind::Command, what));
-        }
-        Ok(Self { mark, text })
-    }
-}
 
 /// Sees it through once it has been opened.
 ///
@@ -88,10 +38,7 @@ pub(super) fn run(
     sent: &Line,
     request: &Request<'_>,
 ) -> Result<Output, SshError> {
-    let limit = match request.limit {
-        Limit::Total(time) | Limit::Stall(time) => time,
-    };
-    let until = Until::new(limit, request.cancel);
+    let until = Until::new(request.limit.time(), request.cancel);
     let mut running = Running::new(&sent.mark, request, until);
     match running.drive(link, &mut pipe) {
         Ok(()) if request.stays && !pipe.eof() => {
@@ -103,68 +50,79 @@ pub(super) fn run(
     }
 }
 
-/// Why a command is not waited for any more.
-pub(super) enum Halt {
-    /// Its time is over.
-    Late,
-    /// Nobody waits for it any more.
-    Cancelled,
-    /// sudo asked a second time.
-    WrongPassword,
-    /// sudo asks, and there is no password.
-    NoPassword,
-    /// The shell or sudo does not get on.
-    NotStarted,
-    /// The connection broke.
-    Broken(String),
+/// A command that goes on.
+pub(super) struct Begun {
+    pub pipe: Pipe,
+    pub runs_as: RunsAs,
+    /// Its first line, behind the word that it begins with.
+    pub line: String,
 }
 
-impl From<Refused> for Halt {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Late => Self::Late,
-            Refused::Cancelled => Self::Cancelled,
-            Refused::No(why) | Refused::Broken(why) | Refused::Unanswered(why) => Self::Broken(why),
-        }
+/// Begins a command that goes on: its first line is waited for, and has to begin with `word`.
+/// `None` where it does not, or the command has ended.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn begin(
+    link: &mut Link,
+    mut pipe: Pipe,
+    sent: &Line,
+    request: &Request<'_>,
+    (until, word): (Until, &str),
+) -> Result<Option<Begun>, SshError> {
+    let mut running = Running::new(&sent.mark, request, until);
+    match running.drive(link, &mut pipe) {
+        Ok(()) => {}
+        Err(halt) => return Err(running.give_up(link, pipe, &halt)),
     }
-}
-
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Late => Self::Late,
-            Stop::Cancelled => Self::Cancelled,
-            Stop::Ssh(e) => Self::Broken(words(&e)),
-        }
+    let first = running.stdout.line();
+    let first = first.as_deref().and_then(|text| text.strip_prefix(word));
+    if let (Some(first), Some(runs_as)) = (first, running.runs_as) {
+        return Ok(Some(Begun {
+            pipe,
+            runs_as,
+            line: first.to_owned(),
+        }));
     }
+    // What ended before it began says why.
+    if pipe.eof() {
+        running.finish(link, &mut pipe)?;
+    } else {
+        link.cut();
+    }
+    Ok(None)
 }
 
 pub(super) struct Running<'a> {
-    mark: &'a str,
+    pub mark: &'a str,
     pub request: &'a Request<'a>,
-    until: Until,
+    pub until: Until,
     start_by: Instant,
     /// The process or process group, once the command has started.
-    runs_as: Option<RunsAs>,
+    pub runs_as: Option<RunsAs>,
     /// Standard error before the command started.
     pub preface: Vec<u8>,
     /// Standard output before the command's own begins; `None` once it has begun.
     pub noise: Option<Vec<u8>>,
-    stdout: Kept,
+    pub stdout: Kept,
     pub stderr: Kept,
-    /// Bytes to write before `stdin`: the answer to sudo.
-    answer: Vec<u8>,
+    /// Bytes to write before `stdin`: the answer to sudo, or a script.
+    pub answer: Zeroizing<Vec<u8>>,
     pub answered: bool,
     written: usize,
-    sent_eof: bool,
+    pub sent_eof: bool,
     /// When something was last written.
     pushed: Instant,
     /// How long nothing may move now, where that bounds it.
     pub quiet: Duration,
+    /// How the end is known of what another shell does, which goes on.
+    pub ends: Option<Ends>,
+    /// That shell, and the mark on its command line: it is what is stopped.
+    pub stops: Option<(RunsAs, &'a str)>,
 }
 
 impl<'a> Running<'a> {
-    fn new(mark: &'a str, request: &'a Request<'a>, until: Until) -> Self {
+    pub fn new(mark: &'a str, request: &'a Request<'a>, until: Until) -> Self {
         Self {
             mark,
             request,
@@ -175,18 +133,18 @@ impl<'a> Running<'a> {
             noise: Some(Vec::new()),
             stdout: Kept::beginning(),
             stderr: Kept::end(),
-            answer: Vec::new(),
+            answer: Zeroizing::default(),
             answered: false,
             written: 0,
             sent_eof: false,
             pushed: Instant::now(),
-            quiet: match request.limit {
-                Limit::Total(time) | Limit::Stall(time) => time,
-            },
+            quiet: request.limit.time(),
+            ends: None,
+            stops: None,
         }
     }
 
-    fn drive(&mut self, link: &mut Link, pipe: &mut Pipe) -> Result<(), Halt> {
+    pub fn drive(&mut self, link: &mut Link, pipe: &mut Pipe) -> Result<(), Halt> {
         let mut buffer = vec![0; CHUNK];
         let mut watch = link.watch(self.until.end + SLACK);
         let broken = |link: &mut Link, watch: &Option<Watch>, e: &io::Error| {
@@ -212,7 +170,7 @@ impl<'a> Running<'a> {
                 }
                 Err(e) => return Err(broken(link, &watch, &e)),
             }
-            if pipe.eof() || (self.request.stays && self.stdout.line().is_some()) {
+            if pipe.eof() || self.is_done() {
                 return Ok(());
             }
             if self.push(pipe) {
@@ -244,15 +202,38 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// All is known of it that is waited for.
+    fn is_done(&self) -> bool {
+        if let Some(ends) = &self.ends {
+            return ends.came().is_some();
+        }
+        let begun = self.stdout.line().is_some() && self.runs_as.is_some();
+        self.request.stays && begun
+    }
+
+    fn keep_stdout(&mut self, bytes: &[u8]) {
+        match &mut self.ends {
+            Some(ends) => ends.stdout.take(bytes, &mut self.stdout),
+            None => self.stdout.add(bytes),
+        }
+    }
+
+    fn keep_stderr(&mut self, bytes: &[u8]) {
+        match &mut self.ends {
+            Some(ends) => ends.stderr.take(bytes, &mut self.stderr),
+            None => self.stderr.add(bytes),
+        }
+    }
+
     fn take_stdout(&mut self, bytes: &[u8]) {
         let Some(noise) = &mut self.noise else {
-            return self.stdout.add(bytes);
+            return self.keep_stdout(bytes);
         };
         noise.extend_from_slice(bytes);
         if let Some(at) = script::output_begins(noise, self.mark) {
             let rest = noise.split_off(at);
-            self.stdout.add(&rest);
             self.noise = None;
+            self.keep_stdout(&rest);
         } else if noise.len() > PREFACE {
             noise.drain(..noise.len() - PREFACE / 2);
         }
@@ -260,7 +241,7 @@ impl<'a> Running<'a> {
 
     fn take_stderr(&mut self, bytes: &[u8]) -> Result<(), Halt> {
         if self.runs_as.is_some() {
-            self.stderr.add(bytes);
+            self.keep_stderr(bytes);
             return Ok(());
         }
         self.preface.extend_from_slice(bytes);
@@ -273,13 +254,14 @@ impl<'a> Running<'a> {
                     let Some(password) = self.request.password else {
                         return Err(Halt::NoPassword);
                     };
-                    self.answer = format!("{}\n", password.expose_secret()).into_bytes();
+                    let line = format!("{}\n", password.expose_secret());
+                    self.answer = Zeroizing::new(line.into_bytes());
                     self.answered = true;
                 }
                 Opening::Started(runs_as, at) => {
                     self.runs_as = Some(runs_as);
                     let rest = self.preface.split_off(at);
-                    self.stderr.add(&rest);
+                    self.keep_stderr(&rest);
                     break;
                 }
             }
@@ -329,11 +311,12 @@ impl<'a> Running<'a> {
     }
 
     /// Closes it and collects what the command left.
-    fn finish(self, link: &mut Link, pipe: &mut Pipe) -> Result<Output, SshError> {
+    pub fn finish(self, link: &mut Link, pipe: &mut Pipe) -> Result<Output, SshError> {
         let until = Until::for_tidying(super::explain::end_time());
         let (status, signal) = match link.end(pipe, &until) {
             Ok(End::Status(status)) => (status, None),
             Ok(End::Signal(signal)) => (-1, Some(signal)),
+            Ok(End::Untold) => (-1, Some("(ssh does not tell which)".to_owned())),
             Ok(End::Lost(why)) => return Err(self.lost(link, Refused::Broken(why))),
             Err(Refused::Late) => return Err(self.unended(link)),
             Err(refused) => return Err(self.lost(link, refused)),
@@ -341,60 +324,24 @@ impl<'a> Running<'a> {
         if self.runs_as.is_none() {
             return Err(self.never_started(status));
         }
+        Ok(self.left(status, signal))
+    }
+
+    /// What it left.
+    pub fn left(self, status: i32, signal: Option<String>) -> Output {
         let (stdout, lost) = self.stdout.finish();
         let (stderr, lost_too) = self.stderr.finish();
-        Ok(Output {
+        Output {
             status,
             signal,
             stdout,
             stderr,
             dropped: lost + lost_too,
-        })
+        }
     }
 
-    fn lost(&self, link: &mut Link, refused: Refused) -> SshError {
+    pub fn lost(&self, link: &mut Link, refused: Refused) -> SshError {
         link.cut();
         self.explain(&refused.into())
-    }
-
-    /// Stops the command where it runs, and keeps the link only if it still answers.
-    fn give_up(self, link: &mut Link, pipe: Pipe, halt: &Halt) -> SshError {
-        let error = self.explain(halt);
-        // The order matters for the time: stopping may take longer than closing may.
-        if !link.is_cut() && self.stop(link) {
-            link.close(pipe, &Until::for_tidying(TIDY_TIME));
-        } else {
-            link.cut();
-            drop(pipe);
-        }
-        error
-    }
-
-    /// Stops the command on the host. What stops another is itself not stopped.
-    fn stop(&self, link: &mut Link) -> bool {
-        if self.request.last_resort {
-            return false;
-        }
-        let Some(runs_as) = self.runs_as else {
-            return true;
-        };
-        let (cancel, command) = (Cancel::default(), script::stop(runs_as));
-        let until = Until::new(TIDY_TIME, &cancel);
-        let Ok(sent) = Line::of(&command, self.request.way, self.request.shown) else {
-            return false;
-        };
-        let Ok(pipe) = link.open(&sent.text, &until) else {
-            return false;
-        };
-        let request = Request {
-            stdin: &[],
-            limit: Limit::Total(STOP_TIME),
-            cancel: &cancel,
-            progress: &|_| {},
-            last_resort: true,
-            stays: false,
-            ..*self.request
-        };
-        run(link, pipe, &sent, &request).is_ok_and(|out| out.success())
     }
 }

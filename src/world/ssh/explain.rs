@@ -77,7 +77,7 @@ impl Running<'_> {
         }
     }
 
-    fn seen_so_far(&self) -> String {
+    pub fn seen_so_far(&self) -> String {
         let lines = last_lines(self.stderr.so_far(), 3);
         if lines.is_empty() {
             lines

@@ -15,6 +15,8 @@ pub(super) const END: Duration = Duration::from_secs(2);
 
 /// What is held.
 pub(super) struct Holding {
+    /// What it is called among the processes of the host.
+    name: String,
     /// Begins it anew on another session.
     again: String,
     root: bool,
@@ -26,14 +28,15 @@ pub(super) struct Holding {
 
 impl Worker {
     /// Begins a command that goes on, and gives the first line that it says. It is kept where that
-    /// is `said`. `again` begins it anew on another session.
+    /// is `said`. `again` begins it anew on another session. `name` is what it is called among the
+    /// processes of the host.
     ///
     /// # Errors
     /// As running a command.
     pub fn hold(
         &mut self,
-        command: &str,
-        again: &str,
+        name: &str,
+        (command, again): (&str, &str),
         root: bool,
         said: &str,
         cancel: &Cancel,
@@ -41,9 +44,10 @@ impl Worker {
         if let Some(holding) = self.holding.as_ref().filter(|h| h.lost.is_none()) {
             return Ok(holding.said.clone());
         }
-        let line = self.begin(command, root, cancel)?;
+        let line = self.begin((name, command), root, cancel)?;
         if line == said {
             self.holding = Some(Holding {
+                name: name.to_owned(),
                 again: again.to_owned(),
                 root,
                 said: line.clone(),
@@ -70,7 +74,11 @@ impl Worker {
             return Ok(());
         };
         if holding.lost.is_none() {
-            match self.begin(&holding.again, holding.root, &Cancel::default()) {
+            match self.begin(
+                (&holding.name, &holding.again),
+                holding.root,
+                &Cancel::default(),
+            ) {
                 Ok(line) if line == holding.said => {}
                 Ok(line) => holding.lost = Some(line),
                 Err(error) => {
@@ -93,8 +101,14 @@ impl Worker {
         .cause("another operator has taken it over, or has worked on it since the connection to it was lost"))
     }
 
-    fn begin(&mut self, command: &str, root: bool, cancel: &Cancel) -> Result<String, SshError> {
+    fn begin(
+        &mut self,
+        (name, command): (&str, &str),
+        root: bool,
+        cancel: &Cancel,
+    ) -> Result<String, SshError> {
         let order = Order {
+            name,
             stays: true,
             ..Order::new(command, root, Limit::Total(BEGIN), cancel)
         };

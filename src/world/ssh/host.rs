@@ -13,6 +13,7 @@ use super::upload::{self, Upload};
 use super::worker::{Job, Order, Transport, Worker};
 use super::{local, pump, tunnel};
 use crate::world::host::Around;
+use secrecy::zeroize::Zeroizing;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio::sync::oneshot;
 
 /// How a command is run.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RemoteCommand {
     /// Its standard input, then its end.
     pub stdin: Vec<u8>,
     /// As root, by sudo where the login is not root.
@@ -30,7 +31,7 @@ pub struct Run {
     pub timeout: Duration,
 }
 
-impl Default for Run {
+impl Default for RemoteCommand {
     fn default() -> Self {
         Self {
             stdin: Vec::new(),
@@ -93,7 +94,7 @@ impl Host {
     /// # Errors
     /// Not for a command that fails: see [`Output::failure`]. `Timeout`, `Command`, `NoSudo`,
     /// `SudoPasswordWrong`, `Io`, and those of connecting where the session had died.
-    pub async fn run(&self, command: &str, how: Run) -> Result<Output, SshError> {
+    pub async fn run(&self, command: &str, how: RemoteCommand) -> Result<Output, SshError> {
         let command = command.to_owned();
         self.on_thread(move |worker, cancel| {
             let order = Order {
@@ -105,22 +106,46 @@ impl Host {
         .await
     }
 
+    /// Runs a script that reads nothing, in the shell that does one script after the other: what it
+    /// changes of that shell ends with it. Else as [`Host::run`]; the input of `how` is not read.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn script(
+        &self,
+        text: Zeroizing<String>,
+        how: RemoteCommand,
+    ) -> Result<Output, SshError> {
+        self.on_thread(move |worker, cancel| {
+            let order = Order {
+                script: true,
+                ..Order::new(&text, how.root, Limit::Total(how.timeout), cancel)
+            };
+            worker.run(&order)
+        })
+        .await
+    }
+
     /// Begins a command that goes on beside all others, until [`Host::let_go`] or the end of the
     /// session, and gives the first line that it says. It is kept where that is `said`. A session
-    /// that was lost is made anew only with `again`.
+    /// that was lost is made anew only with `again`. `name` is what it is called among the
+    /// processes of the host.
     ///
     /// # Errors
     /// As for [`Host::run`].
     pub async fn hold(
         &self,
+        name: &str,
         command: &str,
         again: &str,
         root: bool,
         said: &'static str,
     ) -> Result<String, SshError> {
-        let (command, again) = (command.to_owned(), again.to_owned());
-        self.on_thread(move |worker, cancel| worker.hold(&command, &again, root, said, cancel))
-            .await
+        let (name, both) = (name.to_owned(), (command.to_owned(), again.to_owned()));
+        self.on_thread(move |worker, cancel| {
+            worker.hold(&name, (&both.0, &both.1), root, said, cancel)
+        })
+        .await
     }
 
     /// Ends that command after all that was asked for before. Nobody has to wait for it.
@@ -144,36 +169,36 @@ impl Host {
         root: bool,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), SshError> {
-        self.upload_around(data, path, mode, root, progress, Around::default())
+        let files = vec![(path.to_owned(), data)];
+        self.upload_around(files, mode, root, progress, Around::default())
             .await
             .map(drop)
     }
 
-    /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on
-    /// the host, then moved over `path` in one step, with `mode`. The file belongs to who wrote it.
+    /// Writes files of one folder (absolute paths): each beside its path under another name,
+    /// flushed, its sha256 checked on the host, then moved over the path in one step, with `mode`.
+    /// They belong to who wrote them. The first is the last that is moved.
     /// `progress` is told how many bytes have gone. Bounded by the time in which nothing moves, not
     /// as a whole. `around` is what else its command does; gives what that has printed.
     ///
     /// # Errors
-    /// `Transfer`, and those of commands. What was at `path` is then unchanged, and nothing is left
-    /// beside it. `Transfer` with what the further script has said, too, where that fails.
+    /// `Transfer`, and those of commands. What was at the paths is then unchanged, and nothing is
+    /// left beside it; of several files some may be replaced where one of them could not be.
+    /// `Transfer` with what the further script has said, too, where that fails.
     pub async fn upload_around(
         &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
+        files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: impl Fn(u64) + Send + 'static,
         around: Around,
     ) -> Result<String, SshError> {
-        let path = path.to_owned();
         self.on_thread(move |worker, cancel| {
             worker.greet(cancel)?;
             upload::put(
                 worker,
                 &Upload {
-                    data: &data,
-                    path: &path,
+                    files: &files,
                     mode,
                     root,
                     cancel,

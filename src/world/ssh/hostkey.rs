@@ -1,5 +1,5 @@
-//! Whether a host is who it should be: reads the `known_hosts` files, decides, asks, and adds the
-//! one line. Never accepts a changed or revoked key, whatever the configuration says.
+//! Decides whether a host is the one it should be: reads the `known_hosts` files, decides, asks,
+//! and adds one line. It never accepts a changed or revoked key, whatever the configuration says.
 
 use super::algorithms;
 use super::ask::Questions;
@@ -28,8 +28,8 @@ const ALGORITHMS: [(&str, &str); 6] = [
     ("rsa-sha2-256", "ssh-rsa"),
 ];
 
-/// The host key algorithms to offer, of those that are allowed: those of the known keys first, so
-/// that the host shows a key that can be recognised.
+/// The allowed host key algorithms to offer. Those of the known keys come first, so that the host
+/// shows a key that replctl knows.
 ///
 /// # Errors
 /// `Config` where a `known_hosts` file cannot be read, or nothing is left to offer.
@@ -57,7 +57,7 @@ pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
         .join(","))
 }
 
-/// Accepts the key, or says why not. `peer` is the address of the host, where there is a connection
+/// Accepts the key, or says why not. `peer` is the address of the host, where the connection goes
 /// straight to it.
 ///
 /// # Errors
@@ -78,8 +78,8 @@ pub(super) fn check(
     if verdict(key, target)? {
         return Ok(());
     }
-    // One host key at a time; while waiting for the turn, another connection may have added this
-    // very key.
+    // replctl decides about one host key at a time. While this one waited for its turn, another
+    // connection may have added the very same key.
     let turn = questions.turn();
     if verdict(key, target)? {
         return Ok(());
@@ -95,8 +95,8 @@ pub(super) fn check(
     add(key, target)
 }
 
-/// `CheckHostIP`: the address must not have another key. Where nothing is known of it, the name
-/// decides alone.
+/// `CheckHostIP`: the address must not have another key. Where no key of the address is known, the
+/// name alone decides.
 fn check_address(key: &[u8], target: &Target, address: IpAddr) -> Result<(), SshError> {
     let name = address.to_string();
     if address.is_loopback() || name == target.host {
@@ -120,7 +120,7 @@ fn authority(target: &Target) -> Result<Option<Place>, SshError> {
     Ok(known::read(target, Asked::Order)?.authority(&target.known_as, target.known_port()))
 }
 
-/// The host may have a certificate, which OpenSSH would look at.
+/// The error for a host that may have a certificate. OpenSSH would check the certificate.
 fn vouched_for(key: &[u8], target: &Target, place: &Place) -> SshError {
     let name = name_of(&target.known_as, target.known_port());
     SshError::new(
@@ -193,7 +193,8 @@ fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
         "correct what KnownHostsCommand says".to_owned()
     } else {
         format!(
-            "`ssh-keygen -R '{name}' -f {}`",
+            "`ssh-keygen -R {} -f {}`",
+            quoted(Path::new(&name)),
             quoted(Path::new(&place.file))
         )
     };
@@ -212,7 +213,7 @@ fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
     ))
 }
 
-/// The word in the file name of a host key.
+/// The word for the key's type in the file name of a host key.
 fn short(key_type: &str) -> &'static str {
     match key_type {
         "ssh-rsa" => "rsa",
@@ -221,8 +222,8 @@ fn short(key_type: &str) -> &'static str {
     }
 }
 
-/// Adds one line to the first file, which is made with its folder where it is missing. The caller
-/// holds the turn.
+/// Adds one line to the first file. Makes the file and its folder where they are missing. The
+/// caller holds the turn.
 fn add(key: &[u8], target: &Target) -> Result<(), SshError> {
     let Some(file) = target.user_known_hosts.first() else {
         return Ok(());
@@ -254,8 +255,8 @@ fn append(path: &Path, key: &[u8], target: &Target) -> io::Result<()> {
         .create(true)
         .mode(0o600)
         .open(path)?;
-    // Another replctl may be adding a line: best effort, since a file system without locks must not
-    // stop the login.
+    // Another replctl may be adding a line. The lock is best effort, for a file system without
+    // locks must not stop the login.
     let _lock = file.try_lock();
     let salt = if target.hash_known_hosts {
         Some(salt()?)

@@ -7,13 +7,13 @@ use crate::output::escape;
 use secrecy::ExposeSecret;
 use std::time::{Duration, Instant};
 
-/// Answers the server's questions: the first hidden one that speaks of a password with the shared
-/// password, the rest by asking.
+/// Answers the server's questions. The first hidden question about a password gets the shared
+/// password. The operator answers the rest.
 pub(super) struct Prompter<'a> {
     answer: &'a Answer,
     questions: &'a Questions,
     given: bool,
-    /// Stands still while a person is asked.
+    /// Stands still while a person answers.
     watch: Watch,
     time: Duration,
 }

@@ -1,16 +1,16 @@
-//! What a private key file says of itself without its passphrase: whether it has one, and its
-//! public half. Pure; never holds or returns private material. libssh2 gives one and the same error
-//! for a missing passphrase, a wrong one and a broken file, which is why this looks first.
+//! What a private key file says without its passphrase: whether it has one, and its public half.
+//! Pure; never holds or returns private material. This module looks first because libssh2 gives the
+//! same error for a missing passphrase, a wrong one and a broken file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A private key file, seen from outside.
+/// What a private key file shows without its passphrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFile {
     /// It needs a passphrase.
     pub encrypted: bool,
-    /// The public key as it goes over the wire, where the file tells it.
+    /// The public key as it goes over the wire, where the file holds it.
     pub public: Option<Vec<u8>>,
 }
 
@@ -48,8 +48,7 @@ pub fn public(text: &str) -> Option<Vec<u8>> {
     (field(&mut rest)? == kind.as_bytes()).then_some(key)
 }
 
-/// The key that a certificate of a user is about, as it goes over the wire; `None` where it is no
-/// certificate.
+/// The key in a certificate of a user, as it goes over the wire; `None` where it is no certificate.
 pub fn certified(certificate: &[u8]) -> Option<Vec<u8>> {
     let mut rest = certificate;
     let kind = std::str::from_utf8(field(&mut rest)?).ok()?;

@@ -1,5 +1,5 @@
-//! Logging in by keys: the agent's, then the files', each with its certificates, as far as the
-//! configuration allows them.
+//! Logs in with keys: those of the agent, then those in files, each with its certificates, as far
+//! as the configuration allows them.
 
 use super::agent::{self, ANSWER_TIME, Relay};
 use super::ask::{Answer, Use};
@@ -7,6 +7,7 @@ use super::auth::{Login, TOUCH, Unfit, quoted};
 use super::error::{SshError, words};
 use super::keyfile::{self, KeyFile};
 use super::known_hosts::{rsa_bits, type_of};
+use super::read_keys::{beside, keyfile_of, public_half, read_public};
 use super::settings::LEAST_RSA;
 use super::{derived, tokens};
 use crate::output::escape;
@@ -74,14 +75,14 @@ impl Login<'_> {
                 .any(|f| f.exists() && public_half(f) == key && keyfile_of(f).is_some());
             if !has_file && key.is_some_and(|key| agents.contains(&key)) {
                 self.openssh_only.push(format!(
-                    "{}: its key is in the agent only, which replctl's built-in ssh client cannot use together",
+                    "{}: its key is in the agent only; replctl's built-in ssh client cannot use the two together",
                     file.display()
                 ));
             }
         }
     }
 
-    /// Whether the configuration lets this key be used, and libssh2 can; what not is remembered.
+    /// Whether the configuration allows this key and libssh2 can use it. If not, notes why.
     fn is_allowed(&mut self, what: &str, key: &[u8]) -> bool {
         let kind = type_of(key);
         if !self.target.algorithms.takes_key(kind) {
@@ -184,8 +185,8 @@ impl Login<'_> {
         let meta = match std::fs::metadata(path) {
             Ok(meta) => meta,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                // OpenSSH's own choice of names says nothing; with its public half, the agent has
-                // been asked for the key.
+                // A missing file that OpenSSH chose by itself says nothing. Where its public half
+                // is there, the agent was already asked for the key.
                 if !is_default(path) && public_half(path).is_none() {
                     self.unfit(path, Unfit::Missing);
                 }
@@ -197,9 +198,9 @@ impl Login<'_> {
             }
         };
         let mode = meta.permissions().mode() & 0o777;
-        // As OpenSSH: what belongs to somebody else is that user's affair.
+        // As in OpenSSH: the mode of another user's file is that user's affair.
         if mode & 0o077 != 0 && meta.uid() == tokens::me().uid {
-            // A public key may be seen by everybody.
+            // Everybody may see a public key.
             if read_public(path).is_some() {
                 self.note_public(path);
             } else {
@@ -246,12 +247,12 @@ impl Login<'_> {
                 !self.certificates(path).is_empty()
             }
             Some(key) => self.is_allowed(&shown, key),
-            // What it is shows only after the passphrase, when it is about to be offered.
+            // Its kind shows only after the passphrase, just before the key is offered.
             None => true,
         }
     }
 
-    /// What becomes of a key that may not be offered, where no file tells its public half.
+    /// Decides about a key whose public half is in no file. `None`: the key may be offered.
     fn unfit_inside(&mut self, path: &Path, passphrase: Option<&Answer>) -> Option<Offer> {
         let phrase = passphrase.map_or("", |a| a.secret.expose_secret());
         let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -262,7 +263,7 @@ impl Login<'_> {
         let limit = self.limit_of_keys();
         if let (Some(limit), None) = (limit, passphrase) {
             self.tried.push(format!(
-                "{}: {limit}, and the file does not tell what key it has (`ssh-keygen -p -f {}` writes it anew)",
+                "{}: {limit}, and the file does not show what key it has (`ssh-keygen -p -f {}` writes the file anew)",
                 path.display(),
                 quoted(path)
             ));
@@ -270,7 +271,7 @@ impl Login<'_> {
         limit.map(|_| Offer::Unreadable)
     }
 
-    /// What in the configuration takes some keys only.
+    /// The option of the configuration that allows some keys only.
     fn limit_of_keys(&self) -> Option<&'static str> {
         let kinds = [
             "ssh-rsa",
@@ -336,6 +337,10 @@ impl Login<'_> {
                 offer @ (Offer::Taken | Offer::Unreadable) => return Ok(offer),
             }
         }
+        // The agent has offered the same key, and it counts against the server's MaxAuthTries.
+        if public_half(path).is_some_and(|key| self.refused.contains(&key)) {
+            return Ok(Offer::Refused);
+        }
         self.offer_as(path, None, passphrase)
     }
 
@@ -374,26 +379,4 @@ fn is_default(path: &Path) -> bool {
     let folder = tokens::me().home.join(".ssh");
     let name = path.file_name().and_then(|name| name.to_str());
     path.parent() == Some(folder.as_path()) && name.is_some_and(|name| name.starts_with("id_"))
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn read_public(path: &Path) -> Option<Vec<u8>> {
-    keyfile::public(&std::fs::read_to_string(path).ok()?)
-}
-
-fn keyfile_of(path: &Path) -> Option<KeyFile> {
-    keyfile::parse(&std::fs::read_to_string(path).ok()?)
-}
-
-/// The public half of a private key file: what its own header says, or the file beside it; a public
-/// key is its own.
-fn public_half(path: &Path) -> Option<Vec<u8>> {
-    let own = keyfile_of(path).and_then(|key| key.public);
-    own.or_else(|| read_public(&beside(path, ".pub")))
-        .or_else(|| read_public(path))
 }

@@ -1,6 +1,5 @@
-//! What is known of host keys on this machine: the files, what `KnownHostsCommand` says, and the
-//! lists of revoked keys.
-//! What cannot be read or run is never taken for empty.
+//! Reads what this machine knows of host keys: the files, the output of `KnownHostsCommand`, and
+//! the lists of revoked keys. What cannot be read or run never counts as empty.
 
 use super::auth::quoted;
 use super::error::{SshError, SshErrorKind};
@@ -17,25 +16,25 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
-/// How long `KnownHostsCommand` may take where nothing else is to do: it may ask a directory far
-/// away.
+/// How long `KnownHostsCommand` may take on a machine that does nothing else: it may ask a
+/// directory far away.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
-/// What stands for the file of a line that the command wrote.
+/// The name in place of a file for a line that the command wrote.
 pub(super) const BY_COMMAND: &str = "the output of KnownHostsCommand";
 
-/// Why the known keys are looked at: `KnownHostsCommand` is told.
+/// Why the known keys are read. `KnownHostsCommand` gets this reason.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Asked<'a> {
-    /// To choose which kinds of keys to ask the host for.
+    /// To choose the kinds of keys that the host may show.
     Order,
     /// The host has shown this key.
     Name(&'a [u8]),
-    /// The same for its address.
+    /// The host at this address has shown this key.
     Address(&'a [u8], IpAddr),
 }
 
-/// All that is known.
+/// Reads all that is known.
 ///
 /// # Errors
 /// `Config` where a file cannot be read, or the command fails.
@@ -107,7 +106,10 @@ fn run(target: &Target, command: &str, asked: Asked<'_>) -> Result<Vec<u8>, SshE
             last_lines(&ended.err, 3)
         ))),
         Err(Unended::Unstarted(e)) => Err(failed(e.to_string())),
-        Err(Unended::Late) => Err(failed(format!("no end within {} s", time.as_secs()))),
+        Err(Unended::Late) => Err(failed(format!(
+            "it did not end within {} s",
+            time.as_secs()
+        ))),
         Err(Unended::TooMuch) => Err(failed(too_much())),
     }
 }
@@ -133,8 +135,8 @@ fn more(target: &Target, asked: Asked<'_>, token: char) -> Option<String> {
     })
 }
 
-/// Refuses a key that a list of `RevokedHostKeys` names, and every key where the list cannot be
-/// read: as OpenSSH does.
+/// Refuses a key that a list of `RevokedHostKeys` names. Refuses every key where the list cannot be
+/// read, as OpenSSH does.
 ///
 /// # Errors
 /// `HostKeyRevoked`; `Config` where the list cannot be read.
@@ -161,7 +163,7 @@ pub(super) fn refuse_revoked(key: &[u8], target: &Target) -> Result<(), SshError
     Ok(())
 }
 
-/// The host shows a key that must not be accepted.
+/// The error for a host that shows a revoked key.
 pub(super) fn revoked(key: &[u8], target: &Target, place: &str) -> SshError {
     SshError::new(
         SshErrorKind::HostKeyRevoked,

@@ -1,8 +1,8 @@
-//! `known_hosts` files: parsing, matching, and the one line that is added. Pure: reading and
-//! writing the files is in `hostkey`.
+//! `known_hosts` files: parsing, matching, and the one line to add. Pure: `hostkey` reads and
+//! writes the files.
 //!
-//! libssh2's own matcher is not used: it accepts a key marked `@revoked`, knows no wildcards, and
-//! calls a key of another type changed.
+//! This module does not use libssh2's matcher. That one accepts a key marked `@revoked`, knows no
+//! wildcards, and calls a key of another type changed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 
 /// One usable line of a `known_hosts` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct KnownHost {
     /// Line number in its file, from 1.
     pub line: usize,
-    /// What stands before the names.
+    /// The word before the names.
     pub marker: Marker,
-    /// Which hosts it speaks of.
+    /// The hosts that the line is about.
     names: Names,
     /// `ssh-ed25519` and the like.
     pub key_type: String,
@@ -32,7 +32,7 @@ pub enum Marker {
     Key,
     /// This key must never be accepted.
     Revoked,
-    /// A certificate authority; certificates of hosts are not looked at, so that such lines let
+    /// A certificate authority. replctl does not look at certificates of hosts, so such a line lets
     /// nobody in.
     CertAuthority,
 }
@@ -49,7 +49,7 @@ struct Pattern {
     text: String,
 }
 
-/// Where an entry stands.
+/// The place of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file, as it was given.
@@ -58,7 +58,7 @@ pub struct Place {
     pub line: usize,
     /// `ssh-ed25519` and the like.
     pub key_type: String,
-    /// `SHA256:…` of the key that stands there.
+    /// `SHA256:…` of the key in that line.
     pub fingerprint: String,
 }
 
@@ -75,33 +75,33 @@ pub enum Verdict {
     Revoked(Place),
 }
 
-/// The entries of several files, in the order they are asked.
+/// The entries of several files, in the order in which they are read.
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
-    files: Vec<(String, Vec<Entry>)>,
+    files: Vec<(String, Vec<KnownHost>)>,
 }
 
 impl KnownHosts {
-    /// Adds a file's content. Lines that cannot be read are skipped, as OpenSSH does.
+    /// Adds a file's content. It skips lines that cannot be read, as OpenSSH does.
     pub fn add(&mut self, file: impl Into<String>, text: &[u8]) {
         let text = String::from_utf8_lossy(text);
         let entries = text
             .lines()
             .enumerate()
-            .filter_map(|(at, line)| Entry::parse(at + 1, line))
+            .filter_map(|(at, line)| KnownHost::parse(at + 1, line))
             .collect();
         self.files.push((file.into(), entries));
     }
 
-    /// What is known of `key`, offered by `host` on `port`.
+    /// What the files say of `key`, which `host` shows on `port`.
     pub fn look_up(&self, host: &str, port: u16, key: &[u8]) -> Verdict {
         let name = name_of(host, port);
         let verdict = self.look_up_name(&name, key);
         if verdict != Verdict::Unknown || port == 22 {
             return verdict;
         }
-        // As OpenSSH: a key stored without the port is good for another port, but a different one
-        // there proves nothing.
+        // As in OpenSSH: a key stored without a port counts for another port, too. A different key
+        // stored without a port proves nothing there.
         match self.look_up_name(&host.to_lowercase(), key) {
             found @ (Verdict::Known | Verdict::Revoked(_)) => found,
             Verdict::Unknown | Verdict::Changed(_) => Verdict::Unknown,
@@ -118,7 +118,7 @@ impl KnownHosts {
         types
     }
 
-    /// Where a certificate authority stands whose certificates this host may show.
+    /// The place of a certificate authority whose certificates this host may show.
     pub fn authority(&self, host: &str, port: u16) -> Option<Place> {
         let names = [name_of(host, port), host.to_lowercase()];
         let mut all = self.entries();
@@ -154,7 +154,7 @@ impl KnownHosts {
                 Marker::Revoked | Marker::CertAuthority => {}
                 Marker::Key if entry.key == key => known = true,
                 Marker::Key => {
-                    // The key of the same type is the one to show.
+                    // The error shows the key of the same type.
                     let better = other
                         .as_ref()
                         .is_none_or(|o| o.key_type != key_type && entry.key_type == key_type);
@@ -171,15 +171,15 @@ impl KnownHosts {
         }
     }
 
-    fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    fn entries(&self) -> impl Iterator<Item = (&str, &KnownHost)> {
         self.files
             .iter()
             .flat_map(|(file, entries)| entries.iter().map(move |e| (file.as_str(), e)))
     }
 }
 
-impl Entry {
-    /// Reads one line; `None` for comments, blank lines, and what is no key line.
+impl KnownHost {
+    /// Reads one line; `None` for a comment, a blank line, and a line without a key.
     pub fn parse(number: usize, line: &str) -> Option<Self> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -271,7 +271,7 @@ pub fn name_of(host: &str, port: u16) -> String {
     }
 }
 
-/// The key's own word for its type; empty where the key is no key.
+/// The type that the key itself names; empty where the key is no key.
 pub fn type_of(key: &[u8]) -> &str {
     let Some((length, rest)) = key.split_first_chunk::<4>() else {
         return "";
@@ -282,8 +282,8 @@ pub fn type_of(key: &[u8]) -> &str {
         .unwrap_or("")
 }
 
-/// The length of an RSA key, or of the one that a certificate is about, in bits; `None` for keys of
-/// other kinds.
+/// The length in bits of an RSA key, or of the key in a certificate; `None` for keys of other
+/// kinds.
 pub fn rsa_bits(key: &[u8]) -> Option<usize> {
     let mut rest = key;
     match field(&mut rest)? {
@@ -313,8 +313,8 @@ pub fn fingerprint(key: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)))
 }
 
-/// The line to add for a host's key, without its newline; the name hashed where a salt (20 random
-/// bytes) is given.
+/// The line to add for a host's key, without its newline. The name is hashed where a salt (20
+/// random bytes) is given.
 pub fn line_for(host: &str, port: u16, key: &[u8], salt: Option<&[u8]>) -> String {
     let name = name_of(host, port);
     let name = match salt {
@@ -334,12 +334,12 @@ fn hashed(salt: &[u8], name: &str) -> Vec<u8> {
             mac.update(name.as_bytes());
             mac.finalize().into_bytes().to_vec()
         }
-        // HMAC takes keys of every length; were that ever untrue, nothing must match.
+        // HMAC takes keys of every length. If that were ever untrue, nothing must match.
         Err(_) => Vec::new(),
     }
 }
 
-/// `*` and `?`, in time proportional to the product of the lengths.
+/// Matches `*` and `?`, in time proportional to the product of the lengths.
 fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -8,6 +8,7 @@ use super::conn::{Conn, Stop, Until};
 use super::error::words;
 use super::local;
 use super::multiplexed::{Master, Session};
+use super::pace::Pace;
 use super::streams::{End, From, Kept, Pipes, Streams};
 use super::watch::Watch;
 use ssh2::{Channel, ErrorCode};
@@ -87,9 +88,33 @@ impl<T> Beside<T> {
 /// A command on a link.
 pub(super) enum Pipe {
     /// A channel of libssh2.
-    Channel(Channel),
+    Channel(Paced),
     /// Streams of this machine.
     Streams(Box<Streams>),
+}
+
+/// A channel to which no more is sent than its command reads soon.
+pub(super) struct Paced {
+    channel: Channel,
+    pace: Pace,
+}
+
+impl Paced {
+    fn new(channel: Channel, under_way: u32) -> Self {
+        Self {
+            channel,
+            pace: Pace::new(under_way),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.channel.write_window().remaining;
+        let room = self.pace.room(left, Instant::now());
+        if room == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.channel.write(&bytes[..bytes.len().min(room)])
+    }
 }
 
 impl Link {
@@ -108,7 +133,7 @@ impl Link {
                 // From here on it may run, and is not to be sent a second time. A channel that is
                 // dropped half-way waits for the host, unless the connection is cut.
                 return match conn.step(until, |_| channel.exec(line)) {
-                    Ok(()) => Ok(Pipe::Channel(channel)),
+                    Ok(()) => Ok(Pipe::Channel(Paced::new(channel, conn.under_way()))),
                     Err(stop) => {
                         conn.cut();
                         Err(Refused::Unanswered(match stop {
@@ -135,7 +160,7 @@ impl Link {
     /// Keeps a command that goes on.
     pub fn hold(&mut self, pipe: Pipe) {
         match (self, pipe) {
-            (Self::Session(conn), Pipe::Channel(channel)) => conn.hold(channel),
+            (Self::Session(conn), Pipe::Channel(paced)) => conn.hold(paced.channel),
             (Self::Master(beside), Pipe::Streams(streams)) => {
                 beside.held = Some(Kept::new(*streams));
             }
@@ -227,13 +252,14 @@ impl Link {
         }
     }
 
-    /// Closes a command whose outputs have ended, and says how it ended.
+    /// Closes a command whose outputs have ended, and says how it ended. libssh2 has status 0 also
+    /// where the host closes the channel and tells none.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn end(&mut self, pipe: &mut Pipe, until: &Until) -> Result<End, Refused> {
         match (self, pipe) {
-            (Self::Session(conn), Pipe::Channel(channel)) => {
+            (Self::Session(conn), Pipe::Channel(Paced { channel, .. })) => {
                 conn.step(until, |_| channel.close())?;
                 conn.step(until, |_| channel.wait_close())?;
                 let signal = channel.exit_signal().ok().and_then(|s| s.exit_signal);
@@ -254,7 +280,7 @@ impl Link {
     /// Closes a command that is given up: whether the link is still of use.
     pub fn close(&mut self, pipe: Pipe, until: &Until) -> bool {
         match (self, pipe) {
-            (Self::Session(conn), Pipe::Channel(mut channel)) => {
+            (Self::Session(conn), Pipe::Channel(Paced { mut channel, .. })) => {
                 let closed = conn.step(until, |_| channel.close()).is_ok();
                 if !closed {
                     conn.cut();
@@ -274,7 +300,7 @@ impl Pipe {
     /// Reads standard output: 0 where there is nothing now, or nothing more.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Channel(channel) => pull(channel.read(buffer)),
+            Self::Channel(paced) => pull(paced.channel.read(buffer)),
             Self::Streams(streams) => streams.read(buffer),
         }
     }
@@ -282,7 +308,7 @@ impl Pipe {
     /// Reads standard error, likewise.
     pub fn read_stderr(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Channel(channel) => pull(channel.stderr().read(buffer)),
+            Self::Channel(paced) => pull(paced.channel.stderr().read(buffer)),
             Self::Streams(streams) => streams.read_stderr(buffer),
         }
     }
@@ -290,7 +316,7 @@ impl Pipe {
     /// Both outputs have ended.
     pub fn eof(&self) -> bool {
         match self {
-            Self::Channel(channel) => channel.eof(),
+            Self::Channel(paced) => paced.channel.eof(),
             Self::Streams(streams) => streams.eof(),
         }
     }
@@ -298,15 +324,23 @@ impl Pipe {
     /// Writes to standard input what there is room for.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Channel(channel) => channel.write(bytes),
+            Self::Channel(paced) => paced.write(bytes),
             Self::Streams(streams) => streams.write(bytes),
+        }
+    }
+
+    /// What is written from here on is read at once.
+    pub fn pace_no_more(&mut self) {
+        match self {
+            Self::Channel(paced) => paced.pace = Pace::new(u32::MAX),
+            Self::Streams(_) => {}
         }
     }
 
     /// Ends standard input: whether that is done.
     pub fn send_eof(&mut self) -> bool {
         match self {
-            Self::Channel(channel) => channel.send_eof().is_ok(),
+            Self::Channel(paced) => paced.channel.send_eof().is_ok(),
             Self::Streams(streams) => {
                 streams.send_eof();
                 true

@@ -1,5 +1,5 @@
-//! This machine as a host: commands by `/bin/sh`, in a session of their own, without a daemon in
-//! between.
+//! This machine as a host: commands run by `/bin/sh`, in a session of their own, without a daemon
+//! in between.
 
 use super::error::{SshError, SshErrorKind};
 use super::settings::Target;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// This machine, as messages call it.
+/// This machine, as messages name it.
 pub(super) fn target(settings: &SshSettings, address: &str) -> Target {
     Target {
         host: "localhost".to_owned(),
@@ -24,13 +24,13 @@ pub(super) fn target(settings: &SshSettings, address: &str) -> Target {
     }
 }
 
-/// Whether the beginning of a command that reaches a host is that for this machine: see
+/// Whether `command`, the beginning of a command that reaches a host, is that for this machine: see
 /// [`SshSettings::command`].
 pub(super) fn is_here(command: &str) -> bool {
     command == "env"
 }
 
-/// A connection to `host:port`, within that time in all.
+/// Connects to `host:port`, in at most `time` for all addresses together.
 ///
 /// # Errors
 /// `NameUnknown`, `Refused`, `NoAnswer`, `Io`.
@@ -80,14 +80,14 @@ pub(super) fn run(line: &str) -> io::Result<Streams> {
     streams::reap();
     let Pipes { near, far } = Pipes::new()?;
     let mut command = Command::new("/bin/sh");
-    // What stands in the environment of this process, perhaps a password, is not for what is
-    // started here and goes on.
+    // The environment of this process may hold a password. A program that starts here and goes on
+    // must not get it.
     command.env_clear();
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
-    // As a login has it: `sudo -E` and `su` leave the home of another user in the environment, and
-    // two operators would hold different locks.
+    // These are as a login sets them. `sudo -E` and `su` leave the home of another user in the
+    // environment, and then two operators would hold different locks.
     let me = tokens::me();
     let home = Some(me.home.as_path()).filter(|home| home.is_dir());
     command

@@ -34,14 +34,20 @@ mod login;
 mod multiplexed;
 mod openssh;
 mod output;
+mod pace;
 mod poll;
 mod program;
 mod proxy;
 mod pump;
+mod read_keys;
+mod reply;
+mod request;
 mod revoked;
 mod same;
 mod script;
+mod served;
 mod settings;
+mod stop;
 mod streams;
 mod tokens;
 mod tunnel;
@@ -51,9 +57,9 @@ mod worker;
 
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
-pub use host::{Host, Run};
+pub use host::{Host, RemoteCommand};
 pub use multiplexed::{ASKPASS, answer_askpass, end_all};
-pub use output::KEPT;
+pub use output::{KEPT, Output};
 
 use crate::inventory::{self, SshSettings};
 use connect::Context;
@@ -265,13 +271,21 @@ fn resolve(
     })
 }
 
-/// A word that occurs nowhere else: for marks and temporary names.
+/// A word that occurs nowhere else, of 128 random bits: for marks and temporary names. Nobody can
+/// guess it, so no script and no process of another user can end a frame before its time.
 pub(super) fn nonce() -> String {
+    use rustix::rand::{GetRandomFlags, getrandom};
     use std::hash::{BuildHasher as _, RandomState};
-    // RandomState's keys are random for each thread and differ for each value; this is no secret,
-    // only new.
-    let bits = RandomState::new().hash_one(Instant::now());
-    format!("replctl-{bits:016x}")
+    let mut bytes = [0_u8; 16];
+    let read = getrandom(&mut bytes, GetRandomFlags::empty());
+    let bits = if read == Ok(bytes.len()) {
+        u128::from_ne_bytes(bytes)
+    } else {
+        // A kernel before 3.17: the library has random keys by another way.
+        let half = || u128::from(RandomState::new().hash_one(Instant::now()));
+        half() << 64 | half()
+    };
+    format!("replctl-{bits:032x}")
 }
 
 #[cfg(test)]

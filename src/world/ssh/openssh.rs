@@ -1,5 +1,5 @@
-//! Asks `ssh -G` what the user's configuration says of a host: once for the hosts of which it says
-//! the same, and by no more processes at a time than this machine has processors.
+//! Asks `ssh -G` what the user's configuration says of a host: once for all hosts with the same
+//! answer, and with no more processes at a time than this machine has processors.
 
 use super::Options;
 use super::ask::lock;
@@ -13,30 +13,30 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`,
-/// for which ssh itself has no limit.
+/// How long `ssh -G` may take on a machine that does nothing else: it runs the commands of
+/// `Match exec`, for which ssh itself has no limit.
 const TIME: Duration = Duration::from_mins(1);
 
-/// What was answered of one of several hosts that may share it.
+/// The answer for several hosts that may share one.
 enum Shared {
     /// Nobody has asked yet.
     Open,
-    /// The answer, and the host that was asked about.
+    /// The answer, and the host for which it was given.
     Same(String, String),
-    /// It depends on the host.
+    /// The answer depends on the host.
     Each,
-    /// Why there is no answer, the host that was asked about, and when that was known: for those
-    /// who were waiting then.
+    /// Why there is no answer, the host of the question, and when that was known. It counts for
+    /// those who were waiting then.
     Failed(String, String, Instant),
 }
 
-/// The answers of this process. The key holds all that the answer comes from.
+/// The answers of this process. The key holds everything from which the answer comes.
 static ANSWERS: Mutex<Option<HashMap<Sameness, Arc<Mutex<Shared>>>>> = Mutex::new(None);
 
 /// The output of `ssh -G`, or `None` where OpenSSH's client is not installed.
 ///
 /// # Errors
-/// `Config`: it says that something is wrong, or nothing in time.
+/// `Config`: `ssh` reports an error, or does not answer in time.
 pub(super) fn ask(
     options: &Options,
     settings: &SshSettings,
@@ -61,7 +61,7 @@ pub(super) fn ask(
     })
 }
 
-/// Asks by `ask`, or has what another one has heard who asked at the same place.
+/// Asks with `ask`, or takes the answer that another caller has got at the same place.
 fn share(
     place: &Mutex<Shared>,
     host: &str,
@@ -69,7 +69,7 @@ fn share(
     ask: impl FnOnce() -> Answer,
 ) -> Result<Option<String>, SshError> {
     let begun = Instant::now();
-    // Held while one asks: the others wait for what it hears.
+    // Held while one asks: the others wait for its answer.
     let mut shared = lock(place);
     match &*shared {
         Shared::Same(text, of) => return Ok(Some(same::for_host(text, of, host))),
@@ -98,7 +98,7 @@ fn share(
     Ok(answer)
 }
 
-/// One of as many turns as there are processors.
+/// One turn. There are as many turns as processors.
 struct Turn;
 
 /// Turns that are taken.
@@ -127,7 +127,7 @@ impl Drop for Turn {
 /// The output of `ssh -G`, `None` where OpenSSH's client is not installed, or why there is none.
 type Answer = Result<Option<String>, String>;
 
-/// There is no answer about `host`, for it was the same as that about `asked`.
+/// The error that there is no answer about `host`. `asked` is the host of the question.
 fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshError {
     let as_asked = SshSettings {
         host: Some(asked.to_owned()),
@@ -138,7 +138,7 @@ fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshErro
     let same = if asked == host {
         ""
     } else {
-        ", of which the configuration says the same"
+        ", for which the configuration says the same"
     };
     SshError::new(
         SshErrorKind::Config,
@@ -151,8 +151,8 @@ fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshErro
     ))
 }
 
-/// The last that had no answer in time, and when that was known: for those who were waiting for
-/// their turn then. Each of them would wait as long, a few at a time.
+/// The last host without an answer in time, and when that was known. It counts for those who were
+/// waiting for their turn then: each of them would wait as long, a few at a time.
 static LATE: Mutex<Late> = Mutex::new(None);
 
 type Late = Option<(String, Instant)>;
@@ -161,7 +161,7 @@ fn note_late(late: &Mutex<Late>, host: &str, why: &str) {
     *lock(late) = Some((format!("`ssh -G {host}`: {why}"), Instant::now()));
 }
 
-/// Why one that waits since then is not asked about.
+/// Why replctl does not ask about a host that has waited since `begun`.
 fn late_since(late: &Mutex<Late>, begun: Instant) -> Option<String> {
     let late = lock(late);
     let (why, at) = late.as_ref()?;
@@ -179,7 +179,7 @@ fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     match program::run(openssh(options, settings, host), time) {
         Ok(ended) if ended.status.success() && ended.out.is_empty() => {
-            Err("it ended without a word".to_owned())
+            Err("it ended without any output".to_owned())
         }
         Ok(ended) if ended.status.success() => Ok(Some(text(ended.out))),
         Ok(ended) => Err(text(ended.err)),

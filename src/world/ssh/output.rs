@@ -1,4 +1,4 @@
-//! What a command left: its end and its two outputs, bounded.
+//! The result of a command: its end and its two outputs, with a limit.
 
 /// The most that is kept of each output, in bytes.
 pub const KEPT: usize = 1 << 20;
@@ -6,15 +6,15 @@ pub const KEPT: usize = 1 << 20;
 /// The end of a command and what it wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
-    /// Exit status; means nothing where `signal` is set.
+    /// Exit status; without a meaning where `signal` is set.
     pub status: i32,
     /// The signal that killed it, without `SIG`.
     pub signal: Option<String>,
     /// Standard output: its first [`KEPT`] bytes.
     pub stdout: Vec<u8>,
-    /// Standard error: its last [`KEPT`] bytes, since the reason of a failure stands at its end.
+    /// Standard error: its last [`KEPT`] bytes, for the reason of a failure is at its end.
     pub stderr: Vec<u8>,
-    /// Bytes of both that were dropped.
+    /// The number of dropped bytes of both.
     pub dropped: u64,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn last_lines(text: &[u8], count: usize) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     bytes: Vec<u8>,
-    /// Bytes seen.
+    /// How many bytes came.
     seen: u64,
     end: bool,
 }
@@ -102,7 +102,7 @@ impl Kept {
         self.seen += more.len() as u64;
         if self.end {
             self.bytes.extend_from_slice(more);
-            // Cut seldom: moving a megabyte for each packet would be slow.
+            // It cuts seldom: to move a megabyte for each packet would be slow.
             if self.bytes.len() > 2 * KEPT {
                 self.bytes.drain(..self.bytes.len() - KEPT);
             }
@@ -112,7 +112,7 @@ impl Kept {
         }
     }
 
-    /// The bytes kept so far (twice as many as promised at most).
+    /// The bytes kept so far, at most twice [`KEPT`].
     pub fn so_far(&self) -> &[u8] {
         &self.bytes
     }

@@ -1,11 +1,10 @@
-//! Waiting for file descriptors, which needs `unsafe`, because neither std nor ssh2 has `poll`.
+//! Waits for file descriptors. This needs `unsafe`, because neither std nor ssh2 has `poll`.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// What is waited for on one descriptor; something to read is always waited for unless `read` is
-/// false.
+/// What to wait for on one descriptor.
 #[derive(Debug, Clone, Copy)]
 pub struct Interest<'a> {
     /// The descriptor.
@@ -48,7 +47,7 @@ pub fn has_room(fd: BorrowedFd<'_>) -> bool {
     ready == 1 && one.revents & libc::POLLOUT != 0
 }
 
-/// Whether the other end of a socket is closed, though there may be something left to read.
+/// Whether the other end of a socket is closed. There may still be something to read.
 pub fn is_closed(fd: BorrowedFd<'_>) -> bool {
     let mut one = libc::pollfd {
         fd: fd.as_raw_fd(),

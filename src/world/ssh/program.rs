@@ -1,5 +1,5 @@
 //! Runs a small program of this machine to its end: no longer than its time, and apart from the
-//! terminal. Its output is had in full or not at all: half of it may leave out what counts.
+//! terminal. The output comes in full or not at all: half of it may lack what counts.
 
 use super::detached;
 use super::poll::{self, Interest};
@@ -10,9 +10,9 @@ use std::os::fd::AsFd as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// The longest output that is taken, and the most that is kept of what it says on standard error.
+/// The longest output that is taken, and the most that is kept of standard error, in bytes.
 const MOST: usize = 4 << 20;
-/// Between two looks whether the program has ended.
+/// The pause between two looks whether the program has ended.
 const TICK: Duration = Duration::from_millis(5);
 
 /// A program that has ended.
@@ -22,7 +22,7 @@ pub(super) struct Ended {
     pub err: Vec<u8>,
 }
 
-/// Why there is no end of it to tell.
+/// Why there is no result.
 pub(super) enum Unended {
     /// It was not started.
     Unstarted(io::Error),
@@ -37,8 +37,8 @@ pub(super) fn too_much() -> String {
     format!("its output is longer than {} MiB", MOST >> 20)
 }
 
-/// Runs it. Its standard output is read to the end, also where something that it started writes it;
-/// what is said on standard error is had up to its own end.
+/// Runs the program. Reads its standard output to the end, even where a program that it started
+/// writes there. Reads standard error up to the end of the program itself.
 pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, Unended> {
     let (mut out, out_there) = Output::new().map_err(Unended::Unstarted)?;
     let (mut err, err_there) = Output::new().map_err(Unended::Unstarted)?;
@@ -50,7 +50,7 @@ pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, Unended
     let end = Instant::now() + time;
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        // In this order: what was written before the end is there when the end is seen.
+        // This order matters: what the program wrote before its end is there when we see the end.
         let ended = has_ended(&child);
         let moved = out.take(&mut buffer) | err.take(&mut buffer);
         if out.excess {
@@ -74,14 +74,14 @@ pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, Unended
     }
 }
 
-/// Whether it has ended. It is not waited for yet, so that its number, which is that of its group,
-/// can belong to nobody else.
+/// Whether the program has ended. This does not reap it yet, so that nobody else can get its
+/// number, which is also that of its group.
 fn has_ended(child: &Child) -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(Pid::from_child(child)), look).is_ok_and(|end| end.is_some())
 }
 
-/// Ends one that nobody has waited for, with all that it started, as far as that is in its group.
+/// Ends a program that was not reaped, with all that it started and that is still in its group.
 pub(super) fn stop(child: &mut Child) {
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
@@ -91,13 +91,13 @@ struct Output {
     /// `None` once it has ended.
     from: Option<PipeReader>,
     kept: Vec<u8>,
-    /// There was more than is kept.
+    /// More came than is kept.
     excess: bool,
 }
 
 impl Output {
-    /// One that is read without waiting, and the program's end of it: a pipe, because programs open
-    /// `/dev/stdout`, which fails with a socket.
+    /// An output that is read without waiting, and the program's end of it. It is a pipe, because
+    /// programs open `/dev/stdout`, which fails with a socket.
     fn new() -> io::Result<(Self, PipeWriter)> {
         let (here, there) = io::pipe()?;
         ioctl_fionbio(&here, true)?;
@@ -109,7 +109,7 @@ impl Output {
         Ok((output, there))
     }
 
-    /// Takes what is there now; whether there was anything.
+    /// Takes what is there now. Returns whether there was anything.
     fn take(&mut self, buffer: &mut [u8]) -> bool {
         let Some(from) = &mut self.from else {
             return false;
@@ -242,7 +242,7 @@ mod tests {
         );
     }
 
-    /// Whether the process ends soon; one that nobody has waited for yet has ended.
+    /// Whether the process ends soon. A process that was not reaped has ended, too.
     fn is_gone(id: &str) -> bool {
         let end = Instant::now() + Duration::from_secs(5);
         let lives = || {

@@ -1,5 +1,5 @@
-//! A `ProxyCommand`: started through the user's shell as ssh does it, spoken to over pipes as ssh
-//! does it, and ended with the session.
+//! Runs a `ProxyCommand` as ssh does: through the user's shell, and over pipes. It ends with the
+//! session.
 
 use super::ask::lock;
 use super::output::last_lines;
@@ -15,9 +15,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// The most that is kept of what it says on standard error: the end of it.
+/// The most that is kept of its standard error, in bytes: the end of it.
 const MOST: usize = 4096;
-/// How long it has to end by itself, once nobody speaks to it any more.
+/// How long it may take to end by itself after the connection to it has closed.
 const END: Duration = Duration::from_millis(300);
 
 /// The process.
@@ -25,16 +25,16 @@ const END: Duration = Duration::from_millis(300);
 pub(super) struct Proxy {
     child: Mutex<Child>,
     said: Arc<Mutex<Vec<u8>>>,
-    /// Closed once all that it said has been heard.
+    /// Closed when all of its standard error has been read.
     heard: Mutex<Receiver<()>>,
-    /// Its standard error is heard until this closes.
+    /// Its standard error is read until this closes.
     ear: UnixStream,
 }
 
 /// Starts the command, whose tokens are expanded.
 ///
-/// It stands apart from the terminal: an interrupt there must not cut the connection over which
-/// something is put back, and what asks there is told at once that it cannot.
+/// It runs apart from the terminal: an interrupt there must not cut the connection over which
+/// replctl puts something back. A program that asks at the terminal fails at once.
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let (input, up) = io::pipe()?;
@@ -43,7 +43,8 @@ pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     ioctl_fionbio(&up, true)?;
     ioctl_fionbio(&down, true)?;
     ioctl_fionbio(&from, true)?;
-    // Not a socket: programs open `/dev/stdin` and `/dev/stdout`, which fails with one.
+    // These are no sockets: programs open `/dev/stdin` and `/dev/stdout`, which fails with a
+    // socket.
     let near = pump::of_pipes(up, down)?;
     let (ear, stop) = UnixStream::pair()?;
     stop.set_nonblocking(true)?;
@@ -72,8 +73,8 @@ pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     Ok((near, proxy))
 }
 
-/// Keeps the end of what it says. A pipe, because scripts open `/dev/stderr`, which fails with a
-/// socket.
+/// Keeps the end of its standard error. That is a pipe, because scripts open `/dev/stderr`, which
+/// fails with a socket.
 fn hear(mut from: PipeReader, mut stop: &UnixStream, to: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 1024];
     loop {
@@ -104,7 +105,7 @@ fn hear(mut from: PipeReader, mut stop: &UnixStream, to: &Mutex<Vec<u8>>) {
 }
 
 impl Proxy {
-    /// Its end, where it ends within that time.
+    /// Its exit status, where it ends within that time.
     pub fn ended(&self, within: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + within;
         loop {
@@ -118,7 +119,7 @@ impl Proxy {
         }
     }
 
-    /// The last that it said on standard error, up to its end where that comes soon.
+    /// The last of its standard error, up to the end where the end comes soon.
     pub fn said(&self) -> String {
         let _ = lock(&self.heard).recv_timeout(END);
         last_lines(&lock(&self.said), 3)
@@ -126,7 +127,7 @@ impl Proxy {
 }
 
 impl Drop for Proxy {
-    /// The socket is down already.
+    /// The socket is already closed.
     fn drop(&mut self) {
         if self.ended(END).is_none() {
             program::stop(&mut lock(&self.child));

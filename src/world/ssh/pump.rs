@@ -1,6 +1,6 @@
-//! A tunnel whose far end is made of descriptors of this machine: those that the installed `ssh`
-//! works on, or a plain connection. A thread carries what comes between them and one end of a
-//! socket pair.
+//! A tunnel whose far end consists of descriptors of this machine: those that the installed `ssh`
+//! uses, or a plain connection. A thread carries the data between them and one end of a socket
+//! pair.
 
 use super::conn::Until;
 use super::error::{SshError, SshErrorKind};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// How long the far end may go on after the near end has finished.
 const AFTERLIFE: Duration = Duration::from_secs(2);
-/// The longest wait without looking.
+/// The longest wait between two looks.
 const TICK: Duration = Duration::from_secs(1);
 const CHUNK: usize = 64 * 1024;
 
@@ -28,11 +28,11 @@ trait Far: Send + 'static {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Nothing more will be written.
     fn finish(&mut self);
-    /// What is read from, and what is written to.
+    /// The descriptor to read from, and the one to write to.
     fn fds(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>);
 }
 
-/// A connection from the host of that client to `host:port`.
+/// Connects from the host of that client to `host:port`.
 ///
 /// # Errors
 /// `Refused` where nothing listens there, `NoAnswer` where it takes longer than `time`, `Io`.
@@ -66,7 +66,7 @@ pub(super) fn through(
     .map_err(failed)
 }
 
-/// The near end of two pipes that do not wait: what is written to it goes up.
+/// The near end of two pipes that do not block. What is written to it goes into `up`.
 ///
 /// # Errors
 /// Where the system gives no socket or no thread.
@@ -162,8 +162,8 @@ impl<F: Far> Pump<F> {
         let _ = self.near.shutdown(Shutdown::Both);
     }
 
-    /// Whether it goes on; an error where either end broke, of which nobody can be told but by the
-    /// end of the socket.
+    /// Returns whether it goes on, or an error where either end broke. Only the end of the socket
+    /// can tell that to anybody.
     fn turn(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         let mut moved = false;
         if self.down.is_empty() && !self.ended {
@@ -219,7 +219,7 @@ impl<F: Far> Pump<F> {
         let (from, to) = self.far.fds();
         let interest = |fd, read, write| Interest { fd, read, write };
         let mut all = Vec::with_capacity(4);
-        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at
+        // A descriptor that nobody waits for is left out: its hang-up alone would end each wait at
         // once.
         if self.down.is_empty() {
             all.push(interest(from, true, false));
@@ -239,7 +239,7 @@ impl<F: Far> Pump<F> {
     }
 }
 
-/// Two pipes, and what is open as long as they are.
+/// Two pipes, and a session that stays open as long as they do.
 struct Through<S> {
     up: Option<PipeWriter>,
     down: PipeReader,
@@ -285,7 +285,7 @@ impl Far for TcpStream {
     }
 }
 
-/// What was moved; nothing where nothing can be now.
+/// How many bytes were moved; `None` where that is not possible now.
 pub(super) fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(n) => Ok(Some(n)),

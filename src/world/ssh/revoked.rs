@@ -1,5 +1,5 @@
 //! Lists of revoked keys: `RevokedHostKeys`, as text or as OpenSSH's binary list (a KRL). Pure. A
-//! list that is not understood is an error, never an empty one.
+//! list that replctl does not understand is an error, never an empty list.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ const SHA256_HASHES: u8 = 5;
 /// Whether the list names the key, as it goes over the wire.
 ///
 /// # Errors
-/// What is not understood in the list.
+/// What replctl does not understand in the list.
 pub fn names(list: &[u8], key: &[u8]) -> Result<bool, &'static str> {
     match list.strip_prefix(MAGIC) {
         Some(rest) => binary(rest, key).unwrap_or(Err("it ends too early")),
@@ -25,7 +25,8 @@ pub fn names(list: &[u8], key: &[u8]) -> Result<bool, &'static str> {
     }
 }
 
-/// One public key in a line, `#` before a comment; OpenSSH skips what is none, too.
+/// A list with one public key in a line and comments after `#`. As OpenSSH does, this skips a line
+/// without a key.
 fn text(list: &[u8], key: &[u8]) -> bool {
     let list = String::from_utf8_lossy(list);
     list.lines().any(|line| {
@@ -36,14 +37,14 @@ fn text(list: &[u8], key: &[u8]) -> bool {
     })
 }
 
-/// `None`: it ends too early.
+/// `None`: the list ends too early.
 fn binary(list: &[u8], key: &[u8]) -> Option<Result<bool, &'static str>> {
     let mut rest = list;
     let format = take(&mut rest, 4)?;
     if format != [0, 0, 0, 1] {
         return Some(Err("its format is not version 1"));
     }
-    // Number of the list, date, flags; reserved, comment.
+    // The header: number of the list, date, flags; then a reserved field and a comment.
     take(&mut rest, 24)?;
     field(&mut rest)?;
     field(&mut rest)?;
@@ -52,12 +53,12 @@ fn binary(list: &[u8], key: &[u8]) -> Option<Result<bool, &'static str>> {
         rest = after;
         let mut section = field(&mut rest)?;
         let wanted: &[u8] = match *kind {
-            // Certificates of hosts are not accepted at all.
+            // replctl accepts no certificates of hosts at all.
             CERTIFICATES => continue,
             KEYS => key,
             SHA1_HASHES => &sha1,
             SHA256_HASHES => &sha256,
-            // Nothing but signatures follows.
+            // Only signatures follow.
             SIGNATURE => return Some(Ok(false)),
             _ => return Some(Err("it has a section that is not known")),
         };
@@ -115,7 +116,7 @@ mod tests {
         let whole = with(KEYS, b"k");
         for end in MAGIC.len()..whole.len() {
             let cut = names(&whole[..end], b"k");
-            // At the end of the header nothing is missing: it is a list of no keys.
+            // At the end of the header nothing is missing: the list has no keys.
             assert_eq!(cut == Ok(false), end == list.len(), "{end}");
             assert_eq!(cut.is_err(), end != list.len(), "{end}");
         }

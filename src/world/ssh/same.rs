@@ -1,18 +1,18 @@
-//! Of which hosts an ssh configuration says the same. Whatever is not surely the same is asked
-//! about for each host.
+//! Finds hosts for which an ssh configuration says the same. Where that is not certain, replctl
+//! asks for each host.
 //!
-//! Only `Host` lines are understood here, to see which of them apply. A `Match`, an `Include`, a
-//! canonical name or a quotation mark ends it: OpenSSH alone reads those rightly.
+//! This module understands only `Host` lines, to see which of them apply. It gives up at a `Match`,
+//! an `Include`, a canonical name or a quotation mark: only OpenSSH reads those correctly.
 
 use crate::inventory::SshSettings;
 use std::path::{Path, PathBuf};
 
-/// The system's own configuration, and where it includes files from on Debian.
+/// The system's own configuration, and the folder whose files it includes on Debian.
 const SYSTEM: &str = "/etc/ssh/ssh_config";
 const INCLUDED: &str = "/etc/ssh/ssh_config.d";
 
-/// All that `ssh -G` makes its answer of, but for the host's name: the texts of the files, the
-/// `Host` lines that apply, and what is asked with the name.
+/// All that decides the answer of `ssh -G`, except the host's name: the texts of the files, the
+/// `Host` lines that apply, and the user and port in the question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Sameness {
     texts: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Sameness {
     port: Option<u16>,
 }
 
-/// What is the same for `host` and others; `None`: that cannot be seen here.
+/// What `host` has in common with others that get the same answer. `None`: this is not certain.
 pub(super) fn sameness(
     config: Option<&Path>,
     settings: &SshSettings,
@@ -78,8 +78,8 @@ fn home() -> Option<PathBuf> {
     Some(PathBuf::from(mine.get(5)?))
 }
 
-/// Which of the `Host` lines of a text apply to `host`; `None`: more stands there than is
-/// understood here. `included`: the files of the system's folder are looked at as well. Pure.
+/// Which of the `Host` lines of a text apply to `host`. `None`: the text holds more than this
+/// module understands. `included`: the files of the system's folder are read as well. Pure.
 fn applying(text: &str, host: &str, included: bool) -> Option<Vec<bool>> {
     if host.contains(|c: char| c.is_ascii_uppercase()) {
         return None;
@@ -107,7 +107,7 @@ fn applying(text: &str, host: &str, included: bool) -> Option<Vec<bool>> {
     Some(out)
 }
 
-/// Whether a list of patterns means `host`: one of them, and none with `!` before it.
+/// Whether a list of patterns means `host`: one of them matches, and none with `!` before it.
 fn is_meant(patterns: &str, host: &str) -> bool {
     let mut meant = false;
     for pattern in patterns.split_whitespace() {
@@ -121,7 +121,7 @@ fn is_meant(patterns: &str, host: &str) -> bool {
 }
 
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    // Where the last `*` stood, and how much of the text it has taken: one way back is enough.
+    // Where the last `*` was, and how much of the text it has taken. One way back is enough.
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
         match pattern.get(p) {
@@ -146,8 +146,8 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|c| *c == b'*')
 }
 
-/// Whether an answer about `host` says something that it would not of another: its name anywhere
-/// but where the name belongs. Pure.
+/// Whether an answer about `host` differs for another host: it has the name in other places than
+/// those for the name. Pure.
 pub(super) fn depends_on(answer: &str, host: &str) -> bool {
     let mut named = false;
     for line in answer.lines() {
@@ -161,7 +161,7 @@ pub(super) fn depends_on(answer: &str, host: &str) -> bool {
     !named
 }
 
-/// The answer about `of`, as it is about `host`. Pure.
+/// The answer about `of`, changed to one about `host`. Pure.
 pub(super) fn for_host(answer: &str, of: &str, host: &str) -> String {
     let line = |line: &str| match line.split_once(' ') {
         Some((key @ ("host" | "hostname"), value)) if value == of => format!("{key} {host}\n"),
@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(applying(odd, "db1", true), None, "{odd}");
         }
         assert_eq!(applying("", "DB1", true), None);
-        // A file of the operator's choice is the only one that is looked at.
+        // A file of the operator's choice is the only one that ssh reads.
         assert_eq!(applying(text, "db1", false), None);
     }
 

@@ -19,12 +19,16 @@ pub(super) enum Way {
     DoasFree,
 }
 
+/// What the shell of a command is called where nothing else is wanted.
+pub(super) const SHELL: &str = "/bin/sh";
+
 /// The longest command line; what is longer belongs on standard input. libssh2 packets end at
 /// 40,000 bytes.
 pub(super) const LONGEST: usize = 30_000;
 
 /// The command line to execute, with `mark` (a word that occurs nowhere else) at its beginning.
-pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
+/// `name` is what its shell is called among the processes of the host.
+pub(super) fn command_line(command: &str, way: Way, mark: &str, name: &str) -> String {
     // Administrators' programs are in sbin, which the path of an ordinary user's login lacks. The
     // process group is ours only if our shell (or the sudo above it) leads it: dropbear runs
     // commands in its own group.
@@ -41,18 +45,18 @@ pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
         // Not by `env`, which is one more program to start.
         Way::Direct => format!(
             "exec {}",
-            by_sh(&format!("LC_ALL=C; export LC_ALL\n{script}"))
+            by_sh(name, &format!("LC_ALL=C; export LC_ALL\n{script}"))
         ),
-        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- {}", by_sh(&script)),
+        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- {}", by_sh(name, &script)),
         Way::SudoPassword => format!(
             "exec env LC_ALL=C sudo -S -p {} -- {}",
             quote(&prompt(mark)),
-            by_sh(&script)
+            by_sh(name, &script)
         ),
         // It drops the environment.
         Way::DoasFree => format!(
             "exec env LC_ALL=C doas -n -- {}",
-            by_sh(&format!("LC_ALL=C; export LC_ALL\n{script}"))
+            by_sh(name, &format!("LC_ALL=C; export LC_ALL\n{script}"))
         ),
     }
 }
@@ -66,10 +70,10 @@ const TOGETHER: &str = r#"replctl_s=;replctl_n=${IFS#??};for replctl_l do case $
 const PIECE: usize = 600;
 
 /// A script as arguments of a command line that sh, bash, zsh, csh, tcsh and fish read alike.
-fn by_sh(script: &str) -> String {
-    let mut line = format!("/bin/sh -c '{TOGETHER}' /bin/sh");
+fn by_sh(name: &str, script: &str) -> String {
+    let mut line = format!("/bin/sh -c '{TOGETHER}' {}", for_any_shell("", name));
     for text in script.trim_end_matches('\n').split('\n') {
-        let (mut rest, mut begins) = (text, '-');
+        let (mut rest, mut begins) = (text, "-");
         loop {
             let mut end = rest.len().min(PIECE);
             while !rest.is_char_boundary(end) {
@@ -77,7 +81,7 @@ fn by_sh(script: &str) -> String {
             }
             line.push(' ');
             line.push_str(&for_any_shell(begins, &rest[..end]));
-            (rest, begins) = (&rest[end..], '+');
+            (rest, begins) = (&rest[end..], "+");
             if rest.is_empty() {
                 break;
             }
@@ -88,7 +92,7 @@ fn by_sh(script: &str) -> String {
 
 /// A word that every shell reads alike: single quotes, and what is special inside them somewhere (a
 /// quote, fish's backslash, csh's `!`) between them, after a backslash. It begins with `first`.
-fn for_any_shell(first: char, text: &str) -> String {
+fn for_any_shell(first: &str, text: &str) -> String {
     let mut word = format!("'{first}");
     for c in text.chars() {
         match c {
@@ -118,12 +122,44 @@ pub(super) enum RunsAs {
 pub(super) fn stop(what: RunsAs) -> String {
     let who = match what {
         RunsAs::Group(group) => format!("-{group}"),
-        RunsAs::Process(pid) => format!("{pid} $(cat /proc/{pid}/task/{pid}/children 2>/dev/null)"),
+        RunsAs::Process(pid) => pid.to_string(),
+    };
+    let (how, below) = match what {
+        RunsAs::Group(_) => ("", ""),
+        RunsAs::Process(_) => (BELOW, "below; "),
     };
     format!(
-        "w=\"{who}\"; kill -TERM $w 2>/dev/null && {{ sleep 0.3 2>/dev/null || sleep 1; kill -KILL $w 2>/dev/null; }}; :"
+        "{how}w={who}; {below}kill -TERM $w 2>/dev/null && {{ sleep 0.3 2>/dev/null || sleep 1; {below}kill -KILL $w 2>/dev/null; }}; :"
     )
 }
+
+/// The same later, over another connection: only where the command line has `mark`, since another
+/// process may have that number by now. It fails where what it began may go on without it, also
+/// where it has ended and nobody has taken note of that.
+pub(super) fn stop_marked(what: RunsAs, mark: &str) -> String {
+    let (RunsAs::Group(id) | RunsAs::Process(id)) = what;
+    format!(
+        "if grep -q {mark} /proc/{id}/cmdline 2>/dev/null; then {}; elif ! grep -q . /proc/{id}/cmdline 2>/dev/null && kill -0 -{id} 2>/dev/null; then exit 1; fi",
+        stop(what)
+    )
+}
+
+/// Adds to `$w` what these processes have begun, and what that has: of a process that leads no
+/// group. A kernel need not have `children` in /proc, so each process is asked for its parent.
+const BELOW: &str = r#"below() {
+all=
+for s in /proc/[0-9]*; do
+while read -r k v; do if [ "$k" = PPid: ]; then all="$all $v:${s#/proc/}"; break; fi; done <"$s/status"
+done 2>/dev/null
+l=$w
+for n in 1 2 3 4 5 6 7 8 9; do
+c=
+for p in $l; do for s in $all; do case $s in "$p":*) case " $w $c " in *" ${s#*:} "*) ;; *) c="$c ${s#*:}" ;; esac ;; esac; done; done
+w="$w $c" l=$c
+[ -n "$c" ] || break
+done
+}
+"#;
 
 /// Quoted for `sh`.
 pub(super) fn quote(text: &str) -> String {
@@ -185,6 +221,73 @@ mod tests {
     use super::*;
     use std::process::Command;
 
+    /// Stops what a shell has begun that leads no group of its own; whether it, and that, is gone.
+    fn stopped(by: impl Fn(RunsAs) -> String) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("below");
+        let begun =
+            "sh -c 'sleep 300 & echo $! >below.new; mv below.new below; wait' child-mark & wait";
+        let mut shell = Command::new("sh")
+            .args(["-c", begun, "shell-mark"])
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
+        while !file.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let below = std::fs::read_to_string(&file).unwrap();
+        let status = format!("/proc/{}/status", below.trim());
+        let runs = || {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            !text.is_empty() && !text.contains("State:\tZ")
+        };
+        assert!(runs());
+        let stop = by(RunsAs::Process(shell.id()));
+        let done = Command::new("sh").args(["-c", &stop]).status().unwrap();
+        assert!(done.success());
+        let gone = !runs();
+        let ended = shell.try_wait().unwrap().is_some();
+        let _ = shell.kill();
+        let _ = shell.wait();
+        let _ = Command::new("kill").args(["-9", below.trim()]).output();
+        assert_eq!(gone, ended);
+        gone
+    }
+
+    #[test]
+    fn a_process_without_a_group_is_stopped_with_what_it_has_begun() {
+        assert!(stopped(stop));
+        assert!(stopped(|it| stop_marked(it, "shell-mark")));
+        // Another process has the number by now.
+        assert!(!stopped(|it| stop_marked(it, "other-mark")));
+    }
+
+    /// Its leader has ended, and its parent takes no note of that: others of its group go on.
+    #[test]
+    fn a_group_whose_leader_is_a_zombie_is_not_taken_for_stopped() {
+        use std::os::unix::process::CommandExt as _;
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 300 & exit 0", "gone-mark"])
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let id = leader.id();
+        let status = format!("/proc/{id}/status");
+        while !std::fs::read_to_string(&status)
+            .unwrap()
+            .contains("State:\tZ")
+        {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let stop = stop_marked(RunsAs::Group(id), "gone-mark");
+        let done = Command::new("sh").args(["-c", &stop]).status().unwrap();
+        let _ = Command::new("kill")
+            .args(["-9", "--", &format!("-{id}")])
+            .status();
+        leader.wait().unwrap();
+        assert!(!done.success());
+    }
+
     #[test]
     fn every_login_shell_runs_the_same_command() {
         // All that any of them reads in a way of its own, a line longer than a word of csh, an
@@ -196,7 +299,7 @@ mod tests {
             "cat <<'end'\n{odd}\n\n-+{long}\n!!\nend\nprintf '%s|' $# \"$0\" \"$LC_ALL\"; exit 7"
         );
         let wanted = format!("{odd}\n\n-+{long}\n!!\n0|/bin/sh|C|");
-        let line = command_line(&command, Way::Direct, "mark");
+        let line = command_line(&command, Way::Direct, "mark", SHELL);
         // A shell may make folders in its home.
         let home = tempfile::tempdir().unwrap();
         let mut tried = Vec::new();

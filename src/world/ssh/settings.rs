@@ -1,9 +1,9 @@
-//! Where and how to log in: what the inventory says, over what OpenSSH's own `ssh -G` says of the
-//! user's configuration.
+//! Decides where and how to log in. The inventory counts first, then what OpenSSH's own `ssh -G`
+//! says of the user's configuration.
 //!
-//! `ssh -G` is asked because nothing else reads `~/.ssh/config` rightly (`Match`, `Include`,
+//! replctl asks `ssh -G` because nothing else reads `~/.ssh/config` correctly (`Match`, `Include`,
 //! tokens). Where OpenSSH's client is not installed, only the inventory and the defaults count.
-//! `StrictHostKeyChecking` can make replctl stricter, never laxer.
+//! `StrictHostKeyChecking` can make replctl stricter, but never less strict.
 
 use super::algorithms::Allowed;
 use super::directives::Beyond;
@@ -29,7 +29,7 @@ pub struct Target {
     pub user: String,
     /// The name to look for in `known_hosts`.
     pub known_as: String,
-    /// Private keys, in the order to try them; those that do not exist are skipped.
+    /// Private keys, in the order to try them. Those that do not exist are skipped.
     pub identity_files: Vec<PathBuf>,
     /// Of the agent's keys, use only those that are also in `identity_files`.
     pub identities_only: bool,
@@ -45,15 +45,15 @@ pub struct Target {
     pub strict: bool,
     /// Hosts to go through, in the order from here.
     pub jumps: Vec<Jump>,
-    /// `ProxyCommand`, its tokens expanded: the way there, in place of a connection.
+    /// `ProxyCommand` with its tokens expanded: the way to the host, in place of a connection.
     pub proxy: Option<String>,
     /// `CertificateFile`.
     pub certificate_files: Vec<PathBuf>,
     /// `RevokedHostKeys`.
     pub revoked: Vec<PathBuf>,
-    /// `KnownHostsCommand`, its tokens not expanded.
+    /// `KnownHostsCommand`. Its tokens are not expanded.
     pub known_hosts_command: Option<String>,
-    /// Look also whether another key is known for the address.
+    /// Check also whether another key is known for the address.
     pub check_host_ip: bool,
     /// What the tokens of this host stand for.
     pub tokens: Tokens,
@@ -73,12 +73,12 @@ pub struct Target {
     pub known_hosts_named: bool,
     /// `SshSettings::sudo`.
     pub sudo: Option<bool>,
-    /// The beginning of a command that reaches it by OpenSSH, for hints: see
+    /// The beginning of a command that reaches the host by OpenSSH, for hints: see
     /// [`SshSettings::command`].
     pub command: String,
 }
 
-/// The ways to log in that the configuration leaves.
+/// The ways to log in that the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // Each is an option of ssh.
 pub struct Methods {
@@ -86,9 +86,9 @@ pub struct Methods {
     pub key: bool,
     /// By a password.
     pub password: bool,
-    /// By answers to what the host asks.
+    /// By answers to the host's questions.
     pub interactive: bool,
-    /// Nobody is asked anything.
+    /// Ask nobody anything.
     pub batch: bool,
 }
 
@@ -131,7 +131,7 @@ pub enum Family {
 /// One host to go through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jump {
-    /// As it stands in the configuration: it is looked up there in turn.
+    /// The name as it is in the configuration. replctl looks it up there in turn.
     pub host: String,
     /// User, where given.
     pub user: Option<String>,
@@ -165,8 +165,8 @@ impl Target {
         }
     }
 
-    /// The port in the names of `known_hosts`: with `HostKeyAlias` there is none, which is said by
-    /// that of ssh itself.
+    /// The port in the names of `known_hosts`. With `HostKeyAlias` there is none. ssh's own port,
+    /// 22, stands for that.
     pub fn known_port(&self) -> u16 {
         if self.tokens.alias.is_empty() {
             self.port
@@ -184,7 +184,7 @@ impl Target {
 /// Decides everything about a host of the inventory. Blocking, for some seconds at most.
 ///
 /// # Errors
-/// `Config` where the configuration cannot be read, or asks for what only OpenSSH can do.
+/// `Config` where the configuration cannot be read, or needs what only OpenSSH can do.
 pub fn resolve(
     options: &Options,
     settings: &SshSettings,
@@ -246,7 +246,7 @@ pub fn resolve_jump(
         ..SshSettings::default()
     };
     let mut hop = resolve(options, &settings, &jump.host)?;
-    // What the inventory names counts on the way, too; the rest is the host's own, as with ssh.
+    // What the inventory names counts on the way, too. The rest is the host's own, as with ssh.
     if target.keys_named {
         for file in &target.identity_files {
             if !hop.identity_files.contains(file) {
@@ -290,8 +290,8 @@ fn without_openssh(host: &str) -> Target {
     }
 }
 
-/// The name of a file of the inventory: `~` is the home of whoever runs this, and tokens are those
-/// of ssh.
+/// The name of a file of the inventory. `~` is the home of the user who runs this program, and the
+/// tokens are those of ssh.
 fn expand(file: &Path, tokens: &Tokens) -> PathBuf {
     let home = etcetera::home_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let text = tokens::at_home(&file.to_string_lossy(), &home);

@@ -49,6 +49,8 @@ pub(super) enum End {
     Status(i32),
     /// The name of the signal, without `SIG`.
     Signal(String),
+    /// The way to it is there, and nothing was said: with the installed `ssh`, a signal perhaps.
+    Untold,
     /// It is not known: the way to it is gone. Why, where that was said.
     Lost(String),
 }
@@ -263,7 +265,8 @@ fn pull(from: &mut Option<PipeReader>, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn name_of(signal: i32) -> String {
+/// The name of a signal, without `SIG`.
+pub(super) fn name_of(signal: i32) -> String {
     let name = match signal {
         libc::SIGHUP => "HUP",
         libc::SIGINT => "INT",

@@ -1,5 +1,5 @@
-//! The `%` tokens, `${…}` variables and `~` of OpenSSH's configuration, which `ssh -G` leaves as
-//! they are. Where OpenSSH refuses one, it is refused here.
+//! Expands the `%` tokens, `${…}` variables and `~` of OpenSSH's configuration, which `ssh -G`
+//! leaves as they are. Where OpenSSH refuses one, replctl refuses it, too.
 
 use sha1::{Digest, Sha1};
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 /// What the tokens of one host stand for.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
-    /// `%n`: the host as it was asked for.
+    /// `%n`: the host as the operator named it.
     pub asked: String,
     /// `%h`: the name or address to connect to.
     pub host: String,
@@ -57,7 +57,7 @@ pub struct Me {
     pub shell: PathBuf,
 }
 
-/// Who runs this program. Where `/etc/passwd` does not tell, the environment does.
+/// The user who runs this program. Where `/etc/passwd` does not say it, the environment does.
 pub fn me() -> &'static Me {
     static ME: OnceLock<Me> = OnceLock::new();
     ME.get_or_init(|| {
@@ -83,7 +83,7 @@ pub fn me() -> &'static Me {
     })
 }
 
-/// Name, home and shell of the first entry of the user database that is meant.
+/// Name, home and shell of the first matching entry of the user database.
 fn entry(is_meant: impl Fn(&[&str]) -> bool) -> Option<(String, PathBuf, PathBuf)> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {
@@ -110,8 +110,8 @@ impl Tokens {
         expand(text, |_| None, |token| self.token(token))
     }
 
-    /// Expands what `ProxyCommand` and `ProxyJump` may have in them: a few tokens, and no
-    /// variables, which are the shell's affair there.
+    /// Expands what `ProxyCommand` and `ProxyJump` may hold: a few tokens, and no variables. The
+    /// shell expands those.
     ///
     /// # Errors
     /// Another token.
@@ -182,7 +182,7 @@ impl Tokens {
     }
 }
 
-/// Expands the tokens that `token` knows, and the variables that `variable` sees behind a `$`.
+/// Expands the tokens that `token` knows, and the variables that `variable` finds behind a `$`.
 fn expand(
     text: &str,
     variable: fn(&str) -> Option<(&str, &str)>,

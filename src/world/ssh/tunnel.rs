@@ -1,6 +1,6 @@
-//! A connection from a host to some address, brought here: a direct-tcpip channel on a session of
-//! its own, pumped by a thread to one end of a socket pair. libssh2 is not parallel inside a
-//! session, hence the session of its own.
+//! Brings a connection from a host to some address here. It is a direct-tcpip channel on a session
+//! of its own, and a thread carries its data to one end of a socket pair. It has a session of its
+//! own, because libssh2 does nothing in parallel inside a session.
 
 use super::conn::{Cancel, Conn, Stop, Until, is_again};
 use super::error::{SshError, SshErrorKind, words};
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 /// How long the far end may go on after the near end has finished.
 const AFTERLIFE: Duration = Duration::from_secs(2);
-/// The longest wait without looking after keepalive.
+/// The longest wait before the next keepalive.
 const TICK: Duration = Duration::from_secs(1);
 const CHUNK: usize = 64 * 1024;
 
-/// Opens the way from `conn`'s host to `host:port`; the end of the returned socket ends the
+/// Opens the way from `conn`'s host to `host:port`. The end of the returned socket ends the
 /// session, too.
 ///
 /// # Errors
@@ -53,6 +53,7 @@ pub(super) fn open(
         up: Vec::new(),
         down: Vec::new(),
         finished: None,
+        stuck: None,
         sent_eof: false,
     };
     std::thread::Builder::new()
@@ -91,7 +92,7 @@ fn not_opened(stop: Stop, shown: &str, host: &str, port: u16) -> SshError {
 }
 
 struct Pump {
-    // Dropped in this order: the channel before its session.
+    // The order of the fields matters: the channel is dropped before its session.
     channel: Channel,
     conn: Conn,
     near: UnixStream,
@@ -101,6 +102,8 @@ struct Pump {
     down: Vec<u8>,
     /// Since when the near end sends no more.
     finished: Option<Instant>,
+    /// Since when the near end is closed and the host takes nothing of what is left.
+    stuck: Option<Instant>,
     sent_eof: bool,
 }
 
@@ -113,8 +116,8 @@ impl Pump {
                 Ok(Turn::Idle) => self.wait(),
                 Ok(Turn::End) => break,
                 Err(_) => {
-                    // Whatever broke: nobody can be told but by the end of the socket. Nothing may
-                    // block on the way out.
+                    // Whatever broke, only the end of the socket can tell it to anybody. Nothing
+                    // may block on the way out.
                     self.conn.cut();
                     break;
                 }
@@ -153,6 +156,10 @@ impl Pump {
         {
             self.up.drain(..n);
             moved |= n > 0;
+            self.stuck = None;
+        }
+        if self.stuck.is_none() && !self.up.is_empty() && poll::is_closed(self.near.as_fd()) {
+            self.stuck = Some(Instant::now());
         }
         if self.finished.is_some() && self.up.is_empty() && !self.sent_eof {
             match self.channel.send_eof() {
@@ -161,9 +168,10 @@ impl Pump {
                 Err(e) => return Err(e.into()),
             }
         }
-        let outlived = self
-            .finished
-            .is_some_and(|since| since.elapsed() > AFTERLIFE);
+        let outlived = [self.finished, self.stuck]
+            .into_iter()
+            .flatten()
+            .any(|since| since.elapsed() > AFTERLIFE);
         if (self.channel.eof() && self.down.is_empty()) || outlived {
             return Ok(Turn::End);
         }
@@ -172,8 +180,8 @@ impl Pump {
 
     fn wait(&self) {
         let write = self.conn.wants_to_write();
-        // What nobody takes now is not waited for, or the wait would end at once again and again;
-        // writing reads what it needs.
+        // This does not wait for data that nobody takes now, or each wait would end at once.
+        // Writing reads what it needs.
         let read = self.down.is_empty() || !self.up.is_empty();
         let host = Interest {
             fd: self.conn.fd(),
@@ -185,7 +193,7 @@ impl Pump {
             read: self.up.is_empty() && self.finished.is_none(),
             write: !self.down.is_empty(),
         };
-        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at
+        // A descriptor that nobody waits for is left out: its hang-up alone would end each wait at
         // once.
         if near.read || near.write {
             poll::wait(&[host, near], TICK);

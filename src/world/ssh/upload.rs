@@ -1,8 +1,8 @@
-//! Puts a file on a host: under a name of its own beside the target, flushed, its sha256 checked
-//! there, and moved over the target in one step. Whatever fails, the target is as it was and
-//! nothing is left beside it.
+//! Puts files on a host: each under a name of its own beside the target, flushed, its sha256
+//! checked there, and moved over the target in one step. Whatever fails before that, the targets
+//! are as they were and nothing is left beside them.
 //!
-//! By one command that reads it, which every host with a shell has. SFTP would cost a process of
+//! By one command that reads them, which every host with a shell has. SFTP would cost a process of
 //! the host's more, and checking and moving a command of their own all the same.
 
 use super::conn::Cancel;
@@ -13,6 +13,8 @@ use super::script::quote;
 use super::worker::{Order, Worker};
 use crate::world::host::Around;
 use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes handed to libssh2 at once; measured: with 32 KB a link of 50 ms is more than ten times
@@ -24,11 +26,11 @@ const NOT_WRITTEN: i32 = 70;
 const NOT_MOVED: i32 = 74;
 const REMOVE_TIME: Duration = Duration::from_secs(5);
 
-/// A file to be put on a host.
+/// Files to be put on a host.
 pub(super) struct Upload<'a> {
-    pub data: &'a [u8],
-    /// Absolute.
-    pub path: &'a str,
+    /// Their absolute paths and what is in them; all lie in one folder. They are put in their
+    /// places from the last to the first.
+    pub files: &'a [(String, Arc<Vec<u8>>)],
     pub mode: u32,
     pub root: bool,
     pub cancel: &'a Cancel,
@@ -38,35 +40,31 @@ pub(super) struct Upload<'a> {
     pub around: &'a Around,
 }
 
-/// Puts the file there.
+/// Puts the files there.
 ///
 /// # Errors
-/// `Transfer` for what concerns the file; else as commands.
+/// `Transfer` for what concerns the files; else as commands.
 pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<String, SshError> {
-    let shown = worker.shown();
-    let (folder, name) = match upload.path.rsplit_once('/') {
-        Some((folder, name))
-            if upload.path.starts_with('/') && !name.is_empty() && !upload.path.contains('\0') =>
-        {
-            (folder, name)
-        }
-        Some(_) | None => {
+    let mut parts = Vec::new();
+    for (path, _) in upload.files {
+        let Some((folder, name)) = place(path) else {
             return Err(SshError::new(
                 SshErrorKind::Transfer,
                 format!(
-                    "`{}` is no absolute path of a file on {shown}",
-                    upload.path.escape_debug()
+                    "`{}` is no absolute path of a file on {}",
+                    path.escape_debug(),
+                    worker.shown()
                 ),
             ));
-        }
-    };
-    let part = format!("{folder}/.{name}.{}", super::nonce());
-    let done = send(worker, upload, &part);
+        };
+        parts.push(format!("{folder}/.{name}.{}", super::nonce()));
+    }
+    let done = send(worker, upload, &parts);
     if done.is_err() {
         // Best effort: the connection may be gone, and the first reason is the one to tell.
         let tidy = Cancel::default();
         let _ = worker.run(&Order::new(
-            &format!("rm -f -- {}", quote(&part)),
+            &format!("rm -f --{}", words(&parts)),
             upload.root,
             Limit::Total(REMOVE_TIME),
             &tidy,
@@ -75,11 +73,35 @@ pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<String, Ss
     done
 }
 
-/// Sends it, and checks what arrived and moves it over the target.
-fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, SshError> {
-    let command = command(upload, part);
+/// The folder and the name of a file.
+fn place(path: &str) -> Option<(&str, &str)> {
+    let good = path.starts_with('/') && !path.contains('\0');
+    path.rsplit_once('/')
+        .filter(|(_, name)| good && !name.is_empty())
+}
+
+/// Each behind a blank.
+fn words(paths: &[String]) -> String {
+    paths.iter().fold(String::new(), |mut out, path| {
+        let _ = write!(out, " {}", quote(path));
+        out
+    })
+}
+
+/// Sends them, checks what arrived, and moves it over the targets.
+fn send(worker: &mut Worker, upload: &Upload<'_>, parts: &[String]) -> Result<String, SshError> {
+    let command = command(upload, parts);
+    let joined: Vec<u8>;
+    let stdin: &[u8] = match upload.files {
+        [(_, data)] => data,
+        all => {
+            let data: Vec<&[u8]> = all.iter().map(|(_, data)| data.as_slice()).collect();
+            joined = data.concat();
+            &joined
+        }
+    };
     let order = Order {
-        stdin: upload.data,
+        stdin,
         progress: upload.progress,
         ..Order::new(
             &command,
@@ -97,10 +119,16 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, 
     if out.status == NOT_WRITTEN {
         return Err(not_written(worker, upload, &why));
     }
-    let what = if (NOT_WRITTEN..=NOT_MOVED).contains(&out.status) {
+    let what = if out.status == NOT_MOVED && upload.files.len() > 1 {
+        format!(
+            "not each of {} on {} was replaced: one could not be put in its place",
+            named(upload),
+            worker.shown()
+        )
+    } else if (NOT_WRITTEN..=NOT_MOVED).contains(&out.status) {
         format!(
             "{} on {} was not replaced: what arrived could not be put in its place",
-            upload.path,
+            named(upload),
             worker.shown()
         )
     } else {
@@ -110,55 +138,114 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, 
     Err(SshError::new(SshErrorKind::Transfer, what).cause(why))
 }
 
-fn command(upload: &Upload<'_>, part: &str) -> String {
-    let want = hex(&Sha256::digest(upload.data));
-    let mode = upload.mode & 0o7777;
-    let sum = "s=$(sha256sum <\"$f\" 2>/dev/null) || s=$(openssl dgst -sha256 -r <\"$f\" 2>/dev/null) || s=$(shasum -a 256 <\"$f\" 2>/dev/null)";
+/// The files, in messages.
+fn named(upload: &Upload<'_>) -> String {
+    let paths: Vec<&str> = upload.files.iter().map(|(path, _)| path.as_str()).collect();
+    paths.join(" or ")
+}
+
+fn command(upload: &Upload<'_>, parts: &[String]) -> String {
     let Around {
         unless_there,
         after,
     } = upload.around;
+    let mode = upload.mode & 0o7777;
+    let paths: Vec<String> = upload.files.iter().map(|(path, _)| path.clone()).collect();
+    let folder = paths
+        .first()
+        .and_then(|path| place(path))
+        .map_or("", |(folder, _)| folder);
+    let want = upload
+        .files
+        .iter()
+        .fold(String::new(), |mut out, (_, data)| {
+            let _ = write!(out, " {}", hex(&Sha256::digest(data.as_slice())));
+            out
+        });
     let there = if *unless_there {
         // As it would be put there: the same bytes with other rights, or of another user, are not
         // what was asked for.
+        let is = paths.iter().map(|path| {
+            let path = quote(path);
+            format!("[ -f {path} ] && [ ! -L {path} ] && [ \"$(stat -c '%a %u' {path} 2>/dev/null)\" = \"{mode:o} $(id -u)\" ] && ")
+        });
+        let is: String = is.collect();
         format!(
-            "f=$p; [ -f \"$f\" ] && [ ! -L \"$f\" ] && [ \"$(stat -c '%a %u' \"$f\" 2>/dev/null)\" = \"{mode:o} $(id -u)\" ] && \
-             {{ {sum}; }} && [ \"${{s%% *}}\" = {want} ]"
+            "{is}sums{} 2>/dev/null && [ \"$s\" = '{want}' ]",
+            words(&paths)
         )
     } else {
         "false".to_owned()
     };
+    let last = parts.iter().zip(&paths).rev().map(|(part, path)| {
+        format!(
+            "mv -f -- {} {} || exit {NOT_MOVED}\n",
+            quote(part),
+            quote(path)
+        )
+    });
+    let moved: String = last.collect();
+    let free = paths.iter().map(|path| {
+        let path = quote(path);
+        format!("[ ! -d {path} ] || {{ echo {path}' is a folder' >&2; exit 73; }}\n")
+    });
+    let free: String = free.collect();
+    let all = words(parts);
     // The trap: where the connection breaks, nobody else is there to tidy up.
     // `set -C`: nobody's file or link of that name is ever written through.
     format!(
-        "t={part}; p={path}\n\
-         if {there}; then cat >/dev/null; else\n\
-         trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
-         (umask 077; set -C; cat >\"$t\") && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
-         f=$t; {sum} || \
-         {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
-         s=${{s%% *}}\n\
-         [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\
-         [ ! -d \"$p\" ] || {{ echo \"$p is a folder\" >&2; exit 73; }}\n\
-         chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit {NOT_MOVED}\n\
+        "{SUMS}if {there}; then cat >/dev/null; else\n\
+         trap 'rm -f --'{tidied} EXIT; trap 'exit 1' HUP INT TERM\n\
+         (umask 077; set -C; {{ {taken}; }} && {{ sync{all} 2>/dev/null || sync; }}) || exit {NOT_WRITTEN}\n\
+         sums{all} || {{ ls -l{all} >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
+         [ \"$s\" = '{want}' ] || {{ echo \"sha256 is$s, should be{want}\" >&2; exit 72; }}\n\
+         {free}chmod {mode:04o}{all} || exit {NOT_MOVED}\n{moved}\
          trap - EXIT HUP INT TERM\n\
-         sync \"${{p%/*}}/\" 2>/dev/null\nfi\n:\n{after}",
-        part = quote(part),
-        path = quote(upload.path),
+         sync {folder} 2>/dev/null\nfi\n:\n{after}",
+        tidied = quote(&all),
+        taken = taken(upload, parts),
+        folder = quote(&format!("{folder}/")),
     )
+}
+
+/// Sets `$s` to the checksums of these files, a blank before each. A program that escapes a name
+/// says so with a backslash before the sum.
+const SUMS: &str = r#"sums() {
+s=$(sha256sum "$@" 2>/dev/null) || s=$(openssl dgst -sha256 -r "$@" 2>/dev/null) || s=$(shasum -a 256 "$@" 2>/dev/null) || return 1
+set -f; IFS='
+'; set -- $s; unset IFS; set +f
+s=; for l; do l=${l#\\}; s="$s ${l%% *}"; done
+}
+"#;
+
+/// Takes what arrives apart: all of it becomes the first file, and what belongs to the others is
+/// cut off from its end. No program of every host takes just so many bytes of a stream.
+fn taken(upload: &Upload<'_>, parts: &[String]) -> String {
+    let first = parts.first().map(|part| quote(part)).unwrap_or_default();
+    let mut text = format!("cat >{first}");
+    let mut left: usize = upload.files.iter().map(|(_, data)| data.len()).sum();
+    for ((_, data), part) in upload.files.iter().zip(parts).skip(1).rev() {
+        left -= data.len();
+        let _ = write!(
+            text,
+            " && tail -c {} <{first} >{} && {{ s=$(dd if=/dev/null of={first} bs=1 seek={left} 2>&1) || {{ echo \"$s\" >&2; false; }}; }}",
+            data.len(),
+            quote(part)
+        );
+    }
+    text
 }
 
 /// The failure to write beside the target, with what the disk says: SFTP tells no reason, and a
 /// full disk is the usual one.
 fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError {
     let shown = worker.shown();
-    let folder = match upload.path.rsplit_once('/') {
-        Some((folder, _)) if !folder.is_empty() => folder,
-        Some(_) | None => "/",
-    };
+    let folder = upload.files.first().and_then(|(path, _)| place(path));
+    let folder = folder.map_or("", |(folder, _)| folder);
+    let folder = if folder.is_empty() { "/" } else { folder };
     let failure = SshError::new(
         SshErrorKind::Transfer,
-        format!("cannot write {} on {shown}", upload.path),
+        format!("cannot write {} on {shown}", named(upload)),
     )
     .cause(why)
     .hint(format!(
@@ -189,15 +276,21 @@ fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError 
     {
         // What had come of it was removed before.
         Some(free) => failure.cause(format!(
-            "it has {} KB, and {free} KB are free there",
-            upload.data.len().div_ceil(1024)
+            "it takes {} KB, and {free} KB are free there",
+            room(upload).div_ceil(1024)
         )),
         None => failure,
     }
 }
 
+/// What they take while they are taken apart, bytes: all of them, and once more the largest that is
+/// cut off.
+fn room(upload: &Upload<'_>) -> usize {
+    let sizes = || upload.files.iter().map(|(_, data)| data.len());
+    sizes().sum::<usize>() + sizes().skip(1).max().unwrap_or(0)
+}
+
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut out, b| {
         let _ = write!(out, "{b:02x}");
         out
@@ -205,87 +298,4 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::io::Write as _;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-    use std::path::Path;
-    use std::process::{Command, Stdio};
-
-    const PROGRAM: &[u8] = b"#!/bin/sh\necho a program\n";
-
-    /// What the command of an upload comes to where `sent` arrives.
-    fn run(shell: &[&str], path: &Path, sent: &[u8], around: &Around) -> Option<i32> {
-        let upload = Upload {
-            data: PROGRAM,
-            path: path.to_str().unwrap(),
-            mode: 0o755,
-            root: false,
-            cancel: &Cancel::default(),
-            progress: &|_| {},
-            around,
-        };
-        let part = path.with_file_name(".part");
-        let mut child = Command::new(shell[0])
-            .args(&shell[1..])
-            .arg(command(&upload, part.to_str().unwrap()))
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(sent).unwrap();
-        drop(input);
-        let status = child.wait().unwrap().code();
-        let beside = path.parent().unwrap().read_dir().unwrap();
-        let names: Vec<_> = beside.map(|e| e.unwrap().file_name()).collect();
-        assert!(!names.contains(&".part".into()), "{names:?}");
-        status
-    }
-
-    const SHELLS: [&[&str]; 2] = [&["sh", "-c"], &["busybox", "sh", "-c"]];
-
-    #[test]
-    fn an_upload_that_breaks_off_leaves_nothing() {
-        for shell in SHELLS {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("p");
-            let around = Around::default();
-            assert_eq!(run(shell, &path, &PROGRAM[..9], &around), Some(72));
-            assert!(!path.exists());
-            assert_eq!(run(shell, &path, PROGRAM, &around), Some(0));
-            assert_eq!(fs::read(&path).unwrap(), PROGRAM);
-        }
-    }
-
-    #[test]
-    fn a_file_is_kept_only_where_it_is_just_as_it_would_be_put_there() {
-        let around = Around {
-            unless_there: true,
-            after: "exit 9".to_owned(),
-        };
-        for shell in SHELLS {
-            let folder = tempfile::tempdir().unwrap();
-            let (path, other) = (folder.path().join("p"), folder.path().join("other"));
-            let number = |path: &Path| fs::metadata(path).unwrap().ino();
-            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
-            let first = number(&path);
-            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
-            assert_eq!(number(&path), first);
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
-            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
-            fs::rename(&path, &other).unwrap();
-            symlink(&other, &path).unwrap();
-            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
-            assert!(!path.is_symlink());
-            if fs::metadata(&path).unwrap().uid() == 0 {
-                std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
-                assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
-                assert_eq!(fs::metadata(&path).unwrap().uid(), 0);
-            }
-        }
-    }
-}
+mod tests;

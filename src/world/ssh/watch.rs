@@ -1,6 +1,5 @@
-//! Ends a connection when the time of what goes on over it is over: libssh2 looks at no clock as
-//! long as bytes arrive.
-//! One thread for all connections.
+//! Cuts a connection when the time for a step over it is over. libssh2 looks at no clock as long as
+//! bytes arrive. One thread watches all connections.
 
 use super::ask::lock;
 use super::conn::Wire;
@@ -9,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// What is cut, and who is told.
+/// The connection to cut, and the flag to set.
 struct Watched {
     wire: Weak<Wire>,
     over: Arc<AtomicBool>,
@@ -20,7 +19,7 @@ static EARLIER: Condvar = Condvar::new();
 static THREAD: Once = Once::new();
 static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-/// As long as it lives, the connection is cut at its end.
+/// While this value lives, the connection is cut when its time is over.
 pub(super) struct Watch {
     wire: Weak<Wire>,
     key: Option<(Instant, u64)>,
@@ -31,7 +30,7 @@ impl Watch {
     /// Begins to watch.
     pub fn until(wire: &Arc<Wire>, end: Instant) -> Self {
         THREAD.call_once(|| {
-            // Without this thread, the deadlines of libssh2 itself are left.
+            // Without this thread, the deadlines of libssh2 itself still count.
             let _ = std::thread::Builder::new()
                 .name("ssh-watch".to_owned())
                 .spawn(keep);
@@ -70,14 +69,14 @@ impl Watch {
         }
     }
 
-    /// Watches no more, until the end is set again: a person is asked.
+    /// Stops watching until the end is set again: a person is asked.
     pub fn pause(&mut self) {
         if let Some(key) = self.key.take() {
             lock(&DEADLINES).remove(&key);
         }
     }
 
-    /// The time is over, and the connection was cut for it.
+    /// Whether the time is over. Then the connection was cut.
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
@@ -111,7 +110,8 @@ fn keep() {
                 let Some((_, watched)) = deadlines.pop_first() else {
                     continue;
                 };
-                // Released first: the last owner of a wire may wait a moment for its process.
+                // This releases the lock first: the last owner of a wire may wait a moment for its
+                // process.
                 drop(deadlines);
                 if let Some(wire) = watched.wire.upgrade() {
                     watched.over.store(true, Ordering::Release);
@@ -137,12 +137,12 @@ mod tests {
         far.set_read_timeout(Some(Duration::from_millis(400)))
             .unwrap();
         let mut byte = [0];
-        // Ended before its time, and paused.
+        // One watch ends before its time, and one is paused.
         drop(Watch::within(&wire, Duration::from_millis(50)));
         let mut watch = Watch::within(&wire, Duration::from_millis(50));
         watch.pause();
         assert!(far.read(&mut byte).is_err() && !watch.is_over());
-        // A later one does not hide an earlier one, in either order.
+        // A later end does not hide an earlier one, in either order.
         let _late = Watch::within(&wire, Duration::from_mins(10));
         watch.extend(Instant::now() + Duration::from_millis(100));
         let _later = Watch::within(&wire, Duration::from_mins(20));

@@ -49,10 +49,17 @@ impl Stage {
         let lines = self.ca.directives(tls, pair);
         let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         lines.extend(more);
-        Both {
-            plain: TestServer::start(&lines),
-            tls,
+        let plain = TestServer::start(&lines);
+        // It listens on one port after the other.
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", tls)).is_err() {
+            assert!(
+                std::time::Instant::now() < until,
+                "it does not listen for TLS"
+            );
+            std::thread::sleep(std::time::Duration::from_millis(5));
         }
+        Both { plain, tls }
     }
 
     /// The trouble with a node at that port, as the inventory's lines have it.

@@ -66,9 +66,7 @@ fn story(transport: &str) {
     let Some(bench) = bench(transport) else {
         return;
     };
-    if transport == "openssh" {
-        killed(&bench);
-    }
+    killed(&bench);
     let first = bench.run(&["setup", "--yes"]).ok().says("with 1 replica");
     bench.in_sync(0);
     let before = logins(&bench);
@@ -158,25 +156,63 @@ fn on_a_terminal(bench: &Bench) {
     nothing_left(bench);
 }
 
-/// replctl is killed during a look: its connections end with it. Only an empty folder stays.
+/// The shells that do scripts on the hosts of this bench: begun by sshd, or by that operator.
+fn shells(bench: &Bench, operator: i32) -> Vec<i32> {
+    let ports: Vec<String> = bench
+        .text
+        .nodes()
+        .iter()
+        .filter_map(|node| node.ssh_port)
+        .map(|port| format!(" {port}"))
+        .collect();
+    let is_one = |pid: i32| {
+        let file = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let text = |name: &str| String::from_utf8_lossy(&file(name)).into_owned();
+        let by_sshd = |line: &str| {
+            line.starts_with("SSH_CONNECTION=") && ports.iter().any(|port| line.ends_with(port))
+        };
+        let by_us =
+            |(_, after): (&str, &str)| after.split(' ').nth(1) == Some(&operator.to_string());
+        text("cmdline").contains("read -r replctl_m")
+            && (text("stat").rsplit_once(") ").is_some_and(by_us)
+                || text("environ").split('\0').any(by_sshd))
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    all.filter(|pid| is_one(*pid)).collect()
+}
+
+/// replctl is killed during a look: its connections, and the shells on its hosts, end with it.
+/// Only an empty folder stays.
 fn killed(bench: &Bench) {
-    let processes = || {
+    let connections = || {
         left(bench)
             .iter()
             .filter(|l| l.starts_with("/proc"))
             .count()
     };
-    let caught = (0..10).any(|_| {
+    let caught = (0..10).find_map(|_| {
         let mut running = bench.operator.start(&["setup", "--dry-run"]);
-        while processes() == 0 && !running.has_ended() {}
-        let caught = processes() > 0 && !running.has_ended();
+        let mut found = Vec::new();
+        while found.is_empty() && !running.has_ended() {
+            found = shells(bench, running.pid());
+        }
+        let caught = !found.is_empty() && !running.has_ended();
         running.kill9();
-        caught
+        caught.then_some(found)
     });
-    assert!(caught, "it is too fast to be killed");
-    await_that("the end of every ssh", Duration::from_secs(5), || {
-        processes() == 0
-    });
+    let caught = caught.expect("it is too fast to be killed");
+    await_that(
+        "the end of every shell and ssh",
+        Duration::from_secs(5),
+        || {
+            let runs = |pid: &i32| {
+                let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&line).contains("read -r replctl_m")
+            };
+            connections() == 0 && !caught.iter().any(runs)
+        },
+    );
     for folder in left(bench) {
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -3,7 +3,7 @@
 //! cannot be read is unknown, and never counts as empty.
 
 use super::{Store, trust};
-use crate::engine::journal::Debt;
+use crate::engine::journal::PendingDemotion;
 use crate::topology::{Address, NodeName};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -57,17 +57,21 @@ pub struct Unread {
 
 impl Store {
     /// The pending demotions. None if their note cannot be read: [`Store::unread`] reports that.
-    pub fn debts(&self) -> Vec<Debt> {
+    pub fn pending_demotions(&self) -> Vec<PendingDemotion> {
         self.read_notes(DEBTS).unwrap_or_default()
     }
 
     /// The notes that cannot be read.
     pub fn unread(&self) -> Vec<Unread> {
-        let debts = self.read_notes::<Debt>(DEBTS).err();
-        let alone = self.read_notes::<Debt>(super::alone::FILE).err();
+        let pending_demotions = self.read_notes::<PendingDemotion>(DEBTS).err();
+        let alone = self.read_notes::<PendingDemotion>(super::alone::FILE).err();
         let given_up = self.read_notes::<super::abandoned::Abandoned>(super::abandoned::FILE);
         let all = [
-            (DEBTS, debts, "which old primaries have a pending demotion"),
+            (
+                DEBTS,
+                pending_demotions,
+                "which old primaries have a pending demotion",
+            ),
             (
                 super::alone::FILE,
                 alone,
@@ -152,9 +156,9 @@ impl Store {
 
     /// Adds a pending demotion, in place of an older one of the same node.
     pub fn remember(&self, node: &NodeName, address: &Address) -> io::Result<()> {
-        self.change_notes(DEBTS, |debts: &mut Vec<Debt>| {
-            debts.retain(|d| d.node != *node);
-            debts.push(Debt {
+        self.change_notes(DEBTS, |pending_demotions: &mut Vec<PendingDemotion>| {
+            pending_demotions.retain(|d| d.node != *node);
+            pending_demotions.push(PendingDemotion {
                 node: node.clone(),
                 address: address.clone(),
                 since: Timestamp::now(),
@@ -165,11 +169,15 @@ impl Store {
     /// Removes the pending demotions of nodes that were seen in their right place.
     pub fn forget(&self, paid: &[NodeName]) -> io::Result<()> {
         // With nothing to remove, it writes nothing and waits for no writer.
-        if !self.debts().iter().any(|d| paid.contains(&d.node)) {
+        if !self
+            .pending_demotions()
+            .iter()
+            .any(|d| paid.contains(&d.node))
+        {
             return Ok(());
         }
-        self.change_notes(DEBTS, |debts: &mut Vec<Debt>| {
-            debts.retain(|d| !paid.contains(&d.node));
+        self.change_notes(DEBTS, |pending_demotions: &mut Vec<PendingDemotion>| {
+            pending_demotions.retain(|d| !paid.contains(&d.node));
         })
     }
 }
@@ -204,22 +212,25 @@ mod tests {
         store
     }
 
-    fn names(debts: &[Debt]) -> Vec<&str> {
-        debts.iter().map(|d| d.node.0.as_str()).collect()
+    fn names(pending_demotions: &[PendingDemotion]) -> Vec<&str> {
+        pending_demotions
+            .iter()
+            .map(|d| d.node.0.as_str())
+            .collect()
     }
 
     #[test]
     fn what_is_written_is_read_and_nothing_is_unread() {
         let folder = tempfile::TempDir::new().unwrap();
         let store = store(&folder);
-        assert!(store.debts().is_empty() && store.unread().is_empty());
+        assert!(store.pending_demotions().is_empty() && store.unread().is_empty());
         let address = Address::new("10.0.0.1", 6379);
         store.remember(&"a".into(), &address).unwrap();
         store.remember(&"b".into(), &address).unwrap();
         store.remember(&"a".into(), &address).unwrap();
-        assert_eq!(names(&store.debts()), ["b", "a"]);
+        assert_eq!(names(&store.pending_demotions()), ["b", "a"]);
         store.forget(&["a".into(), "c".into()]).unwrap();
-        assert_eq!(names(&store.debts()), ["b"]);
+        assert_eq!(names(&store.pending_demotions()), ["b"]);
         store.note_alone(&"d".into(), &address).unwrap();
         assert_eq!(names(&store.alone()), ["d"]);
         assert!(store.unread().is_empty());
@@ -237,7 +248,7 @@ mod tests {
                 scope.spawn(move || store.remember(&node, address).unwrap());
             }
         });
-        assert_eq!(store.debts().len(), 24);
+        assert_eq!(store.pending_demotions().len(), 24);
     }
 
     /// One damaged note of each kind: it is reported with its file, not read as empty, and not
@@ -263,7 +274,7 @@ mod tests {
                 panic!("it is read: {:?}", String::from_utf8_lossy(&bytes))
             };
             assert_eq!(unread.path, path);
-            assert!(store.debts().is_empty());
+            assert!(store.pending_demotions().is_empty());
             assert!(store.remember(&"b".into(), &address).is_err());
             store.forget(&["a".into()]).unwrap();
             assert_eq!(fs::read(&path).unwrap(), bytes, "it was written over");

@@ -71,7 +71,7 @@ fn run(
         sha256: "ab".repeat(32),
         bytes: 3_000_000,
     };
-    let around = Around {
+    let around = AddInput {
         inventory: &inventory,
         topology,
         hosts: &[(op.node.clone(), host)].into(),

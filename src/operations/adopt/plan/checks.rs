@@ -8,7 +8,7 @@ mod starter;
 pub(super) use alone::alone;
 pub(super) use data::other_data;
 
-use super::{Around, Subject};
+use super::{AdoptInput, Subject};
 use crate::config::Paths;
 use crate::engine::{Ground, Refusal};
 use crate::inventory::{Auth, ServerSource};
@@ -22,7 +22,7 @@ use crate::topology::{Link, NodeName, ReplicaAuth, Server, State, Topology};
 const ROOM: u64 = 64 << 20;
 
 /// Everything that stands against adopting it.
-pub(super) fn refusals(around: &Around<'_>, subject: Subject<'_>) -> Vec<Refusal> {
+pub(super) fn refusals(around: &AdoptInput<'_>, subject: Subject<'_>) -> Vec<Refusal> {
     let name = &subject.spec.name;
     let mut out = Vec::new();
     let facts = match around.hosts.get(name) {
@@ -63,7 +63,7 @@ pub(super) fn refusals(around: &Around<'_>, subject: Subject<'_>) -> Vec<Refusal
 }
 
 /// What is needed of the host to start a server of replctl's there.
-fn host(around: &Around<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Refusal>) {
+fn host(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     if !facts.root {
         out.push(Refusal::new(
@@ -94,7 +94,7 @@ fn host(around: &Around<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut 
 
 /// The same program is started again: never an older one, nor another family's.
 fn version(
-    around: &Around<'_>,
+    around: &AdoptInput<'_>,
     name: &NodeName,
     facts: &HostFacts,
     server: &Server,
@@ -180,7 +180,7 @@ fn of_package(facts: &HostFacts) -> bool {
 }
 
 /// Whether something lies where its own files would.
-fn taken(around: &Around<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Refusal>) {
+fn taken(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let paths = Paths::of(around.inventory, subject.spec);
     let name = &subject.spec.name;
     let what = if facts.directories.contains_key(&paths.data()) {
@@ -201,7 +201,7 @@ fn taken(around: &Around<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut
 
 /// Room for a second copy of its data, and for the snapshot that it saves at its end.
 fn room(
-    around: &Around<'_>,
+    around: &AdoptInput<'_>,
     subject: Subject<'_>,
     (facts, server): (&HostFacts, &Server),
     out: &mut Vec<Refusal>,
@@ -246,7 +246,7 @@ fn room(
 }
 
 /// Its file gets the password that the inventory says: that must be the one it has.
-fn login(around: &Around<'_>, name: &NodeName, server: &Server, out: &mut Vec<Refusal>) {
+fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Vec<Refusal>) {
     let mut refuse = |why: String, hint: &str| {
         out.push(Refusal::new(Ground::Secret, why, hint));
     };
@@ -283,7 +283,7 @@ fn login(around: &Around<'_>, name: &NodeName, server: &Server, out: &mut Vec<Re
 }
 
 /// A replica goes on from where it is; a primary must have its data.
-fn state(around: &Around<'_>, subject: Subject<'_>, server: &Server, out: &mut Vec<Refusal>) {
+fn state(around: &AdoptInput<'_>, subject: Subject<'_>, server: &Server, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut not_ready = |why: String| {
         out.push(Refusal::new(

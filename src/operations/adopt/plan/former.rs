@@ -1,6 +1,6 @@
 //! How a server that somebody else made is started, for the way back. Pure.
 
-use super::{Around, Found, Subject};
+use super::{AdoptInput, Found, Subject};
 use crate::actions::former::{Former, User};
 use crate::config::Paths;
 use crate::config::defaults::default_of;
@@ -21,7 +21,7 @@ const PLACES: [(&str, &str); 5] = [
 ];
 
 /// How it is started.
-pub(super) fn former(around: &Around<'_>, subject: Subject<'_>, found: &Found) -> Former {
+pub(super) fn former(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found) -> Former {
     let service = subject.node.service.as_deref();
     let process = service.and_then(|s| s.process.as_ref());
     let folder = found.live.get("dir").cloned().unwrap_or_default();

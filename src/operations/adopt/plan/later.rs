@@ -1,13 +1,13 @@
 //! The nodes as they are once they are adopted: their roles are the same, and stand in files that
 //! are replctl's. Pure.
 
-use super::{Around, Subject};
+use super::{AdoptInput, Subject};
 use crate::config::Paths;
 use crate::topology::Topology;
 use crate::topology::service::{Arguments, Chain, Service, Starter, Unit, Writable};
 
 /// The nodes after the replicas among `subjects` were adopted; `all`: the primary too.
-pub(super) fn adopted(around: &Around<'_>, subjects: &[Subject<'_>], all: bool) -> Topology {
+pub(super) fn adopted(around: &AdoptInput<'_>, subjects: &[Subject<'_>], all: bool) -> Topology {
     let mut later = around.topology.clone();
     for node in &mut later.nodes {
         let subject = subjects.iter().find(|s| s.spec.name == node.name);

@@ -1,7 +1,7 @@
 //! The steps by which one node is adopted. Pure.
 
 use super::settings::{self, Settings};
-use super::{Around, Found, Subject};
+use super::{AdoptInput, Found, Subject};
 use crate::actions::Action;
 use crate::actions::former::{DataCopy, Former, FormerAction, Link};
 use crate::actions::host::{HostAction, Launch};
@@ -53,7 +53,7 @@ pub(super) struct Adoption<'a> {
 
 /// The edit of the inventory, and what is kept by it.
 pub(super) fn edit(
-    around: &Around<'_>,
+    around: &AdoptInput<'_>,
     subject: Subject<'_>,
     (facts, found): (&HostFacts, &Found),
     text: &str,
@@ -71,7 +71,7 @@ pub(super) fn edit(
 
 /// What the node keeps of its settings.
 pub(super) fn kept(
-    around: &Around<'_>,
+    around: &AdoptInput<'_>,
     subject: Subject<'_>,
     facts: &HostFacts,
     found: &Found,

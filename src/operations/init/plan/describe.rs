@@ -6,7 +6,7 @@ mod tree;
 
 use super::names::names;
 use super::walk::{Bond, Fate, Walk, same};
-use crate::inventory::found::Entry;
+use crate::inventory::found::FoundServer;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, NodeName, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub struct Facts<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// What the inventory is to say of it.
-    pub entry: Entry,
+    pub entry: FoundServer,
     /// The existing inventory has it already.
     pub given: bool,
     /// What it is now: `primary`, `replica`; `None`: it was not seen.

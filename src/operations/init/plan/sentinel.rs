@@ -7,7 +7,7 @@ use crate::topology::sentinel::{ViewState, Watch};
 
 /// How Sentinels are logged in to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Login {
+pub struct SentinelLogin {
     /// The user.
     pub user: Option<String>,
     /// Where their password is.
@@ -20,7 +20,7 @@ pub struct Login {
 pub fn section(
     watch: Option<&Watch>,
     start: Option<&Route>,
-    login: &Login,
+    login: &SentinelLogin,
 ) -> Option<SentinelText> {
     let watch = watch?;
     let mut text = SentinelText {

@@ -10,7 +10,7 @@ use crate::cli::Global;
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::address::host_and_port;
 use crate::inventory::deployment::is_deployment_name;
-use crate::inventory::found::{self, Access, Entry};
+use crate::inventory::found::{self, Access, FoundServer};
 use crate::inventory::node::PORT;
 use crate::operations::init::args::Init;
 use crate::operations::init::plan::describe::{Facts, directory, found, replication_user};
@@ -61,7 +61,7 @@ fn tell(args: &Init, target: &Target, start: &Address, seen: &SearchResult) -> R
         root: root.as_deref(),
     });
     let new = nodes.iter().filter(|node| !node.given);
-    let new: Vec<Entry> = new.map(|node| node.entry.clone()).collect();
+    let new: Vec<FoundServer> = new.map(|node| node.entry.clone()).collect();
     let access = access(args, seen);
     let text = match target {
         Target::New(_) | Target::Stdout => {
@@ -94,7 +94,7 @@ fn tell(args: &Init, target: &Target, start: &Address, seen: &SearchResult) -> R
     if written {
         output::changed();
     }
-    output::told(&report.document(), || render(&report, Options::of_stdout()));
+    output::print(&report.document(), || render(&report, Options::of_stdout()));
     Ok(())
 }
 

@@ -60,7 +60,7 @@ fn what_the_parser_refuses_is_told_without_a_place() {
         directory: "db".to_owned(),
         password: Password::None,
     };
-    let error = text(&answers, Login::None, Path::new("o.toml")).unwrap_err();
+    let error = text(&answers, NewLogin::None, Path::new("o.toml")).unwrap_err();
     assert_eq!(
         error.to_string(),
         "error: cannot write `o.toml`: `user` in `[ssh]` is no login name: `-x`\n\

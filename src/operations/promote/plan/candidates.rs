@@ -67,7 +67,7 @@ pub fn candidates(
         .collect();
     let whichever = alike(&planned);
     let own = |refusals: &[Refusal]| {
-        let own = refusals.iter().filter(|r| !said(r, &whichever));
+        let own = refusals.iter().filter(|r| !is_among(r, &whichever));
         own.map(|r| r.why.clone()).collect::<Vec<_>>()
     };
     let open: Vec<&Node> = planned
@@ -95,7 +95,10 @@ pub fn candidates(
     let nodes = planned.iter().map(|(node, refusals)| {
         let against = own(refusals);
         let is_best = best == Some(&node.name);
-        let mine: Vec<&Refusal> = refusals.iter().filter(|r| !said(r, &whichever)).collect();
+        let mine: Vec<&Refusal> = refusals
+            .iter()
+            .filter(|r| !is_among(r, &whichever))
+            .collect();
         Candidate {
             node: node.name.clone(),
             best: is_best,
@@ -114,7 +117,7 @@ pub fn candidates(
     // Their hints name a node, so take the hints for the proposed node.
     let of_best = planned.iter().find(|(n, _)| best == Some(&n.name));
     let told = of_best.into_iter().flat_map(|(_, refusals)| refusals);
-    let told: Vec<Refusal> = told.filter(|r| said(r, &whichever)).cloned().collect();
+    let told: Vec<Refusal> = told.filter(|r| is_among(r, &whichever)).cloned().collect();
     let whichever = if told.is_empty() { whichever } else { told };
     Candidates { nodes, whichever }
 }
@@ -132,7 +135,7 @@ fn offset_of(node: &Node) -> u64 {
     node.server().map_or(0, |s| position(&s.replication))
 }
 
-fn said(refusal: &Refusal, among: &[Refusal]) -> bool {
+fn is_among(refusal: &Refusal, among: &[Refusal]) -> bool {
     among.iter().any(|other| other.why == refusal.why)
 }
 
@@ -143,7 +146,8 @@ fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
         return Vec::new();
     };
     let rest: Vec<_> = answering.collect();
-    let of_all = |r: &&Refusal| !rest.is_empty() && rest.iter().all(|(_, other)| said(r, other));
+    let of_all =
+        |r: &&Refusal| !rest.is_empty() && rest.iter().all(|(_, other)| is_among(r, other));
     first.iter().filter(of_all).cloned().collect()
 }
 

@@ -164,7 +164,7 @@ fn promoted(operation: &Promote, target: &Node, moved: &[&Node], topology: &Topo
 /// as pending.
 fn fenced(old: &Node, target: &Node, can_stop: bool) -> Vec<Step> {
     let address = target.source_for(old.server());
-    let remember = Action::Local(LocalAction::RememberDebt {
+    let remember = Action::Local(LocalAction::RememberDemotion {
         address: address.clone(),
     });
     let fence = Action::Service(ServiceAction::FenceFile { address });

@@ -7,11 +7,12 @@ use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::warning::returning::Returning;
 use crate::engine::{Ground, Mode, Plan, Refusal, Rejoin, Stage, Step, Undo, Warning};
-use crate::plan::divergence::{Disk, Own};
+use crate::plan::divergence::{Disk, NoDisk, Own};
 use crate::plan::facts::StoredData;
 use crate::plan::follow::{IN_SYNC_MS, in_sync, persist};
 use crate::topology::lineage::{Lineage, lineage};
-use crate::topology::{Node, Replication, Role, State};
+use crate::topology::service::Starter;
+use crate::topology::{Address, Node, Replication, Role, State};
 
 /// Fills in the plan.
 pub(super) fn plan(
@@ -22,15 +23,11 @@ pub(super) fn plan(
     plan: &mut Plan,
 ) -> Result<(), Vec<Refusal>> {
     let name = &node.name;
-    if let Some(unit) = node.foreign_unit() {
-        return Err(vec![Refusal::new(
-            Ground::Foreign,
-            format!("`{name}` does not run, and is started by {unit}, which replctl has not made"),
-            format!("on its host: systemctl start {unit}; then: replctl rejoin {name}"),
-        )]);
-    }
     let disk = disk(node, own)?;
     let address = successor.source_for(node.server());
+    if let Some(refusal) = without_unit((node, successor), disk, &address) {
+        return Err(vec![refusal]);
+    }
     let first = first(operation, (node, successor), (own, disk), plan)?;
     let answer = Action::Server(ServerAction::AwaitAnswer {
         within_ms: IN_SYNC_MS,
@@ -51,13 +48,52 @@ pub(super) fn plan(
             vec![Action::Service(ServiceAction::FenceFile { address })],
         ),
         stage(
-            format!("start {name} as a replica of {}", successor.name),
+            match node.foreign_unit() {
+                Some(unit) => {
+                    format!("start {name} by {unit}, as a replica of {}", successor.name)
+                }
+                None => format!("start {name} as a replica of {}", successor.name),
+            },
             vec![Action::Service(ServiceAction::StartServer), answer],
         ),
         in_sync(successor, &[node]),
         persist(&[node]),
     ];
     Ok(())
+}
+
+/// Refuses a server that others have made and no unit starts: replctl does not know its command.
+fn without_unit((node, successor): (&Node, &Node), disk: &Disk, to: &Address) -> Option<Refusal> {
+    let name = &node.name;
+    let service = node.foreign_service()?;
+    let file = service.file.as_ref()?;
+    let by = match &service.starter {
+        Starter::Unit(_) | Starter::Unknown(_) => return None,
+        Starter::Script(line) => format!("a start script starts it (`{line}`)"),
+        Starter::Container(why) => why.clone(),
+        Starter::Nothing => {
+            "no unit that starts it was found (the inventory can name it: `unit` of the node)"
+                .to_owned()
+        }
+    };
+    if disk.runs {
+        return Some(runs(node, false));
+    }
+    // Its start as a replica replaces what its disk holds.
+    let copy = match &disk.folder {
+        Some(folder) if has_own(disk, successor) => {
+            format!("first copy {folder}, for only `{name}` may have what lies there; then ")
+        }
+        _ => String::new(),
+    };
+    Some(Refusal::new(
+        Ground::Foreign,
+        format!("`{name}` does not run, and replctl, which has not made it, cannot start it: {by}"),
+        format!(
+            "on its host, {copy}let {file} end with the line `replicaof {} {}`, and start it as before; then: replctl rejoin {name}",
+            to.host, to.port
+        ),
+    ))
 }
 
 /// The steps before any start, and their warnings.
@@ -71,13 +107,13 @@ fn first(
     let mut first = Vec::new();
     if disk.runs {
         if operation.backup.is_some() {
-            return Err(vec![runs(node)]);
+            return Err(vec![runs(node, true)]);
         }
         plan.may_lose = Some(format!(
             "what only `{name}` has in its memory and on its disk (WITHOUT a backup)"
         ));
         first.push(Action::Service(ServiceAction::StopServer));
-    } else if disk.data == StoredData::Keys && !within(disk, successor) {
+    } else if has_own(disk, successor) {
         plan.may_lose = own.loss(node, operation.backup.as_deref());
         let has = Returning::Own {
             own: own.clone(),
@@ -116,10 +152,26 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
                 format!(
                     "`{name}` does not run ({trouble}), and its host has no configuration file for it"
                 ),
-                format!("replctl setup {name}"),
+                format!(
+                    "if its file lies elsewhere, name it as `config_file` of `{name}` in the inventory; for a new and empty server: replctl setup {name}"
+                ),
             )]);
         }
-        Own::Silent(Err(why)) => why.as_str(),
+        Own::Silent(Err(NoDisk::Settings(why))) => {
+            let look = node.foreign_unit().map_or_else(String::new, |unit| {
+                format!("it is shown by `systemctl cat {unit}` on its host; ")
+            });
+            return Err(vec![Refusal::new(
+                Ground::Foreign,
+                format!(
+                    "`{name}` gives no answer ({trouble}), and what its next start reads is not known: {why}"
+                ),
+                format!(
+                    "{look}when that is mended there, or in the inventory (`unit` or `config_file` of the node): replctl rejoin {name}"
+                ),
+            )]);
+        }
+        Own::Silent(Err(NoDisk::Host(why))) => why.as_str(),
         Own::Nothing { .. } | Own::Empty | Own::Commands { .. } | Own::Unknown(_) => {
             "it was not looked at"
         }
@@ -133,15 +185,32 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
     )])
 }
 
-fn runs(node: &Node) -> Refusal {
+/// `can_discard`: replctl can stop it and start it again.
+fn runs(node: &Node, can_discard: bool) -> Refusal {
     let name = &node.name;
+    let (why, or) = if can_discard {
+        (
+            "what it has in its memory cannot be backed up",
+            format!("; or discard it: replctl rejoin {name} --discard-data {name}"),
+        )
+    } else {
+        (
+            "replctl, which has not made it, knows no unit to start it again by",
+            String::new(),
+        )
+    };
     Refusal::new(
         Ground::Unreachable,
-        format!("`{name}` runs and gives no answer: what it has in its memory cannot be backed up"),
+        format!("`{name}` runs and gives no answer: {why}"),
         format!(
-            "let it answer again (a process that was stopped: kill -CONT PID), then: replctl rejoin {name}; or discard it: replctl rejoin {name} --discard-data {name}"
+            "let it answer again (a process that was stopped: kill -CONT PID), then: replctl rejoin {name}{or}"
         ),
     )
+}
+
+/// Whether only it may have what its disk holds.
+fn has_own(disk: &Disk, successor: &Node) -> bool {
+    disk.data == StoredData::Keys && !within(disk, successor)
 }
 
 /// Whether all that its dump holds is part of the primary's history.

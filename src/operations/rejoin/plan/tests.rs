@@ -1,16 +1,15 @@
 //! Which node returns under which, what is refused, and what is planned.
 
+mod stopped;
+
 use super::plan;
 use crate::actions::rescue::Covered;
 use crate::engine::{Plan, Refusal, Rejoin, Undo};
 use crate::operations::rejoin::checks::pair;
-use crate::plan::divergence::{Disk, Own};
-use crate::plan::facts::StoredData;
-use crate::plan::returning::Owed;
-use crate::topology::sample::{address, down, node, seed, version};
-use crate::topology::{
-    Backlog, PersistedRole, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind,
-};
+use crate::plan::divergence::Own;
+use crate::plan::returning::DemotionNote;
+use crate::topology::sample::{address, node, seed, version};
+use crate::topology::{Backlog, PersistedRole, ReplicaAuth, Server, State, Topology};
 
 /// slave1 took over from master at offset 101, and slave2 follows it.
 fn parted() -> Topology {
@@ -186,9 +185,9 @@ fn the_one_that_took_over_stays_unless_the_other_is_named() {
     // Known by the note alone.
     let mut strangers = parted();
     up(&mut strangers, 1).replication.replid2 = None;
-    let owed: Vec<Owed> = vec![("master".into(), address(1))];
-    assert!(pair(&asked("slave1"), &strangers, &owed, false).is_err());
-    assert!(pair(&asked("master"), &strangers, &owed, false).is_ok());
+    let noted_demotions: Vec<DemotionNote> = vec![("master".into(), address(1))];
+    assert!(pair(&asked("slave1"), &strangers, &noted_demotions, false).is_err());
+    assert!(pair(&asked("master"), &strangers, &noted_demotions, false).is_ok());
     // One that came back without its data.
     up(&mut strangers, 1).keys.clear();
     let empty = reason(run(&asked("master"), &some(), &strangers));
@@ -211,8 +210,8 @@ fn a_detached_node_is_no_primary_that_took_over() {
         "{refused:?}"
     );
     // The note says that the other should follow it, so it did take over.
-    let owed: Vec<Owed> = vec![("master".into(), address(1))];
-    let noted = pair(&asked("slave1"), &parted(), &owed, true).unwrap_err();
+    let noted_demotions: Vec<DemotionNote> = vec![("master".into(), address(1))];
+    let noted = pair(&asked("slave1"), &parted(), &noted_demotions, true).unwrap_err();
     assert!(noted[0].why.contains("took over from `master`"));
 }
 
@@ -225,8 +224,8 @@ fn of_several_primaries_the_right_one_has_to_be_said() {
         which.ends_with("replctl rejoin master --under slave1"),
         "{which}"
     );
-    let owed: Vec<Owed> = vec![("master".into(), address(2))];
-    let (_, successor) = pair(&asked("master"), &three, &owed, false).unwrap();
+    let noted_demotions: Vec<DemotionNote> = vec![("master".into(), address(2))];
+    let (_, successor) = pair(&asked("master"), &three, &noted_demotions, false).unwrap();
     assert_eq!(successor.name.0, "slave2");
     assert!(reason(run(&asked("master"), &some(), &seed())).contains("is the only primary"));
     assert!(reason(run(&asked("nobody"), &some(), &seed())).contains("has no node"));
@@ -251,88 +250,6 @@ fn a_replica_has_nothing_to_return_from() {
         reason(run(&asked("slave1"), &some(), &lost))
             .ends_with("replctl move slave1 --under master")
     );
-}
-
-fn disk() -> Disk {
-    Disk {
-        runs: false,
-        configured: true,
-        data: StoredData::Keys,
-        history: Some(("a".repeat(40), 100)),
-    }
-}
-
-#[test]
-fn one_that_is_stopped_gets_its_role_into_its_file_before_it_is_started() {
-    let mut topology = parted();
-    topology.nodes[0] = down("master", 0);
-    let run = |disk: Disk| run(&asked("master"), &Own::Silent(Ok(disk)), &topology).unwrap();
-    let started = [
-        "master: write `replicaof 10.0.0.1:6380` into its file, so that it returns as a replica",
-        "master: start the server over SSH",
-        "master: wait until it answers",
-        "master: wait until in sync with slave1",
-        "master: write its role into its configuration file and read it back",
-    ];
-    let within = run(disk());
-    assert_eq!(actions(&within), started);
-    assert_eq!(within.may_lose, None);
-    assert!(
-        within.warnings[0]
-            .text()
-            .contains("its dump ends before `slave1` took over")
-    );
-    for history in [None, Some(("a".repeat(40), 101)), Some(("c".repeat(40), 5))] {
-        let plan = run(Disk { history, ..disk() });
-        assert_eq!(actions(&plan)[0], "master: copy its data files into /b");
-        assert_eq!(actions(&plan)[1..], started);
-        assert_eq!(
-            plan.may_lose.as_deref(),
-            Some("what only `master` has on its disk (backed up first)")
-        );
-    }
-    let empty = run(Disk {
-        data: StoredData::Empty,
-        history: None,
-        ..disk()
-    });
-    assert_eq!(actions(&empty), started);
-}
-
-#[test]
-fn what_a_silent_process_has_in_its_memory_is_discarded_only_when_named() {
-    let mut topology = parted();
-    topology.nodes[0].state = State::Down(Trouble {
-        kind: TroubleKind::Frozen,
-        detail: "it says nothing".to_owned(),
-    });
-    let silent = |disk| Own::Silent(disk);
-    let runs = silent(Ok(Disk {
-        runs: true,
-        ..disk()
-    }));
-    let refused = reason(run(&asked("master"), &runs, &topology));
-    assert!(
-        refused.contains("cannot be backed up") && refused.contains("kill -CONT"),
-        "{refused}"
-    );
-    let discard = Rejoin {
-        backup: None,
-        ..asked("master")
-    };
-    let plan = run(&discard, &runs, &topology).unwrap();
-    assert_eq!(actions(&plan)[0], "master: stop the server over SSH");
-    assert!(plan.may_lose.unwrap().contains("in its memory"));
-    let unreachable = silent(Err("no route".to_owned()));
-    assert!(
-        reason(run(&asked("master"), &unreachable, &topology))
-            .contains("its host cannot be worked on: no route")
-    );
-    let bare = silent(Ok(Disk {
-        configured: false,
-        ..disk()
-    }));
-    assert!(reason(run(&asked("master"), &bare, &topology)).ends_with("replctl setup master"));
 }
 
 #[test]

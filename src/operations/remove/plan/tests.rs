@@ -53,7 +53,7 @@ fn run(line: &str, seen: &Seen) -> Result<Plan, Vec<Refusal>> {
         leave_running: line.contains("--leave-running"),
     };
     let inventory = parse(Path::new("/ops/i.toml"), &seen.text).unwrap();
-    let around = Around {
+    let around = RemoveInput {
         inventory: &inventory,
         text: &seen.text,
         seen: &Observed::new(seen.topology.clone(), &seen.alone),
@@ -134,7 +134,7 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
     );
     let noted = Seen {
         notes: Notes {
-            debt: Some(address(0)),
+            pending: Some(address(0)),
             alone: Some(address(0)),
         },
         ..Seen::default()

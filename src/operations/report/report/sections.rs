@@ -302,7 +302,7 @@ pub fn left(report: &Report<'_>) -> String {
             lines.push(format!("- {}: {}.", text(&node.0), text(&why)));
         }
     }
-    let owed = plan
+    let written = plan
         .stages
         .iter()
         .enumerate()
@@ -313,10 +313,12 @@ pub fn left(report: &Report<'_>) -> String {
                 .map(move |(step, s)| (crate::engine::journal::At { stage, step }, s))
         })
         .filter(|(at, s)| {
-            matches!(s.action, Action::Local(LocalAction::RememberDebt { .. }))
-                && story.progress.done.contains(at)
+            matches!(
+                s.action,
+                Action::Local(LocalAction::RememberDemotion { .. })
+            ) && story.progress.done.contains(at)
         });
-    lines.extend(owed.map(|(_, step)| {
+    lines.extend(written.map(|(_, step)| {
         format!(
             "- {} was not told of its new role; {} shows it until it was.",
             text(&step.node.0),

@@ -1,7 +1,7 @@
 //! Whether the hosts of Sentinels know the primary by its name. A Sentinel gives out the address
 //! that its own host has for the name. Pure.
 
-use super::Around;
+use super::SentinelInput;
 use crate::engine::{Ground, Plan, Refusal};
 use crate::inventory::SentinelSettings;
 use crate::inventory::address::{is_literal, is_loopback};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn needed(
     plan: &Plan,
     settings: &SentinelSettings,
-    around: &Around<'_>,
+    around: &SentinelInput<'_>,
 ) -> BTreeMap<NodeName, BTreeSet<String>> {
     let Ok(primary) = checks::primary(around.topology) else {
         return BTreeMap::new();

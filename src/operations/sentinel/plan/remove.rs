@@ -1,7 +1,7 @@
 //! `sentinel remove`: the Sentinels that the inventory names stop watching. Those that replctl set
 //! up are stopped, and nothing starts them again. The nodes are not touched. Pure.
 
-use super::{Around, told};
+use super::{SentinelInput, rules_of};
 use crate::actions::Action;
 use crate::actions::host::{HostAction as Do, Launch};
 use crate::actions::sentinel::SentinelAction;
@@ -24,7 +24,7 @@ const RC_LOCAL: &str = "/etc/rc.local";
 pub fn plan(
     inventory: &Inventory,
     settings: &SentinelSettings,
-    around: &Around<'_>,
+    around: &SentinelInput<'_>,
     purge: bool,
 ) -> Result<Plan, Vec<Refusal>> {
     let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
@@ -192,7 +192,7 @@ impl One<'_> {
                 name: name.clone(),
                 at: at.clone(),
                 primary,
-                rules: told(sees),
+                rules: rules_of(sees),
             }))
         });
         let action = Action::Sentinel(SentinelAction::Unmonitor { name, at });

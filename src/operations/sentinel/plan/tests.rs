@@ -72,7 +72,7 @@ impl Case {
     }
 
     fn plan(&self) -> Result<Plan, Vec<Refusal>> {
-        let around = Around {
+        let around = SentinelInput {
             topology: &self.topology,
             watch: self.watch.as_ref(),
             members: &self.members,

@@ -38,7 +38,7 @@ pub async fn run(
         seen.unwrap_or("knows all others")
     );
     let done = finished.outcome == Outcome::Completed;
-    operate::told(&finished, done.then_some(text.as_str()));
+    operate::print(&finished, done.then_some(text.as_str()));
     operate::verdict(&finished, &operation.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 

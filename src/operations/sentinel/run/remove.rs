@@ -56,7 +56,7 @@ pub async fn run(
             ),
         });
     }
-    operate::told(&finished, text.as_deref());
+    operate::print(&finished, text.as_deref());
     operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 

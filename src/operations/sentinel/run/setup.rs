@@ -8,7 +8,7 @@ use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::SentinelSettings;
-use crate::operations::sentinel::plan::{self, Around};
+use crate::operations::sentinel::plan::{self, SentinelInput};
 use crate::output::ended::nothing;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::topology::sentinel::{Member, Watch};
@@ -58,7 +58,7 @@ pub async fn run(
     };
     let done = finished.outcome == Outcome::Completed;
     let text = done.then(|| report(world, settings, &finished));
-    operate::told(&finished, text.as_deref());
+    operate::print(&finished, text.as_deref());
     operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
@@ -86,7 +86,7 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
         .map_err(server_source::refused)?;
     let seen = Observation::look(world, settings).await;
     seen.one_address(world)?;
-    let around = Around {
+    let around = SentinelInput {
         payload: &payload,
         ..seen.around()
     };
@@ -143,8 +143,8 @@ impl Observation {
     }
 
     /// The input of the planners, without server programs to install.
-    pub fn around(&self) -> Around<'_> {
-        Around {
+    pub fn around(&self) -> SentinelInput<'_> {
+        SentinelInput {
             topology: &self.topology,
             watch: self.watch.as_ref(),
             members: &self.members,

@@ -2,7 +2,7 @@
 //! promotion. Pure.
 
 use super::{Look, Wiring};
-use crate::engine::warning::login::Login;
+use crate::engine::warning::login::LoginTrouble;
 use crate::engine::{Refusal, Warning};
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_literal;
@@ -34,7 +34,7 @@ pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
         let lacked = others.filter(|o| lacks(look, &node.name, o));
         let mut hosts: Vec<String> = lacked.map(|o| o.announced().host.clone()).collect();
         hosts.dedup();
-        let unknown = |hosts| Warning::of(&node.name, Login::NamesUnknown(hosts));
+        let unknown = |hosts| Warning::of(&node.name, LoginTrouble::NamesUnknown(hosts));
         Some(hosts).filter(|hosts| !hosts.is_empty()).map(unknown)
     };
     look.scope().filter_map(of).collect()

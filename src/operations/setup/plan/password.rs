@@ -1,6 +1,5 @@
-//! Changes the password of a deployment that runs: from none to one, from one to none, or from one
-//! to another. After each step, every replica can log in at its primary, whichever of the two is
-//! restarted or loses its link.
+//! Changes the password of a deployment that runs: from none to one, to none, or to another. After
+//! each step, every replica can log in at its primary, whichever is restarted or loses its link.
 //!
 //! A server without a password accepts `AUTH default ANYTHING` and refuses `AUTH ANYTHING`. So
 //! while only some servers want a password, replicas log in as `default`. The change runs alone:
@@ -18,7 +17,7 @@ use super::roles::{self, Wiring};
 use super::{Look, settings};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
-use crate::actions::password::{Held, Is, Kept, Key, PasswordAction, Secret};
+use crate::actions::password::{Is, Key, NodePasswords, PasswordAction, PasswordSet, Secret};
 use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory};
@@ -35,13 +34,13 @@ const WRITE: Action = Action::Server(ServerAction::PersistRole);
 
 /// The input that only a change of passwords needs.
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
-pub struct Around<'a> {
+pub struct PasswordInput<'a> {
     /// What each node holds of passwords.
-    pub held: &'a BTreeMap<NodeName, Held>,
+    pub held: &'a BTreeMap<NodeName, NodePasswords>,
     /// The Sentinels that watch.
     pub watch: Option<&'a Watch>,
     /// The Sentinels that the inventory names or their hosts confirm. No other one gets a password.
-    pub vouched: &'a BTreeSet<Address>,
+    pub confirmed: &'a BTreeSet<Address>,
     /// The servers accept the earlier password, too, until another run.
     pub keep_earlier: bool,
     /// Only some nodes were named.
@@ -57,14 +56,14 @@ pub struct Around<'a> {
 /// One node that runs, with what it holds.
 struct Member<'a> {
     name: &'a NodeName,
-    live: &'a Kept,
-    held: &'a Held,
+    live: &'a PasswordSet,
+    held: &'a NodePasswords,
 }
 
 /// Everything that the stages are made from.
 struct Change<'a> {
     look: &'a Look<'a>,
-    around: &'a Around<'a>,
+    around: &'a PasswordInput<'a>,
     wiring: &'a Wiring,
     /// In inventory order.
     members: Vec<Member<'a>>,
@@ -74,7 +73,11 @@ struct Change<'a> {
 
 /// Whether the servers' passwords differ from the inventory's. If so, the passwords are changed
 /// first, and replctl has to look for Sentinels.
-pub fn wanted(inventory: &Inventory, topology: &Topology, held: &BTreeMap<NodeName, Held>) -> bool {
+pub fn wanted(
+    inventory: &Inventory,
+    topology: &Topology,
+    held: &BTreeMap<NodeName, NodePasswords>,
+) -> bool {
     let password = matches!(inventory.auth, Auth::Password(_));
     let differs = held.values().any(|held| held.differs(password));
     let locked = checks::locked_out(topology).next().is_some();
@@ -87,7 +90,7 @@ pub fn change(
     (op, inventory, topology): (&Setup, &Inventory, &Topology),
     hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &[PayloadInfo],
-    around: &Around<'_>,
+    around: &PasswordInput<'_>,
 ) -> Result<Plan, Vec<Refusal>> {
     let look = Look {
         op,
@@ -134,7 +137,7 @@ fn secret_of(is: Is) -> Secret {
 }
 
 impl<'a> Change<'a> {
-    fn new(look: &'a Look<'a>, around: &'a Around<'a>, wiring: &'a Wiring) -> Self {
+    fn new(look: &'a Look<'a>, around: &'a PasswordInput<'a>, wiring: &'a Wiring) -> Self {
         let members = look.inventory.nodes.iter().filter_map(|node| {
             let held = around.held.get(&node.name)?;
             Some(Member {
@@ -313,7 +316,7 @@ impl<'a> Change<'a> {
 
     /// An earlier run ended before replicas logged in without a name again.
     fn left_by_name(&self) -> bool {
-        let named = |kept: &Kept| kept.masteruser.as_deref() == Some("default");
+        let named = |kept: &PasswordSet| kept.masteruser.as_deref() == Some("default");
         self.members
             .iter()
             .any(|m| named(m.live) || m.held.file.as_ref().is_ok_and(named))
@@ -324,7 +327,8 @@ impl<'a> Change<'a> {
         let password = self.password;
         self.members.iter().filter(move |m| {
             let settled = m.live.settled(password) || m.live.settled_but_name(password);
-            let same = |file: &Kept| file.settled(password) || file.settled_but_name(password);
+            let same =
+                |file: &PasswordSet| file.settled(password) || file.settled_but_name(password);
             settled && m.held.file.as_ref().is_ok_and(|file| !same(file))
         })
     }
@@ -333,7 +337,7 @@ impl<'a> Change<'a> {
     fn logins(&self, by_name: bool, secret: Secret) -> Vec<Step> {
         let mut steps = Vec::new();
         for m in &self.members {
-            let has = |kept: &Kept| {
+            let has = |kept: &PasswordSet| {
                 let named = kept.masteruser.as_deref() == Some("default");
                 named == by_name && secret_of(kept.masterauth) == secret
             };

@@ -36,7 +36,7 @@ pub(super) struct Few<'a> {
 /// All of a few nodes. Of many: nodes that are not well, primaries, and the nodes above these in
 /// the tree.
 pub(super) fn few<'a>(seen: &Shown<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>) -> Few<'a> {
-    if seen.all || places.len() <= MOST {
+    if seen.args.all || places.len() <= MOST {
         return Few { places, rest: None };
     }
     let (shown, hidden) = parted(places, |node| is_well(seen, node, worst));
@@ -118,6 +118,7 @@ mod tests {
 
     use super::super::{Shown, render};
     use crate::findings::{Context, findings};
+    use crate::operations::status::args::Status;
     use crate::output::table::Options;
     use crate::topology::lag::{Lag, Lags};
     use crate::topology::testing::{down, primary, replica};
@@ -148,7 +149,10 @@ mod tests {
             topology,
             findings: &found,
             lags,
-            all,
+            args: &Status {
+                all,
+                ..Status::default()
+            },
             codes: false,
         };
         let options = Options {

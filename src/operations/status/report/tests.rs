@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
-use crate::findings::{self, Context, Debt};
+use crate::findings::{self, Context, PendingDemotion};
 use crate::output::json;
 use crate::topology::service::{Starter, Unit};
 use crate::topology::testing::{down, healthy, primary, replica, typo};
@@ -29,7 +29,7 @@ fn shown_with(topology: &Topology, context: &Context, options: Options) -> Strin
             topology,
             findings: &found,
             lags: None,
-            all: false,
+            args: &Status::default(),
             codes: false,
         },
         options,
@@ -60,7 +60,10 @@ fn a_healthy_deployment() {
         ),
     ]);
     let seen = Shown {
-        all: true,
+        args: &Status {
+            all: true,
+            ..Status::default()
+        },
         codes: false,
         deployment: "orders",
         topology: &topology,
@@ -111,7 +114,7 @@ fn verbose_shows_the_codes() {
         topology: &topology,
         findings: &found,
         lags: None,
-        all: false,
+        args: &Status::default(),
         codes: true,
     };
     let text = render(&seen, WIDE);
@@ -183,7 +186,7 @@ fn two_primaries() {
     let new = &mut topology.nodes[1].up().replication;
     new.replid2 = Some(std::mem::replace(&mut new.replid, "of slave1".into()));
     new.second_offset = Some(5001);
-    let debt = Debt {
+    let pending = PendingDemotion {
         node: "master".into(),
         address: Address::new("192.168.0.130", 6379),
         since: "2026-11-23T06:34:00Z".parse().unwrap(),
@@ -191,7 +194,7 @@ fn two_primaries() {
     insta::assert_snapshot!(shown_with(
         &topology,
         &Context {
-            debts: vec![debt],
+            pending_demotions: vec![pending],
             ..context()
         },
         WIDE
@@ -269,7 +272,7 @@ fn escape_sequences_of_servers_do_not_reach_the_terminal() {
         topology: &topology,
         findings: &found,
         lags: None,
-        all: false,
+        args: &Status::default(),
         codes: false,
     }));
     for output in [&text, &json] {
@@ -304,7 +307,7 @@ fn the_json_of_the_slip() {
             topology: &topology,
             findings: &found,
             lags: None,
-            all: false,
+            args: &Status::default(),
             codes: false,
         })
     ));

@@ -3,7 +3,7 @@
 use super::{Adopting, FORMER, Host, UNIT, read};
 use crate::actions::former::Link;
 use crate::engine::{Adopt, Plan, Refusal};
-use crate::operations::adopt::plan::{self, Around, Found};
+use crate::operations::adopt::plan::{self, AdoptInput, Found};
 use crate::operations::promote;
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{HostFacts, Unseen};
@@ -63,7 +63,7 @@ impl Adopting {
         let hand_over = |op: &crate::engine::Promote, on: &Topology| {
             promote::plan::plan(op, on, &BTreeMap::new())
         };
-        let around = Around {
+        let around = AdoptInput {
             inventory: &inventory,
             text: &self.text,
             topology: &topology,

@@ -128,3 +128,51 @@ fn what_has_no_end_or_is_not_there_is_not_known() {
     let many = [("/etc/r.conf", wide.as_str()), ("/etc/x.conf", "")];
     assert!(role(&many, "").unwrap_err().contains("more than 64 files"));
 }
+
+#[test]
+fn the_data_lie_where_the_last_lines_say() {
+    let data = |text: &str, arguments: &str| {
+        let arguments = words(arguments);
+        let start = Start {
+            file: Some("/etc/r.conf"),
+            arguments: &arguments,
+            folder: Some("/"),
+            patterns: true,
+        };
+        let files = files(&[("/etc/r.conf", text), ("/etc/more.conf", "dbfilename b")]);
+        follow(&start, &files).unwrap().unwrap().data
+    };
+    let defaults = data("", "");
+    assert_eq!(defaults.folder.as_deref(), Some("/"));
+    assert_eq!(defaults.snapshot, "dump.rdb");
+    assert_eq!(
+        data(
+            "dir /srv\ndbfilename a\nappendfilename \"w.log\"\nappenddirname parts\ninclude /etc/more.conf\n",
+            "--dir orders"
+        ),
+        DataFiles {
+            folder: Some("/srv/orders".to_owned()),
+            snapshot: "b".to_owned(),
+            log: "w.log".to_owned(),
+            log_folder: "parts".to_owned(),
+            ..DataFiles::default()
+        }
+    );
+    // `systemctl show` joins the words of a command: `--dbfilename "my dump"` is two of them.
+    let arguments = words("--dbfilename my dump");
+    let start = Start {
+        file: None,
+        arguments: &arguments,
+        folder: Some("/"),
+        patterns: true,
+    };
+    let why = follow(&start, &Files::default()).unwrap_err();
+    assert!(
+        why.contains("`dbfilename` line that cannot be read"),
+        "{why}"
+    );
+    let listens = |text: &str, arguments: &str, port| data(text, arguments).listens_on(port);
+    assert!(listens("", "", 6379) && !listens("port 7000\n", "", 6379));
+    assert!(listens("port 7000\n", "--port 7001", 7001));
+    assert!(listens("port 0\ntls-port 7002\n", "", 7002) && !listens("port 0\n", "", 0));
+}

@@ -1,5 +1,7 @@
 //! Answers of real hosts.
 
+mod stopped;
+
 use super::super::chain::Read;
 use super::super::{Keep, Obstacle};
 use super::*;
@@ -22,8 +24,8 @@ fn unit(id: &str, exec: &str, more: &[(&str, &str)]) -> Properties {
         .collect()
 }
 
-fn process(cmdline: &str, bytes: Option<u64>) -> Seen {
-    Seen {
+fn process(cmdline: &str, bytes: Option<u64>) -> SeenProcess {
+    SeenProcess {
         pid: 7,
         exe: Some("/usr/bin/redis-check-rdb".into()),
         cmdline: cmdline.as_bytes().to_vec(),
@@ -227,7 +229,7 @@ fn containers_and_forwarded_ports_are_not_looked_into() {
         service.next_role(),
         PersistedRole::Unknown("it runs in a container".into())
     );
-    answer.process = Some(Seen {
+    answer.process = Some(SeenProcess {
         exe: Some("/usr/bin/docker-proxy".into()),
         ..process("/usr/bin/docker-proxy\0-proto\0tcp\0", None)
     });

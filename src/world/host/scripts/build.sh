@@ -1,7 +1,9 @@
-# Unpacks a source tarball, builds it, and links to what came of it, as in the tutorial. $1 tarball  $2 its sha256  $3 directory  $4 directory of the links
+# Unpacks a source tarball, builds it, and makes links to the programs, as in the tutorial.
+# $1 tarball  $2 its sha256  $3 directory  $4 directory of the links
 tarball=$1 sha=$2 directory=$3 into=$4
 umask 022
-# Another node of the same host may build it at this moment: the second waits, and finds it done. (Busybox's flock has no -w.)
+# Another node of the same host may build it at this moment. Then this one waits, and finds the
+# build done. (Busybox's flock has no -w.)
 if command -v flock >/dev/null 2>&1; then
   exec 9<"$directory"
   flock 9 || { echo "$directory cannot be locked" >&2; rm -f "$tarball"; exit 1; }

@@ -1,4 +1,4 @@
-# What replctl wants to know of a host, in one go; put behind owner.sh and said.sh. POSIX sh; only what busybox has. It changes nothing.
+# What replctl wants to know of a host, in one go; put behind owner.sh, sockets.sh and said.sh. POSIX sh; only what busybox has. It changes nothing.
 # $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file  $6 configuration file
 # What one program can tell of many things is asked of it once: a process for each fact is what a look would cost otherwise. The last line is `end:`.
 # What lies in the folder of the server's user is read as that user afterwards, for it could be a link to what only root may read: $his_reads, as
@@ -32,9 +32,10 @@ if [ $# -ge 3 ]; then shift $(($# - 3)); p free_kb "$1"; fi
 first_line /proc/sys/vm/overcommit_memory; p overcommit "$line"
 first_line /sys/kernel/mm/transparent_hugepage/enabled; p thp "$line"
 
-# All that stands in files which root (or the login) reads, and who listens.
+# Who listens, and all that stands in files which root (or the login) reads.
+sockets "$port"; listens=$port pid=
 set --
-for x in mounts:/proc/self/mountinfo memory:/proc/meminfo tcp:/proc/net/tcp; do
+for x in mounts:/proc/self/mountinfo memory:/proc/meminfo; do
   if [ -r "${x#*:}" ]; then set -- "$@" "k=${x%%:*}" "${x#*:}"; fi
 done
 for x in unit:/etc/systemd/system/$unit hosts:/etc/hosts rc_local:/etc/rc.local; do
@@ -49,40 +50,24 @@ for x in /etc/systemd/system/replctl-[0-9]*.service; do
 done
 # The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
 near "$d/server"
-text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at port=$port awk '
-  function listens(address, inode, q) { q = substr(address, length(address) - 4); up[q] = 1; if (q == mine) inodes = inodes " " inode }
-  BEGIN { d = ENVIRON["at"]; mine = sprintf(":%04X", ENVIRON["port"]) }
+text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at up=$up awk '
+  BEGIN { d = ENVIRON["at"] }
   k == "mounts" {
     m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m)
     if ((m == "/" || d == m || index(d, m "/") == 1) && length(m) >= n) { n = length(m); o = $6; at = m }
     next }
   k == "memory" { if ($1 == "MemAvailable:") print "memory_kb:" $2; next }
-  k == "tcp" {
-    # Those who listen stand first, with connections that begin: what follows are all connections of the host.
-    if ($4 == "0A") listens($2, $10)
-    else if (FNR > 1 && $4 != "03") nextfile
-    next }
   k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }
   (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
-    # Also where one listens on IPv4: another user may have taken that half of the port.
-    while ((getline line < "/proc/net/tcp6") > 0) {
-      split(line, w, " ")
-      if (w[4] == "0A") listens(w[2], w[10])
-      else if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
-    }
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
-    for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
-    print "inodes:" inodes }' "$@")
-inodes= pid= listens=$port
-# Without its last line it would say that nobody listens.
-case $nl$text in
-*"${nl}inodes:"*) inodes=$nl$text; inodes=${inodes##*"${nl}inodes:"} ;;
-*) no "awk did not read /proc and /etc to the end" ;;
-esac
+    for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (index(ENVIRON["up"], sprintf(" %04X ", x))) print "other:" x " " said[f] }
+    print "whole:" }' "$@")
+# Without its last line it would say that nothing stands there.
+case $nl$text in *"${nl}whole:") ;; *) no "awk did not read /proc and /etc to the end" ;; esac
 printf '%s\n' "$text"
-if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
+if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "$told"; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
 config=$d/$port/conf
@@ -107,8 +92,19 @@ for s in "$d"/server/*/redis-server; do
   case $b in current | current-*) continue ;; esac
   if [ -f "$s" ]; then x=$(sha256sum <"$s"); p server "$b ${x%% *}"; fi
 done
-if [ -L "$d/server/current-$port" ]; then p current "$(readlink "$d/server/current-$port")"; fi
-if [ -L "$d/server/current" ]; then p shared "$(readlink "$d/server/current")"; fi
+# Where link $1 leads: in $leads. The name of a server's folder, else what the link says. One folder may have two names, of which the link has one.
+leads() {
+  it=$(readlink "$1") leads=${it##*/}
+  case $leads in '' | . | .. | current | current-*) ;; *) if [ "$1/" -ef "$d/server/$leads/" ]; then return 0; fi ;; esac
+  for s in "$d"/server/*/; do
+    leads=${s%/}; leads=${leads##*/}
+    case $leads in current | current-*) continue ;; esac
+    if [ "$1/" -ef "$s" ]; then return 0; fi
+  done
+  leads=$it
+}
+if [ -L "$d/server/current-$port" ]; then leads "$d/server/current-$port"; p current "$leads"; fi
+if [ -L "$d/server/current" ]; then leads "$d/server/current"; p shared "$leads"; fi
 
 data= his_reads= his_uid=$me his_gid= his_groups= his_name= there=$c not=
 if is_root; then
@@ -126,7 +122,7 @@ if [ -f "$c" ]; then
   if look "$c"; then p config_owner "$mode $owner"; fi
   his_reads=c:$c$nl
 fi
-if [ -n "${with_passwords:-}" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
+if [ -n "$with_passwords" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
   if [ -n "$not" ]; then p no_passwords "$not"
   else
     x=K; if look "$there"; then case $mode$links in -*[!0-9]1) x=k ;; esac; fi
@@ -135,24 +131,47 @@ if [ -n "${with_passwords:-}" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
 fi
 for x in tls.crt tls.key tls-ca.crt; do
   x=$config/$x
-  if [ -f "$x" ] && look "$x"; then s=$(as_him; act cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
+  if [ -f "$x" ] && look "$x"; then s=$(as_him; act_apart cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
 done
 x=$d/$port/$dump
 if [ -f "$x" ]; then his_reads=${his_reads}d:$x$nl; p asked dump; fi
 if [ -d "$d/$port" ]; then
-  p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null)"
-  x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"
+  # A process for it only where such a file may be: by its name, or in a folder that replctl did not make.
+  text=
+  for x in "$d/$port"/* "$d/$port"/.[!.]* "$d/$port"/..?* "$d/$port"/*/* "$d/$port"/*/.[!.]* "$d/$port"/*/..?*; do
+    case $x in
+    "$d/$port/conf" | "$d/$port/logs" | "$d/$port/pid") continue ;;
+    *.aof | *.base.rdb) text=1; break ;;
+    esac
+    if [ -d "$x" ]; then text=1; break; fi
+  done
+  n=0
+  if [ -n "$text" ]; then
+    # A log may begin with a snapshot, which is read. A server has one or two.
+    text=; set -f; IFS=$nl
+    for x in $(find "$d/$port" \( -name '*.aof' -size +0 \) -o -name '*.base.rdb' 2>/dev/null); do
+      case $x in *.base.rdb) n=$((n + 1)) his_reads=${his_reads}b:$x$nl ;; *) text=$x ;; esac
+      if [ $n -gt 8 ]; then text=$x; break; fi
+    done
+    unset IFS; set +f
+  fi
+  if [ $n != 0 ]; then p asked base; fi
+  # Parts that cannot be listed may hold keys.
+  x=$d/$port/appendonlydir; if [ -d "$x" ] && { [ ! -r "$x" ] || [ ! -x "$x" ]; }; then text=$x; fi
+  p log_of_writes "$text"
+  # Nobody asks this who looks at the passwords, too.
+  if [ -z "$with_passwords" ]; then x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"; fi
   data=$d/$port
 fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
-  [ "${exe_of:-}" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
+  [ "$exe_of" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
   p pid "$pid"; p exe "$exe"
   # The node's own server is known by the folder in which it works, as the folder's owner or as root; not by its name, for another root folder gives
   # any name to any folder, and any user may stand in a folder. Of another server it is told what it is.
   acts= up=
-  while read -r k v w _; do case $k in Uid:) acts=$w ;; PPid:) up=$v ;; esac; done 2>/dev/null <"/proc/$pid/status"
+  while read -r k v w _; do case $k in PPid:) up=$v ;; Uid:) acts=$w; break ;; esac; done 2>/dev/null <"/proc/$pid/status"
   ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ] && look "$data/."; then case $acts in 0 | "$owner") ours=1 ;; esac; fi
   p ours "$ours"
   if [ -z "$exe" ] || [ -z "$ours" ]; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi

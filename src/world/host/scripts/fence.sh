@@ -1,9 +1,11 @@
 # Gives the file of a stopped server another role. $3 host  $4 port
 plain "$p"
 [ -r "$p" ] || no "$p cannot be read by $(id -un 2>/dev/null || id -u)"
+# grep takes such a file for no text, and the server reads a line of it to that byte only.
+[ "$(tr -dc '\000' <"$p" | wc -c)" -eq 0 ] || no "$p holds a NUL byte: it is no text, and its role is not changed; remedy: look at it with an editor"
 fresh
-grep -viE '^[[:space:]]*"?(replicaof|slaveof)"?[[:space:]]' "$p" >"$new" || [ $? = 1 ] || exit 1
+grep -aviE '^[[:space:]]*"?(replicaof|slaveof)"?[[:space:]]' "$p" >"$new" || [ $? = 1 ] || exit 1
 printf 'replicaof %s %s\n' "$3" "$4" >>"$new" || exit 1
 like_before
 settle
-grep -iE '^replicaof[[:space:]]' "$p" | tail -n 1
+grep -aiE '^replicaof[[:space:]]' "$p" | tail -n 1

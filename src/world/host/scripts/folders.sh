@@ -1,4 +1,5 @@
-# Makes folders. $1 their owner  $2 how many of the following are everybody's to enter; the rest are the owner's alone
+# Makes folders. $1 their owner  $2 how many of the folders that follow everybody may enter. Only
+# the owner may enter the rest.
 user=$1 n=$2; shift 2
 number "$user"; mine=${number:-$user}
 if ! is_root; then
@@ -9,9 +10,9 @@ if ! is_root; then
   done
   exit 0
 fi
-# What was looked at holds until something is made.
+# What the script has looked at stays true until the script makes something.
 keep=1
-# Those of $list that are not there yet, all by one mkdir.
+# Makes the folders of $list that are not there yet, all with one mkdir.
 make() {
   known= missing=
   set -f; IFS=$nl; set -- $list; unset IFS; set +f; list=
@@ -27,7 +28,7 @@ while [ "$n" -gt 0 ]; do
 done
 (umask 022; make) || exit 1
 known= list=
-# Folders below one that is the owner's are made by the owner, all at once.
+# The owner makes the folders that lie in a folder of the owner, all at once.
 theirs=
 make_theirs() {
   [ -n "$theirs" ] || return 0
@@ -46,7 +47,7 @@ for d; do
   if [ "$who" = 0 ]; then
     make_theirs
     parent=$real
-    # A link that root made leads to where there was room.
+    # Root may have made a link to a place with more room.
     walk "$d"
     case $kind in missing | folder) here=$real ;; *) here=$parent/${d##*/} ;; esac
     [ ! -L "$here" ] || no "$here is a link that is not root's"

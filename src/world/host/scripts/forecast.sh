@@ -1,5 +1,6 @@
-# What CONFIG REWRITE will make of file $1: `KIND UID GID ME`, then the text of its link and what it leads to, in hex. KIND is `file`, `link`
-# (replctl can put it back) or `lost` (it cannot).
+# Prints what CONFIG REWRITE will make of file $1: `KIND UID GID ME`, then the text of its link and
+# the file that the link leads to, in hex. KIND is `file`, `link` (replctl can put the link back) or
+# `lost` (replctl cannot).
 f=$1
 [ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; echo; }

@@ -1,8 +1,12 @@
-# Holds this host for one operation until standard input ends; each line of it says that the holder lives. $1 who; $2 `new`, `over` (holders of the name $3 are
-# ended first), or `again` (only if nobody else has held it since).
-# Each opens the file as its 9, and then looks who else has: of two, at least one sees the other.
+# Holds this host for one operation until standard input ends. Each line of the input says that the
+# holder lives.
+# $1 the holder  $2 `new`, `over` (ends holders of the name $3 first), or `again` (only if nobody
+# else has held the host since)
+# Each holder opens the file as its descriptor 9, and then looks for other holders. So of two
+# holders at least one sees the other.
 who=$1 how=$2 dead=$3; umask 077
-# What the kernel and a file say is read by the shell itself: a process for each would cost every host more than the rest.
+# The shell itself reads what the kernel and a file say. A process for each would cost every host
+# more than the rest of this script.
 me= home=
 while read -r k v _; do if [ "$k" = Uid: ]; then me=$v; break; fi; done 2>/dev/null </proc/$$/status
 [ -n "$me" ] || me=$(id -u)
@@ -11,7 +15,8 @@ f=$HOME/.replctl.lock
 if [ "$me" = 0 ] && { [ -n "$SUDO_UID" ] || [ "$HOME" = "$home" ]; } && [ -d /run ]; then f=/run/replctl.lock; fi
 { true >>"$f"; } 2>/dev/null || { echo "none $f cannot be written"; exit; }
 exec 9>>"$f"
-# Of those who have it, only processes of our own user count: a user who may not write it can open it all the same, and would be in the way.
+# Only processes of our own user count as holders. Another user can open the file even without the
+# right to write it, and would be in the way.
 ours() {
   while read -r k v _; do if [ "$k" = Uid: ]; then [ "$v" = "$me" ]; return; fi; done 2>/dev/null <"/proc/$1/status"
   return 1
@@ -26,8 +31,8 @@ other() {
   done
   p=; return 1
 }
-# The session that the holder came by is ended with it. A holder of this machine came by none:
-# above the replctl that began it there is only the login of its operator.
+# Ends the holder, and the SSH session that it runs in. A holder that a replctl on this machine
+# began has no such session: above that replctl there is only the login of its operator.
 end() {
   q=$p
   while [ "${q:-0}" -gt 1 ] && read -r c <"/proc/$q/comm"; do

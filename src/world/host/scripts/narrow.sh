@@ -1,10 +1,12 @@
-# After CONFIG REWRITE: makes file $1 as narrow as it was, and a link again. $3 … as state.sh said: kind, mode, uid, gid, inode, acl, secrets,
-# link, target.
-# Says `MODE UID GID WHAT COPIED`, where WHAT is `same`, `new`, `link` (again) or `unlinked`, and COPIED 1 where passwords stand
-# in it that stood in none of its own lines before; then its role lines.
+# Runs after CONFIG REWRITE: makes file $1 as narrow as it was before, and a link again.
+# $3 … are as state.sh printed them: kind, mode, uid, gid, inode, acl, secrets, link, target.
+# Prints `MODE UID GID WHAT COPIED`, then the role lines of the file. WHAT is `same`, `new`, `link`
+# (again) or `unlinked`. COPIED is 1 where the file now holds passwords that none of its own lines
+# held before.
 f=$1 kind=$3 was=$4 group=$6 inode=$7 acl=$8 secrets=$9; shift 9; to=$1 target=$2 copied=0
 [ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
-# What the link led to gets the new text, and the link its place back. In a subshell: where it cannot be, the file stays as the server made it.
+# Writes the new text into the file that the link led to, and puts the link back. This runs in a
+# subshell: where it fails, the file stays as the server made it.
 back() (
   trap '[ -z "$new" ] || rm -f "$new"' EXIT
   p=$target folder=${target%/*}; folder=${folder:-/}
@@ -18,12 +20,14 @@ back() (
 what=same
 if [ "$(stat -c %i "$f")" != "$inode" ] && [ ! -L "$f" ]; then
   what=new most=0666
-  # CONFIG REWRITE writes what an included file says into this one: passwords as well, which everybody of the host would read here.
+  # CONFIG REWRITE copies the lines of an included file into this one. Passwords are among them, and
+  # everybody on the host could read them here.
   if [ "$secrets" = 0 ] && has_secrets "$f"; then copied=1 most=0660; fi
   set -- $(stat -c '%a %g' "$f")
-  # Never more than before, never to be executed; its owner is the server's user, who could read it before.
+  # The new mode allows nothing that the old one did not, and no execution. The file's owner is the
+  # server's user, who could read it before.
   all=$((0$was & 0$1 & most | 0400)) tight=$((0$was & 0$1 & most | 0400))
-  # Another group gets what everybody had.
+  # Where the group is another one, it gets what everybody had.
   if [ "$2" != "$group" ] || [ "$acl" = 1 ]; then tight=$((all & (0707 | (all & 07) << 3))); fi
   chmod "$(octal $tight)" "$f" 2>/dev/null
   if [ $tight != $all ] && [ "$acl" = 0 ] && chgrp "$group" "$f" 2>/dev/null; then chmod "$(octal $all)" "$f"; fi

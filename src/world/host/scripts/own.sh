@@ -1,4 +1,4 @@
-# Gives $1, a file or a folder, its former owner (number $2) and mode $3 back.
+# Gives a file or folder ($1) back its former owner (number $2) and mode ($3).
 path=$1 was=$2 mode_was=$3
 AGAIN='p=$1
 [ -e "$p" ] || exit 0
@@ -7,7 +7,7 @@ if [ "$(id -u)" = 0 ]; then chown "$2" "$p" || exit 1; fi
 [ "$(stat -c %u "$p")" = "$2" ] || { echo "$p is not user $2'"'s"' again" >&2; exit 1; }
 [ "$(stat -c %a "$p")" = "$3" ] || chmod "$3" "$p"'
 if is_root; then
-  # What counts is the folder: root may give away what lies in one of root's own.
+  # The folder decides: root may give away a file that lies in one of root's own folders.
   walk "${path%/*}"
   [ "$who" != others ] || no "others than root may write in $why"
   real=$real/${path##*/} uid=$who

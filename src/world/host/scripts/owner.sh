@@ -6,6 +6,8 @@ LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 umask 077
 nl='
 '
+# Nothing of these comes from the login's environment.
+how=act keep= numbered= number_gid= account_of= by_number= exe_of= listens= told= with_passwords=
 no() { echo "$1" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 # Who we are, told by the kernel: a process less than `id`.
@@ -76,7 +78,7 @@ walk() { trace "$1" || no "$fault"; }
 trace() {
   real= who=0 why= kind=folder hops=0 sticky= fault=
   case $1 in /*) rest=$1 ;; *) fault="$1 is no absolute path"; return 1 ;; esac
-  [ -n "${keep:-}" ] || known=
+  [ -n "$keep" ] || known=
   know_way "$1"
   look / && [ "$owner" = 0 ] && ! is_open || { fault="the folder / is not root's alone"; return 1; }
   while [ -n "$rest" ]; do
@@ -114,7 +116,7 @@ entry() {
 }
 # The number of the user called $1, in $number; nothing where there is none. Its groups are asked for by the same process, for `account`.
 number() {
-  [ "${numbered:-}" != "$1" ] || return 0
+  [ "$numbered" != "$1" ] || return 0
   numbered=$1 number= number_gid= number_groups=
   case $1 in
   '') ;;
@@ -133,6 +135,7 @@ number() {
         number_groups="$number_groups ${one%%[!0-9]*}"
       done
       number_gid=$b ;;
+    '') if ! has id; then entry "$1"; number=${line#*:*:}; number=${number%%:*}; fi ;;
     *) entry "$1"; number=${line#*:*:}; number=${number%%:*} ;;
     esac ;;
   *) number=$(id -u "$1" 2>/dev/null) ;;
@@ -140,9 +143,9 @@ number() {
 }
 # Name and first group of user number $1, in $name and $gid, and all its groups.
 account() {
-  if [ "${account_of:-}" != "$1" ]; then
+  if [ "$account_of" != "$1" ]; then
     account_of=$1
-    if [ -n "${number_gid:-}" ] && [ "$number" = "$1" ]; then user_name=$numbered user_gid=$number_gid user_groups=$number_groups
+    if [ -n "$number_gid" ] && [ "$number" = "$1" ]; then user_name=$numbered user_gid=$number_gid user_groups=$number_groups
     else
       entry "$1"
       user_name=${line%%:*}; user_gid=${line#*:*:*:}; user_gid=${user_gid%%:*}
@@ -151,8 +154,23 @@ account() {
   fi
   name=$user_name gid=$user_gid groups=$user_groups
 }
-# Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again.
+# Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again. That user can take over what runs
+# with these rights, and keep its outputs: so these are pipes of its own, and never those to which something else is told afterwards.
 act() {
+  if ! is_root || [ "$uid" = 0 ]; then act_apart "$@"; return; fi
+  able
+  { acted=$({ { { act_apart "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&5 | cat >&4; } 5>&1 | cat >&3; } 6>&1); } 3>&1 4>&2
+  return "${acted:-1}"
+}
+# The same with both of its outputs as one, which costs a host less.
+act_joined() {
+  if ! is_root || [ "$uid" = 0 ]; then act_apart "$@" 2>&1; return; fi
+  able
+  { acted=$({ { act_apart "$@" 3>&- 6>&-; echo $? >&6; } 2>&1 | cat >&3; } 6>&1); } 3>&1
+  return "${acted:-1}"
+}
+# The same where the caller has given it outputs of its own.
+act_apart() {
   set -- env -i "PATH=$PATH" LC_ALL=C "$@"
   if ! is_root || [ "$uid" = 0 ]; then "$@"; return; fi
   [ -n "$gid" ] || { echo "user $uid has no entry in /etc/passwd on this host" >&2; return 1; }
@@ -169,9 +187,13 @@ act() {
 }
 # Whether setpriv is the one that takes numbers: busybox has another, and need not be there by its own name.
 able() {
-  [ -z "${by_number:-}" ] || return 0
+  [ -z "$by_number" ] || return 0
   by_number=no
-  if has setpriv; then case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac; fi
+  a=$(command -v setpriv 2>/dev/null)
+  case $a in /*) ;; *) return 0 ;; esac
+  # A program of its own is util-linux's. A link, and many programs in one, are asked.
+  if [ ! -L "$a" ] && [ -e "${a%/*}/cat" ] && ! [ "$a" -ef "${a%/*}/cat" ]; then by_number=yes; return 0; fi
+  case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {

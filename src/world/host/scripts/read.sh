@@ -1,8 +1,11 @@
 # Reads what it is asked for, as the user that runs it, and tells it as said.sh does. POSIX sh; only what busybox has. It changes nothing.
-# f:PATH the lines of a file that have to do with a server's role   a:PATH all lines, of passwords the name only   c:PATH those without passwords   k:PATH those with passwords (K: nobody has seen yet
-# that it has one name only)   d:PATH the beginning of a snapshot   p:PATTERN the files that it stands for   w:PATH may it be replaced
+# f:PATH the lines of a file that have to do with a server's role   a:PATH all lines, of passwords the name only   c:PATH those without passwords
+# k:PATH those with passwords (K: nobody has seen yet that it has one name only)   d:PATH the beginning of a snapshot   b:PATH that of the base of a log
+# p:PATTERN the files that it stands for   w:PATH may it be replaced
 # However much is asked of a file, it is read once.
 LC_ALL=C; export LC_ALL
+# What was said before may have no end of line, and comes by the same pipe.
+echo
 nl='
 '
 up() { case $1 in */*) u=${1%/*}; u=${u:-/} ;; *) u=. ;; esac; }
@@ -42,7 +45,7 @@ lines() {
         else if (lower ~ /^[ \t\r\v\f]*#.*(pass|pwd|secret|token|auth|credential|login|user[ \t]|:\/\/.*@)/) keep[++n] = "#"
         else keep[++n] = substr(line, 1, 4000)
       }
-      else if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
+      else if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|dbfilename|appendfilename|appenddirname|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
       if (config) {
         if (NR == 2) print "config="
         if ((told += length(line) + 8) > 262144) config = 0
@@ -81,7 +84,10 @@ for x; do
     for y; do case $y in [fackK]:*) if [ "${y#?:}" = "$path" ]; then all=$all${y%%:*}; fi ;; esac; done
     lines "$path" "$all" ;;
   # One that cannot be read may hold keys.
-  d:*) y=$(od -An -v -tx1 -N 4096 "${x#d:}" 2>/dev/null) || y=3f; printf dump=; printf %s $y; echo ;;
+  [db]:*)
+    y=$(od -An -v -tx1 -N 4096 "${x#?:}" 2>/dev/null) || y=3f
+    case $x in d:*) printf dump= ;; *) printf base= ;; esac
+    printf %s $y; echo ;;
   p:*) echo matching=; tell matching "${x#p:}"; n=0; IFS=; for m in ${x#p:}; do if [ -e "$m" ] && [ $n -lt 65 ]; then tell matching "$m"; n=$((n + 1)); fi; done; unset IFS ;;
   w:*) replace "${x#w:}" ;;
   esac

@@ -1,14 +1,15 @@
 # Does $inner on file $1, which the server on port $2 calls its own, as the user who runs that server: what it says of its file can be a lie, and
 # then it is a lie about its own rights only. A further root is taken for granted nowhere: a server of root's has its path walked.
 path=$1 port=$2; shift 2
-pid=$(listener "$port")
+listener "$port"
 if [ -n "$pid" ]; then
   uid=$(awk '$1 == "Uid:" { print $5 }' "/proc/$pid/status" 2>/dev/null)
   account "$uid"
   gid=$(awk '$1 == "Gid:" { print $5 }' "/proc/$pid/status" 2>/dev/null)
   groups=$(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
   # A process that is gone gives its number to another.
-  [ -n "$uid" ] && [ -n "$gid" ] && [ "$(listener "$port")" = "$pid" ] || no "the process on port $port is another one by now"
+  was=$pid; listener "$port"
+  [ -n "$uid" ] && [ -n "$gid" ] && [ "$pid" = "$was" ] || no "the process on port $port is another one by now"
 fi
 real=$path service=$uid
 if is_root; then

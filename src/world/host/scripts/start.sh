@@ -1,33 +1,35 @@
 # Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory  $8 --sentinel, or empty
-# $9 pid file
+# $9 pid file. Without a program, nothing but the unit starts it: others have made it.
 unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8 pidfile=$9
 # Before each node had a link of its own, all of a host had one together.
-if [ ! -e "$program" ]; then
+if [ -n "$program" ] && [ ! -e "$program" ]; then
   shared=${program%/current-*}/current/redis-server
   if [ -e "$shared" ]; then program=$shared; fi
 fi
 # The log lies in the user's folder: only that user reads it, whatever it leads to.
 as_user() {
-  if ! is_root; then act "$@"; return; fi
+  if ! is_root; then act_apart "$@"; return; fi
   number "$user"; uid=$number
   [ -n "$uid" ] || { echo "there is no user $user"; return 1; }
-  account "$uid"; act "$@"
+  account "$uid"; "$how" "$@"
 }
 size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$log" 2>/dev/null | tr -dc 0-9; }
 size=0
-if [ -e "$log" ]; then size=$(size); size=${size:-0}; fi
+if [ -e "$log" ]; then size=$(how=act_apart; size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
-ours() { p=$(listener "$port" "$data"); [ -n "$p" ] && serves "$p" "$data"; }
+# Its folder may be root's, with its group: then its unit says whose process it is.
+its=; [ -n "$program" ] || its=$unit
+ours() { listener "$port" "$data" "$its"; [ -n "$is_server" ]; }
 # It listens, and still does a moment later: one that fails on its way has listened on its port before.
-stays() { ours && nap 0.05 && alive "$p"; }
+stays() { ours && nap 0.05 && alive "$pid"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
 # What the server said on its own, without systemd's words about it.
 words() { journalctl -u "$unit" -n 16 --no-pager -o cat 2>/dev/null | grep -vE "^(Started|Stopped|Stopping|Scheduled|$unit:) " | tail -n 8; }
 
-if [ -n "$(sockets "$port")" ]; then
-  if ours; then echo "it runs already"; exit 0; fi
-  fail "port $port is in use by another process: $(p=$(listener "$port"); [ -z "$p" ] || tr '\0' ' ' <"/proc/$p/cmdline" | head -c 200)"
+if ours; then echo "it runs already"; exit 0; fi
+if [ -n "$inodes" ]; then
+  fail "port $port is in use by another process: $([ -z "$pid" ] || tr '\0' ' ' <"/proc/$pid/cmdline" | head -c 200)"
 fi
 # Most servers listen after a few hundredths of a second: the first looks come soon after each other.
 i=0
@@ -47,10 +49,11 @@ if has_unit "$unit"; then
   fail "$unit does not listen on port $port after 15 s: $(words)"
 fi
 
+[ -n "$program" ] || fail "$unit is not loaded there, and nothing else starts this server"
 # Nobody else may read the password, in the file that CONFIG REWRITE makes anew either.
 umask 077
 cd / || exit 1
-said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
+said=$(how=act_apart; as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
 while [ $i -lt 160 ]; do
   pause
   # It writes that file about when it begins to listen. To look who listens costs a host more than all else here, so that is not done in vain at first.

@@ -1,5 +1,6 @@
-# Says what file $1 is before its server makes it anew, and narrows the new one at once: `KIND MODE UID GID INODE ACL SECRETS`, then the text of the
-# link and what it leads to, in hex. Modes and owners are those of what is read in the end.
+# Prints what file $1 is before its server makes it anew: `KIND MODE UID GID INODE ACL SECRETS`,
+# then the text of the link and the file that it leads to, in hex. Mode and owner are those of the
+# file at the end of the link. Then narrows the mode of the new file as soon as that file is there.
 f=$1
 [ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; echo; }
@@ -8,7 +9,8 @@ if [ -L "$f" ]; then kind=link to=$(readlink "$f"); p=$(readlink -f "$f") || exi
 acl=0; if has_acl "$p"; then acl=1; fi
 secrets=0; if has_secrets "$p"; then secrets=1; fi
 set -- $(stat -c '%a %u %g' "$p")
-# The server writes it with passwords, as wide as its umask: for some milliseconds, not until replctl has heard of it.
+# The server writes the new file with passwords, and as wide as its umask allows. This limits that
+# to some milliseconds, for replctl hears of the file later.
 (
   n=0
   while [ $n -lt 300 ]; do

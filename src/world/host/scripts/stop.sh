@@ -1,8 +1,16 @@
 # Stops a server and sees it gone: asks, waits, and where it does not go by itself, kills it. Never anything else than a Redis-family server.
-# $1 unit  $2 port  $3 seconds to wait  $4 data directory  $5 pid file
+# $1 unit  $2 port  $3 seconds to wait  $4 data directory  $5 pid file; without one, others have made it
 unit=$1 port=$2 wait=$3 data=$4 pidfile=$5
-pid=$(listener "$port" "$data")
-if [ -z "$pid" ] && [ -n "$(sockets "$port")" ]; then echo "port $port is held by a process of another user" >&2; exit 1; fi
+others=; [ -n "$pidfile" ] || others=$unit
+listener "$port" "$data" "$others"
+main=; if [ -n "$others" ] && has_unit "$unit"; then main=$(systemctl show -p MainPID -- "$unit"); main=${main#MainPID=}; main=${main#0}; fi
+# Another server may have the same port on another address of the host.
+if [ -n "$main" ] && { [ -z "$pid" ] || ! of_unit "$pid" "$unit"; }; then pid=$main several=; fi
+if [ -n "$several" ] && [ -z "$is_server" ]; then pid=; fi
+if [ -z "$pid" ] && [ -n "$inodes" ]; then echo "port $port is held by a process of another user, or by several of which none is known as this server" >&2; exit 1; fi
+if [ -z "$pidfile" ] && [ -n "$pid" ] && [ -d "$data" ] && ! [ "/proc/$pid/cwd/" -ef "$data/" ] && ! of_unit "$pid" "$unit"; then
+  echo "port $port is held by process $pid, which does not work in $data${unit:+ and is none of $unit}: it is not stopped" >&2; exit 1
+fi
 # Whose file it is may only have a process of his own ended by it.
 if [ -z "$pid" ] && [ -r "$pidfile" ] && [ -f "$pidfile" ] && [ ! -L "$pidfile" ]; then
   pid=$(head -n 1 "$pidfile" | tr -dc 0-9 | head -c 9); look "$pidfile"
@@ -11,11 +19,11 @@ if [ -z "$pid" ] && [ -r "$pidfile" ] && [ -f "$pidfile" ] && [ ! -L "$pidfile" 
 fi
 if [ -n "$pid" ] && ! alive "$pid"; then pid=; fi
 if [ -n "$pid" ]; then
-  name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) known=no
-  case "$name $(readlink "/proc/$pid/exe" 2>/dev/null)" in *redis* | *valkey*) known=yes ;; esac
-  if [ -d "$data" ] && serves "$pid" "$data"; then known=yes; fi
-  if [ $known = no ]; then
-    if [ -n "$(sockets "$port")" ]; then echo "port $port is held by something else: $name" >&2; exit 1; fi
+  name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) server=no
+  case "$name $(readlink "/proc/$pid/exe" 2>/dev/null)" in *redis* | *valkey*) server=yes ;; esac
+  if [ -d "$data" ] && serves "$pid" "$data"; then server=yes; fi
+  if [ $server = no ]; then
+    if [ -n "$inodes" ]; then echo "port $port is held by something else: $name" >&2; exit 1; fi
     pid= # an old pid file, and the number has gone to another process
   fi
 fi

@@ -3,7 +3,8 @@ u=$1; PATH=$PATH:/usr/sbin:/sbin; export PATH
 id -u "$u" >/dev/null 2>&1 && exit 0
 shell=/bin/false; [ -x /usr/sbin/nologin ] && shell=/usr/sbin/nologin
 if command -v useradd >/dev/null 2>&1; then
-  if grep -q "^$u:" /etc/group; then group="-g $u"; else group=-U; fi
+  group=-U
+  while IFS=: read -r g _; do if [ "$g" = "$u" ]; then group="-g $u"; break; fi; done </etc/group
   said=$(useradd -r $group -M -d /nonexistent -s $shell "$u" 2>&1) && exit 0
 elif command -v adduser >/dev/null 2>&1; then
   grep -q "^$u:" /etc/group || addgroup -S "$u"

@@ -59,6 +59,8 @@ async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
     let port = node.address.port.to_string();
     for (shell, broken) in [
         (shell, true),
+        // gawk goes on where it cannot open a table, and says so at its end.
+        (with("awk", "/usr/bin/awk \"$@\"; exit 2"), true),
         (Local::root(), false),
         (Local::busybox(), false),
     ] {

@@ -1,5 +1,5 @@
-//! Files that others own, or have planted: who writes them, and what is left. Users are `redis`
-//! (the server's) and `nobody` (somebody else).
+//! Files that other users own or have planted: who writes them, and what stays. The users are
+//! `redis` (the server's) and `nobody` (somebody else).
 
 use super::local::{Bench, Local};
 use super::*;
@@ -24,7 +24,7 @@ pub(super) fn place(bench: &Bench) -> PathBuf {
     place
 }
 
-/// Mode, owner and group as `ls` has them.
+/// Mode, owner and group: `640 redis:redis`.
 pub(super) fn owned(path: &Path) -> String {
     let meta = fs::symlink_metadata(path).unwrap();
     let line = format!(
@@ -56,7 +56,7 @@ fn as_redis(test: &str, path: &Path) -> bool {
     sh(&line) == "yes\n"
 }
 
-/// Gives a file or folder that owner and mode: `redis:redis 640`.
+/// Gives a file or folder an owner and a mode, such as `redis:redis 640`.
 fn give(path: &Path, to: &str) {
     let (owner, mode) = to.split_once(' ').unwrap();
     sh(&format!(
@@ -88,8 +88,8 @@ const FILES: [&str; 7] = [
     "redis:redis 770",
 ];
 
-/// The fence in a stopped server's file: owner, group and mode stay, or it is not written at all
-/// and nothing is left of the try.
+/// A fence in a stopped server's file keeps owner, group and mode. Otherwise nothing is written,
+/// and nothing of the try stays.
 #[tokio::test]
 async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
     let to = Address::new("10.0.0.1", 6379);
@@ -129,13 +129,13 @@ async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
                 }
             }
         }
-        // All in root's folder, what is redis's own in redis's; refused is what the server could no
-        // longer read.
+        // replctl writes all files in root's folder, and redis's own in redis's folders. It refuses
+        // a file that the server could no longer read.
         assert!((20..42).contains(&done), "{shell:?}: {done}");
     }
 }
 
-/// All that writes a server's file as root or takes it away; the first writes it.
+/// All actions that write or remove a server's file as root. The first one writes it.
 fn writings(path: &str) -> [HostAction; 6] {
     let path = path.to_owned();
     let owner = "redis".to_owned();
@@ -168,8 +168,8 @@ fn writings(path: &str) -> [HostAction; 6] {
     ]
 }
 
-/// K2.4: whatever is planted under the names of replctl's files, or in the place of folders, root
-/// writes through none of it.
+/// K2.4: root writes through nothing that somebody planted under the names of replctl's files, or
+/// in the place of folders.
 #[tokio::test]
 async fn what_the_servers_user_planted_leads_root_nowhere() {
     for shell in [Local::root(), Local::busybox()] {
@@ -204,16 +204,16 @@ async fn what_the_servers_user_planted_leads_root_nowhere() {
         plant();
         let _ = fence(&shell, &path, "redis", &Address::new("1.2.3.4", 5)).await;
         untouched("fence");
-        // A hard link of root's file, in redis's folder: it is not its only name.
+        // A hard link to root's file lies in redis's folder: the file has two names.
         plant();
         fs::remove_file(&file).unwrap();
         fs::hard_link(&bait, &file).unwrap();
         assert!(bench.act(&shell, &actions[0]).await.is_err());
         untouched("hard link");
-        // Nothing with the password stays of what failed.
+        // No file with the password stays after the failures.
         let left = sh(&format!("grep -rls secret {} || true", bench.root()));
         assert_eq!(left, "", "{shell:?}");
-        // An honest file beside those links is written.
+        // replctl writes an honest file beside those links.
         plant();
         fs::remove_file(&file).unwrap();
         bench.act(&shell, &actions[0]).await.unwrap();
@@ -222,7 +222,7 @@ async fn what_the_servers_user_planted_leads_root_nowhere() {
     }
 }
 
-/// What changes a server's file, and what takes that back.
+/// Actions that change a server's file, each with the action that takes the change back.
 fn undone(path: &str, was: Ownership) -> [(HostAction, HostAction); 2] {
     let (path, owner) = (path.to_owned(), "redis".to_owned());
     [
@@ -249,8 +249,8 @@ fn undone(path: &str, was: Ownership) -> [(HostAction, HostAction); 2] {
     ]
 }
 
-/// K2.7: a write that fails leaves nothing, and undone is what was: the very file, its owner and
-/// its mode.
+/// K2.7: a write that fails leaves nothing. An undo brings back the very file, its owner and its
+/// mode.
 #[tokio::test]
 async fn what_failed_or_is_undone_leaves_file_owner_and_mode_as_they_were() {
     for shell in [Local::root(), Local::busybox()] {
@@ -295,7 +295,7 @@ async fn what_failed_or_is_undone_leaves_file_owner_and_mode_as_they_were() {
     }
 }
 
-/// A full disk: what was begun of the new file is taken away.
+/// On a full disk, replctl removes what it has begun of the new file.
 #[tokio::test]
 async fn a_full_disk_leaves_no_part_of_a_file_with_a_password() {
     let shell = Local::root();

@@ -1,5 +1,5 @@
-//! Folders that are not root's alone, and folders that their user made links: where root makes
-//! nothing and starts nothing.
+//! Folders that are not root's alone, and folders that their user turned into links. Root makes
+//! nothing and starts nothing there.
 
 use super::files::{listing, owned, place, sh};
 use super::local::{Bench, Local};
@@ -53,7 +53,7 @@ async fn a_directory_that_is_not_roots_alone_is_refused_by_name() {
             }
             assert_eq!(listing(&place), [""; 0], "{shell:?} {how}");
         }
-        // A link of root's to where there is room is as good as a folder.
+        // A link that root made to a place with more room is as good as a folder.
         let mut bench = Bench::new(&shell);
         let place = place(&bench);
         let link = PathBuf::from(bench.root()).join("link");
@@ -65,7 +65,7 @@ async fn a_directory_that_is_not_roots_alone_is_refused_by_name() {
     }
 }
 
-/// A folder of a node's that its user made a link: nothing is made or given away where it leads.
+/// Where a node's user turned a folder into a link, root makes and gives away nothing behind it.
 #[tokio::test]
 async fn folders_are_not_made_through_links_of_their_user() {
     for shell in [Local::root(), Local::busybox()] {

@@ -1,4 +1,4 @@
-//! Who has a port: told by the kernel, not by what a local user makes of names and folders.
+//! Who has a port: the kernel says it, and not the names and folders that a local user chooses.
 
 use super::local::{Bench, Local};
 use super::*;
@@ -7,7 +7,7 @@ use crate::plan::facts::Listener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// What listens on a socket is not known by what a local user calls his files.
+/// The names of a local user's files do not decide who listens on a socket.
 #[tokio::test]
 async fn a_file_that_is_called_as_a_socket_misleads_nobody() {
     for shell in [Local::root(), Local::busybox()] {
@@ -29,7 +29,7 @@ async fn a_file_that_is_called_as_a_socket_misleads_nobody() {
             liars.push(liar.arg("60").stdin(file).spawn().unwrap());
         }
         let pid = format!("(pid {})", std::process::id());
-        // One of them may also be the process that the server says it is.
+        // The server may also name one of these processes as its own.
         for told in [None, Some(liars[0].id())] {
             let (node, inventory) = (&bench.inventory.nodes[0], &bench.inventory);
             let further = together::Further {
@@ -88,8 +88,8 @@ async fn who_only_stands_in_the_folder_is_not_its_server() {
     }
 }
 
-/// Another user may have the port on another address of this host: it is not stopped for the
-/// server.
+/// Another user may have the port on another address of this host. replctl does not stop that
+/// process in place of the server.
 #[tokio::test]
 async fn of_two_with_one_port_the_server_is_stopped() {
     for shell in [Local::root(), Local::busybox()] {
@@ -116,4 +116,34 @@ async fn of_two_with_one_port_the_server_is_stopped() {
         other.kill().unwrap();
         other.wait().unwrap();
     }
+}
+
+/// A server of others is known by its unit or by the folder of its data, and never by its port
+/// alone; and nothing but its unit starts it.
+#[tokio::test]
+async fn a_server_of_others_is_not_taken_by_its_port() {
+    let shell = Local::root();
+    let bench = Bench::new(&shell);
+    let plan = bench.plan(&shell, false).await;
+    bench.carry_out(&shell, &plan).await;
+    let other = tempfile::tempdir().unwrap();
+    let launch = Launch {
+        unit: "not-there.service".to_owned(),
+        program: String::new(),
+        pid_file: String::new(),
+        data: other.path().display().to_string(),
+        ..Launch::new(&bench.inventory, &bench.inventory.nodes[0])
+    };
+    let why = stop(&shell, &launch, Duration::from_secs(1)).await;
+    let why = why.unwrap_err();
+    assert!(why.contains("does not work in"), "{why}");
+    assert_eq!(bench.cli(&["PING"]), "PONG");
+    let ours = Launch {
+        data: bench.paths().data(),
+        ..launch.clone()
+    };
+    let done = stop(&shell, &ours, Duration::from_secs(10)).await;
+    assert_eq!(done.unwrap(), "stopped");
+    let why = start(&shell, &launch).await.unwrap_err();
+    assert!(why.contains("not-there.service is not loaded"), "{why}");
 }

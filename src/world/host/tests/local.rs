@@ -163,18 +163,19 @@ impl Shell for Local {
 
     async fn upload_around(
         &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
+        files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
         around: Around,
     ) -> Result<String, String> {
-        progress(data.len() as u64);
-        let line = format!(
-            "umask 077; cat >'{path}.part' && chmod {mode:o} '{path}.part' && mv -f '{path}.part' '{path}'"
-        );
-        said(&self.run(&line, data.to_vec(), root, LONG).await?)?;
+        for (path, data) in files.iter().rev() {
+            progress(data.len() as u64);
+            let line = format!(
+                "umask 077; cat >'{path}.part' && chmod {mode:o} '{path}.part' && mv -f '{path}.part' '{path}'"
+            );
+            said(&self.run(&line, data.to_vec(), root, LONG).await?)?;
+        }
         said(&self.run(&around.after, Vec::new(), root, LONG).await?)
     }
 

@@ -76,6 +76,27 @@ fn the_input_of_a_script_arrives_as_it_is_and_is_nobodys_argument() {
 }
 
 #[test]
+fn a_script_may_have_its_input_in_itself() {
+    let text = "printf '%s|' \"$@\"; cat; exit 5";
+    for shell in SHELLS {
+        for given in ["", "one\n", "it's $HOME `id` \\n\n\nlast \n"] {
+            let text = in_itself(text, &["a b", "it's", ""], given.as_bytes()).unwrap();
+            let (status, out, _) = run(shell, &(text.to_string(), Vec::new()));
+            let wanted = format!("a b|it's||{given}");
+            assert_eq!((status, out), (Some(5), wanted.into_bytes()), "{shell:?}");
+        }
+        for other in [
+            &b"no line break"[..],
+            b"\0\n",
+            b"\xff\n",
+            &b"\n".repeat(65537),
+        ] {
+            assert!(in_itself(text, &[], other).is_none());
+        }
+    }
+}
+
+#[test]
 fn a_long_script_that_is_cut_off_does_nothing() {
     let script = long("echo done");
     for shell in SHELLS {

@@ -1,4 +1,4 @@
-//! A server that is built on a host, here of a source that is small.
+//! Builds a server on a host, here from a small source.
 
 use super::local::{Bench, Local};
 use crate::world::host::Progress;
@@ -6,7 +6,7 @@ use crate::world::host::install::{build, hex_sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Its `make` fails where another one is at work in the same folder, and says each time it was run.
+/// Its `make` fails where another one works in the same folder. It adds a line for each run.
 const MAKEFILE: &str = "all:\n\tmkdir src/busy\n\tsleep 0.3\n\tprintf '#!/bin/sh\\necho v=1.0\\n' >src/redis-server\n\tchmod +x src/redis-server\n\techo made >>made\n\trmdir src/busy\n";
 
 fn tarball(at: &Path, makefile: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! The folder of a control socket: only this user may enter it, and its name is short.
+//! The folder of a control socket. Only this user may enter it, and its name is short.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The longest name of the folder around it: with the socket's own name and what ssh adds while it
-/// makes it, 108 bytes must do.
+/// The longest name of the folder around it. The socket's own name and what ssh adds while it makes
+/// the socket must fit, too, in 108 bytes in all.
 const LONGEST: usize = 60;
-/// What its name begins with; the number of the process follows.
+/// The beginning of its name. The number of the process follows.
 const PREFIX: &str = "replctl-ssh-";
 
-/// From when on one may be left by a process that was killed.
+/// The age from which a folder may be left from a process that was killed.
 const OLD: Duration = Duration::from_mins(5);
 
-/// Makes one, and removes those of processes that were killed.
+/// Makes a folder, and removes those that killed processes left.
 ///
 /// # Errors
 /// Where nothing can be written.
@@ -26,7 +26,7 @@ pub(super) fn make() -> io::Result<TempDir> {
     make_in(&bases.map(Option::unwrap_or_default), me()?)
 }
 
-/// Makes one in the first of these folders that does, for that user.
+/// Makes a folder for the user `me` in the first of `bases` that fits.
 fn make_in(bases: &[PathBuf], me: u32) -> io::Result<TempDir> {
     let mut last = io::Error::other("no folder for temporary files is safe from other users");
     let fit = |base: &&PathBuf| is_plain(base) && is_safe(base, me);
@@ -44,13 +44,13 @@ fn make_in(bases: &[PathBuf], me: u32) -> io::Result<TempDir> {
     Err(last)
 }
 
-/// Who we are.
+/// The number of our user.
 fn me() -> io::Result<u32> {
     std::fs::metadata("/proc/self").map(|m| m.uid())
 }
 
-/// Whether nobody else can rename what we make there: after `su`, `XDG_RUNTIME_DIR` is still the
-/// folder of the user before.
+/// Whether nobody else can rename what we make in this folder: after `su`, `XDG_RUNTIME_DIR` is
+/// still the folder of the user before.
 fn is_safe(path: &Path, me: u32) -> bool {
     const STICKY: u32 = 0o1000;
     const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -60,14 +60,14 @@ fn is_safe(path: &Path, me: u32) -> bool {
     })
 }
 
-/// Whether ssh takes a path in it as it stands.
+/// Whether ssh takes a path in this folder as it is.
 fn is_plain(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let odd = |c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c));
     path.is_absolute() && path.is_dir() && text.len() <= LONGEST && !text.contains(odd)
 }
 
-/// Removes our folders of processes that are no more.
+/// Removes our folders of processes that have ended.
 fn sweep(base: &Path, me: u32) {
     for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -76,7 +76,8 @@ fn sweep(base: &Path, me: u32) {
             .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'))
             .and_then(|(pid, _)| pid.parse::<u32>().ok());
         let dead = process.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
-        // A process of another namespace is not seen: what is young or answers may be its own.
+        // A process of another namespace is not visible here. A folder that is young, or whose
+        // socket answers, may belong to it.
         let old = |m: &std::fs::Metadata| {
             let age = m.modified().ok().and_then(|at| at.elapsed().ok());
             age.is_some_and(|age| age > OLD)
@@ -124,7 +125,7 @@ mod tests {
             assert_eq!(made.path().parent().unwrap(), taken);
         }
         assert!(make_in(&[open, group], me).is_err());
-        // A folder of a user who is neither we nor root.
+        // The folder of a user who is neither we nor root.
         let other = me.max(1) + 1;
         if me == 0 {
             std::os::unix::fs::chown(&own, Some(other), None).unwrap();

@@ -1,6 +1,6 @@
-//! The hosts in between, for the installed `ssh`. What `ssh` starts by itself for a `ProxyJump` is
-//! told nothing of our options and of the inventory. So the client for each host in between is
-//! called here instead, as the `ProxyCommand` of the client for the host behind it. The
+//! The hosts in between, for the installed `ssh`. The client that `ssh` starts by itself for a
+//! `ProxyJump` knows nothing of our options and of the inventory. So replctl calls the client for
+//! each host in between itself, as the `ProxyCommand` of the client for the host behind it. The
 //! configuration of a host in between counts as it does for `ssh`.
 
 use super::super::between::{Between, between};
@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// How `ssh` is called for one host in between.
+/// How replctl calls `ssh` for one host in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hop {
     pub arguments: Vec<OsString>,
@@ -26,7 +26,7 @@ pub(super) struct Hop {
     pub command: String,
 }
 
-/// The hosts in between, the last one first: each is reached through the one after it in this list.
+/// The hosts in between, the last one first. Each is reached through the next one in this list.
 ///
 /// # Errors
 /// `Config`: what `ssh -G` says of one of them cannot be used, or they are too many.
@@ -56,8 +56,8 @@ pub(super) fn chain(
             command: command(settings, named, &jumps),
         });
         to = (between.host, between.port);
-        // Where hosts are named before it, these are the way to it; else its own configuration
-        // tells the way.
+        // Hosts that are named before this one are the way to it. Without such hosts, its own
+        // configuration shows the way.
         if jumps.is_empty() {
             jumps = between.jumps;
         }
@@ -74,7 +74,7 @@ fn arguments(
 ) -> Vec<OsString> {
     let mut all = for_each_client(options, between.is_patient);
     let mut option = |text: String| all.extend([OsString::from("-o"), text.into()]);
-    // What the inventory names counts on the way, too; the rest is the host's own.
+    // What the inventory names counts on the way, too. The rest comes from the host's own settings.
     if let Some(file) = &settings.known_hosts {
         let own = between.known_hosts.iter().map(String::as_str);
         let file = file.to_string_lossy();
@@ -83,7 +83,7 @@ fn arguments(
     }
     if !settings.identity_files.is_empty() {
         let named = settings.identity_files.iter().map(|f| f.to_string_lossy());
-        // One that is named takes the place of those that `ssh` has by default.
+        // A file that is named replaces those that `ssh` has by default.
         let own = between.identity_files.iter().map(|f| f.as_str().into());
         for file in own.chain(named) {
             option(format!("IdentityFile={}", quoted(&file)));
@@ -100,7 +100,7 @@ fn arguments(
     all
 }
 
-/// A command that logs in to it, with what the inventory names.
+/// A command that logs in to the host, with what the inventory names.
 fn command(settings: &SshSettings, named: SshSettings, before: &[Jump]) -> String {
     let host = named.host.clone().unwrap_or_default();
     let with = SshSettings {
@@ -112,7 +112,7 @@ fn command(settings: &SshSettings, named: SshSettings, before: &[Jump]) -> Strin
     if before.is_empty() {
         return command;
     }
-    // Each by itself: a comma needs no quotation marks.
+    // Each name is quoted by itself: a comma needs no quotation marks.
     let quoted = |jump: &Jump| {
         let shown = jump.shown();
         shlex::try_quote(&shown).map_or_else(|_| "''".to_owned(), Cow::into_owned)
@@ -121,8 +121,8 @@ fn command(settings: &SshSettings, named: SshSettings, before: &[Jump]) -> Strin
     command.replacen("ssh", &format!("ssh -J {}", before.join(",")), 1)
 }
 
-/// Writes the scripts that call these clients into the folder, which must have a plain name; the
-/// arguments that let the client for the host itself go through the first of them.
+/// Writes the scripts that call these clients into the folder, which must have a plain name.
+/// Returns the arguments by which the client for the host itself goes through the first of them.
 ///
 /// # Errors
 /// Where nothing can be written.
@@ -144,8 +144,8 @@ pub(super) fn write(hops: &[Hop], folder: &Path) -> io::Result<Vec<OsString>> {
     Ok(way_by(0))
 }
 
-/// The arguments that let a client go through what that script calls, which passes no descriptor
-/// back, whatever the configuration says of other commands.
+/// The arguments by which a client goes through the program that the script calls. That program
+/// passes no descriptor back, whatever the configuration says of other commands.
 fn through(script: &Path) -> Vec<OsString> {
     let command = format!("ProxyCommand=/bin/sh {}", script.display());
     ["-o", &command, "-o", "ProxyUseFdpass=no"]
@@ -153,7 +153,7 @@ fn through(script: &Path) -> Vec<OsString> {
         .to_vec()
 }
 
-/// The words as a line of a shell.
+/// The words as one line of a shell.
 fn line(words: &[OsString]) -> io::Result<Vec<u8>> {
     let words = words.iter().map(|word| word.as_bytes());
     let mut line = shlex::bytes::try_join(words).map_err(io::Error::other)?;
@@ -227,7 +227,7 @@ mod tests {
                 "gate"
             ]
         );
-        // Nothing of them is left to the shell.
+        // The shell interprets nothing in these names.
         assert!(told(&odd).contains("'a b@$(id)',"), "{}", told(&odd));
     }
 }

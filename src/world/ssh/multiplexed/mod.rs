@@ -1,9 +1,9 @@
-//! The installed `ssh` as the way to a host: one client holds one connection, and every command and
-//! tunnel goes through it. How it gets there, which keys it takes and which host it trusts is its
-//! own business and that of its configuration.
+//! The installed `ssh` as the way to a host. One client holds one connection, and every command and
+//! tunnel goes through it. The client and its configuration decide about the way, the keys, and the
+//! host keys to trust.
 //!
-//! The client is ours: in a session of its own, so that no Ctrl-C ends it before us; it ends with
-//! us; its control socket lies in a folder that only we may enter.
+//! The client belongs to us. It runs in a session of its own, so that no Ctrl-C ends it before us.
+//! It ends with us. Its control socket lies in a folder that only we may enter.
 
 mod folder;
 mod jumps;
@@ -34,31 +34,31 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How often it is looked whether the login is done.
+/// The pause between two looks whether the login is done.
 const TICK: Duration = Duration::from_millis(5);
-/// How long a client may take to say goodbye.
+/// How long a client may take to end by itself.
 const GOODBYE: Duration = Duration::from_millis(500);
-/// The most that is kept of what a client says.
+/// The most that is kept of a client's messages, in bytes.
 const SAID: usize = 16 * 1024;
-/// A client that holds the connection to one host; it is ended when this is dropped.
+/// A client that holds the connection to one host. It ends when this value is dropped.
 pub(super) struct Master {
     client: Arc<Client>,
     said: Arc<Mutex<Vec<u8>>>,
     socket: PathBuf,
-    /// Nothing new is to be opened on it.
+    /// Nothing new may be opened on it.
     given_up: AtomicBool,
 }
 
-/// The process, and the folder that goes with it.
+/// The process, and the folder that belongs to it.
 struct Client {
     child: Mutex<Child>,
     folder: Mutex<Option<TempDir>>,
 }
 
-/// The clients of this process, to be ended with it.
+/// The clients of this process, which end with it.
 static ALL: Mutex<Vec<Arc<Client>>> = Mutex::new(Vec::new());
 
-/// Ends all clients: what still holds one is not waited for.
+/// Ends all clients. It does not wait for those who still use one.
 pub fn end_all() {
     let all: Vec<_> = ask::lock(&ALL).drain(..).collect();
     for client in &all {
@@ -73,7 +73,7 @@ impl Master {
     /// Starts a client, and waits until it is logged in.
     ///
     /// # Errors
-    /// Every kind but those of commands and transfers, by what ssh says.
+    /// Every kind except those of commands and transfers, by what ssh says.
     pub fn start(context: &Context, target: &Target, plan: &Plan) -> Result<Arc<Self>, SshError> {
         let cannot = |e: io::Error| {
             let what = format!("cannot start ssh for {}", target.shown());
@@ -102,8 +102,12 @@ impl Master {
             }
         })?;
         let said = Arc::new(Mutex::new(Vec::new()));
-        if let Some(stderr) = child.stderr.take() {
-            listen(stderr, &said).map_err(cannot)?;
+        if let Some(stderr) = child.stderr.take()
+            && let Err(error) = listen(stderr, &said)
+        {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(cannot(error));
         }
         let client = Arc::new(Client {
             child: Mutex::new(child),
@@ -134,7 +138,7 @@ impl Master {
         let mut until = Until::for_tidying(time);
         let mut asked: Option<Control> = None;
         loop {
-            // The time that a question stands on the terminal does not count.
+            // The time in which a question is on the terminal does not count.
             until.end += desk.serve();
             if self.has_ended() {
                 return Err(self.explain(target, plan));
@@ -205,13 +209,13 @@ impl Master {
         &self.socket
     }
 
-    /// Whether the client has ended, or nothing new is to be opened on it.
+    /// Whether the client has ended, or nothing new may be opened on it.
     pub fn has_ended(&self) -> bool {
         self.given_up.load(Ordering::Acquire) || self.client.has_ended()
     }
 
-    /// Looks whether the host still opens anything, which must not be waited for: if not, the next
-    /// one gets another client.
+    /// Checks in the background whether the host still opens anything. If not, the next command or
+    /// tunnel gets another client.
     pub fn doubt(this: &Arc<Self>, time: Duration) {
         let master = Arc::clone(this);
         let look = move || {
@@ -232,7 +236,7 @@ impl Master {
         self.client.falls(within)
     }
 
-    /// The last words of a client that has ended, or else these.
+    /// The last words of a client that has ended, or else `otherwise`.
     pub fn why_broken(&self, otherwise: &str) -> String {
         match self
             .words()
@@ -284,7 +288,7 @@ impl Client {
         }
     }
 
-    /// Sees to it that it has ended, and that nothing of it is left.
+    /// Makes sure that the client has ended, and that nothing of it stays.
     fn end(&self) {
         if !self.falls(GOODBYE) {
             let mut child = ask::lock(&self.child);
@@ -295,7 +299,7 @@ impl Client {
     }
 }
 
-/// Keeps the last of what a client says.
+/// Keeps the last of a client's messages.
 fn listen(mut from: impl io::Read + Send + 'static, into: &Arc<Mutex<Vec<u8>>>) -> io::Result<()> {
     let said = Arc::clone(into);
     std::thread::Builder::new()

@@ -1,5 +1,5 @@
-//! How the installed `ssh` is called for one host: what the inventory says goes before its own
-//! configuration, and nothing that has another purpose gets in.
+//! How replctl calls the installed `ssh` for one host. The inventory goes before ssh's own
+//! configuration, and options for another purpose do not count.
 
 use super::super::error::{SshError, SshErrorKind};
 use super::super::settings::Target;
@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-/// How the client is to be called for one host.
+/// How to call the client for one host.
 #[derive(Debug)]
 pub(in super::super) struct Plan {
     /// The client that holds the connection now.
@@ -20,12 +20,12 @@ pub(in super::super) struct Plan {
     pub(super) arguments: Vec<OsString>,
     /// `ConnectTimeout` of the configuration.
     pub(super) patience: Option<Duration>,
-    /// What `ssh` may call the host where it asks for a password.
+    /// The names that `ssh` may use for the host when it asks for a password.
     pub(super) names: Vec<String>,
-    /// This `ssh` tells the host's questions from its own: older ones show the words of a host as
-    /// they are.
+    /// This `ssh` marks the host's questions, but not its own. Older ones show the words of a host
+    /// as they are.
     pub(super) marks_questions: bool,
-    /// `NumberOfPasswordPrompts`: how often one secret is asked for.
+    /// `NumberOfPasswordPrompts`: how often `ssh` asks for one secret.
     pub(super) prompts: u64,
     /// The hosts in between, the last one first.
     pub(super) hops: Vec<Hop>,
@@ -69,7 +69,7 @@ pub(in super::super) fn resolve(
     let patience = number("connecttimeout").filter(|t| *t > 0);
     let mut own = Vec::new();
     if value("forkafterauthentication").is_some() {
-        // Older ones do not know it, and would not start.
+        // Older versions do not know this option, and would not start.
         own.extend(["-o".into(), "ForkAfterAuthentication=no".into()]);
     }
     if number("serveraliveinterval").unwrap_or(0) == 0 {
@@ -86,7 +86,7 @@ pub(in super::super) fn resolve(
             .into_iter()
             .flatten()
             .collect(),
-        // 8.5 has given this option its name, and begun to mark the questions.
+        // OpenSSH 8.5 gave this option its name, and began to mark the questions.
         marks_questions: value("pubkeyacceptedalgorithms").is_some(),
         prompts: number("numberofpasswordprompts").unwrap_or(3),
         hops,
@@ -95,7 +95,7 @@ pub(in super::super) fn resolve(
 }
 
 impl Plan {
-    /// The host in between that `ssh` has not come through, where these words say so.
+    /// The host in between at which `ssh` failed, where its words `said` show that.
     pub(super) fn stopped_at(&self, said: &str) -> Option<&Hop> {
         let number = words::left_alone(said).checked_sub(1)?;
         self.hops.get(number).or(self.hops.last())
@@ -108,8 +108,8 @@ impl Plan {
     }
 }
 
-/// The arguments for one host, but for the control socket's. What the configuration says of other
-/// things than the way there must not get in.
+/// The arguments for one host, except that for the control socket. Settings for other things than
+/// the way to the host must not count.
 fn arguments(
     options: &Options,
     settings: &SshSettings,
@@ -152,8 +152,8 @@ fn arguments(
     all
 }
 
-/// What the client for each host is told, also for one in between. `patient`: its configuration has
-/// a `ConnectTimeout`.
+/// The arguments that the client for each host gets, also for one in between. `patient`: its
+/// configuration has a `ConnectTimeout`.
 pub(super) fn for_each_client(options: &Options, patient: bool) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::new();
     if let Some(file) = &options.ssh_config {
@@ -173,9 +173,10 @@ pub(super) fn for_each_client(options: &Options, patient: bool) -> Vec<OsString>
     all
 }
 
-/// The name of a file as the value of an option.
+/// A file's name as the value of an option. OpenSSH from 8.7 on takes `\\` and `\"` for one
+/// character each.
 pub(super) fn quoted(file: &str) -> String {
-    format!("\"{}\"", file.replace('"', "\\\""))
+    format!("\"{}\"", file.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 pub(super) fn not_installed(command: &str) -> SshError {

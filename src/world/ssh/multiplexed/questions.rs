@@ -1,7 +1,7 @@
-//! What `ssh` asks (a passphrase, a password, whether a host is to be trusted) is asked as
-//! everything else is: one question at a time, between the lines of progress, and each secret once.
-//! `ssh` runs this program to ask (`SSH_ASKPASS`), which passes the question on by a socket and
-//! prints the answer.
+//! Passes on what `ssh` asks (a passphrase, a password, whether to trust a host) like every other
+//! question: one at a time, between the lines of progress, and each secret once. `ssh` runs this
+//! program to ask (`SSH_ASKPASS`). That process passes the question on over a socket and prints the
+//! answer.
 
 use super::super::ask::{Answer, Shared, Use};
 use super::super::connect::Context;
@@ -19,21 +19,21 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The variable that names the socket to a process that is to ask, and nothing else.
+/// The variable that names the socket to a process that only has to ask.
 pub const ASKPASS: &str = "REPLCTL_ASKPASS";
-/// The longest question that is taken.
+/// The longest question that is taken, in bytes.
 const LONGEST: u64 = 64 * 1024;
-/// How long the process that asks may take to say what, and to take the answer.
+/// How long the process that asks may take to send its question, and to take the answer.
 const TIME: Duration = Duration::from_secs(5);
 
-/// Where the questions of one client arrive.
+/// The place where the questions of one client arrive.
 pub(super) struct Desk<'a> {
     context: &'a Context,
     target: &'a Target,
     plan: &'a Plan,
     listener: Option<(UnixListener, PathBuf)>,
-    /// The last answers, each with who asked and what it is for: another question of the same
-    /// process for the same means that it was refused. The `ssh` to a host in between asks, too.
+    /// The last answers, by the process that asked and by their use. A second question of the same
+    /// process for the same use means a refusal. The `ssh` to a host in between asks, too.
     given: HashMap<(u32, Use), Given>,
 }
 
@@ -41,13 +41,13 @@ pub(super) struct Desk<'a> {
 struct Given {
     shared: Arc<Shared>,
     answer: Answer,
-    /// How many answers it got for the same.
+    /// How many answers the process got for the same use.
     times: u64,
-    /// It asked again.
+    /// The process asked again.
     refused: bool,
 }
 
-/// A question as it arrives.
+/// A question in the form in which it arrives.
 struct Question {
     kind: String,
     /// The process that asks.
@@ -56,7 +56,7 @@ struct Question {
 }
 
 impl<'a> Desk<'a> {
-    /// A desk in that folder, where anybody can be asked.
+    /// Opens a desk in that folder, where there is anybody to ask.
     ///
     /// # Errors
     /// Where the socket cannot be made.
@@ -83,7 +83,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// Tells a client how to ask: by this desk, or not at all.
+    /// Sets for a client how it asks: by this desk, or not at all.
     pub fn tell(&self, command: &mut Command) {
         let Some((_, path)) = &self.listener else {
             command
@@ -96,13 +96,13 @@ impl<'a> Desk<'a> {
             .env(ASKPASS, path)
             .env("SSH_ASKPASS", format!("/proc/{}/exe", std::process::id()))
             .env("SSH_ASKPASS_REQUIRE", "force");
-        // Before OpenSSH 8.4 it asks so only where there is a display.
+        // Before OpenSSH 8.4, ssh asks this way only where there is a display.
         if std::env::var_os("DISPLAY").is_none() {
             command.env("DISPLAY", "none");
         }
     }
 
-    /// Answers what is asked at the moment; how long that took.
+    /// Answers the question that waits now, if any. Returns how long that took.
     pub fn serve(&mut self) -> Duration {
         let began = Instant::now();
         let Some((listener, _)) = &self.listener else {
@@ -129,7 +129,7 @@ impl<'a> Desk<'a> {
         }
         if kind == "confirm" || question.contains("(yes/no") {
             let turn = questions.turn();
-            // The answers of ours are added where it is asked.
+            // Our own question adds its possible answers.
             let shown = shown.replace(" (yes/no/[fingerprint])?", "?");
             let said = if questions.confirm(&shown, &turn) {
                 "yes"
@@ -160,9 +160,9 @@ impl<'a> Desk<'a> {
         Some(secret)
     }
 
-    /// What a secret is for that several hosts may ask for, and how it is asked for.
+    /// The use of a secret that several hosts may ask for, and the prompt for it.
     fn what_for(&self, question: &str) -> Option<(Use, String)> {
-        // What the host itself asks must not pass for a question of ssh.
+        // A question of the host itself must not pass for a question of ssh.
         if !self.plan.marks_questions {
             return None;
         }
@@ -189,10 +189,10 @@ impl<'a> Desk<'a> {
         Some((Use::Login(login.to_owned()), prompt))
     }
 
-    /// The login was done with what was answered.
+    /// The login worked with these answers.
     pub fn proven(&self) {
         for given in self.given.values() {
-            // Nobody tells whether the last of all answers was right.
+            // Nobody knows whether the last of all allowed answers was right.
             if !given.refused && given.times < self.plan.prompts {
                 given.shared.proven(&given.answer);
             }
@@ -200,7 +200,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// `user@host`, where a question is for its password: by ssh, or by the host, which ssh marks.
+/// `user@host`, where a question is for its password: from ssh, or from the host, which ssh marks.
 fn asked_for(question: &str) -> Option<&str> {
     if let Some(login) = question.strip_suffix("'s password") {
         return Some(login).filter(|login| !login.starts_with('('));
@@ -209,7 +209,7 @@ fn asked_for(question: &str) -> Option<&str> {
     Some(login).filter(|_| asked.eq_ignore_ascii_case("password"))
 }
 
-/// A question as it is shown: its lines, made harmless.
+/// The lines of a question as they are shown: escaped.
 fn lines(question: &str) -> String {
     let lines: Vec<String> = question
         .lines()
@@ -233,8 +233,8 @@ fn heard(socket: &mut UnixStream) -> io::Result<Question> {
     Ok(Question { kind, by, text })
 }
 
-/// The whole of a process that `ssh` has started to ask: passes the question on, and prints the
-/// answer. Whether there was one.
+/// All that a process does that `ssh` has started to ask: passes the question on, and prints the
+/// answer. Returns whether there was one.
 pub fn answer(socket: &OsStr) -> bool {
     let question = std::env::args().nth(1).unwrap_or_default();
     let kind = std::env::var("SSH_ASKPASS_PROMPT").unwrap_or_default();

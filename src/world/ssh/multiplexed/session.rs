@@ -197,7 +197,7 @@ impl Session {
         match self.master.answers(until) {
             Ok(()) => Some(match self.status {
                 Some(status) => End::Status(i32::try_from(status).unwrap_or(-1)),
-                None => End::Signal("(ssh does not tell which)".to_owned()),
+                None => End::Untold,
             }),
             Err(Refused::Late | Refused::Cancelled) => None,
             Err(Refused::No(why) | Refused::Broken(why) | Refused::Unanswered(why)) => {

@@ -1,4 +1,4 @@
-//! A client that is not `ssh`, for what `ssh` does only at the wrong moment.
+//! A client in place of `ssh`, for what `ssh` does only at the wrong moment.
 #![allow(clippy::unwrap_used)]
 
 use super::jumps::Hop;
@@ -18,20 +18,20 @@ const HELLO: [u32; 2] = [1, 4];
 const OPENED: [u32; 3] = [0x8000_0006, 0, 1];
 const EXIT_0: [u32; 3] = [0x8000_0004, 1, 0];
 const ALIVE: [u32; 3] = [0x8000_0005, 0, 1];
-/// The second message to a client, and where its kind stands.
+/// The second message to a client, and the position of its kind.
 const ALIVE_CHECK: [u8; 4] = [0x10, 0, 0, 4];
 const KIND_AT: usize = 16;
 
-/// What the client does once it was asked for a command.
+/// What the client does after it was asked for a command.
 #[derive(Clone, Copy, PartialEq)]
 enum Does {
-    /// Answers, and then passes all on.
+    /// Answers, and then passes everything on.
     Answers,
-    /// Says the status, and ends before the rest of the output.
+    /// Sends the status, and ends before the rest of the output.
     EndsAfterStatus,
-    /// Ends without a word.
+    /// Ends without an answer.
     Ends,
-    /// Says nothing.
+    /// Sends nothing.
     Nothing,
 }
 
@@ -67,7 +67,7 @@ fn fake(does: Does) -> Fake {
                 continue;
             }
             count.fetch_add(1, Ordering::SeqCst);
-            // The descriptors.
+            // Reads the descriptors.
             let time = Some(Duration::from_millis(50));
             socket.set_read_timeout(time).unwrap();
             while socket.read(&mut heard).is_ok_and(|n| n > 0) {}
@@ -142,7 +142,7 @@ fn a_client_that_opens_no_tunnel_in_time_is_used_on_only_where_it_opens_anything
     }
 }
 
-/// An operator who types these, the last one first.
+/// An operator who types these secrets, the last one first.
 struct Typing {
     secrets: Mutex<Vec<&'static str>>,
     asked: Mutex<Vec<String>>,
@@ -199,7 +199,7 @@ fn way(host: &str) -> (Target, Plan) {
     (target, plan)
 }
 
-/// What a login hears where the processes of these numbers ask these questions.
+/// The answers that a login gets where the processes of these numbers ask these questions.
 fn login(context: &Context, way: &(Target, Plan), questions: &[(u32, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = Desk::open(context, &way.0, &way.1, folder.path()).unwrap();
@@ -283,10 +283,10 @@ fn the_host_in_between_is_named_where_ssh_comes_no_further() {
         let hop = plan.stopped_at(&said);
         assert_eq!(hop.map(|hop| hop.shown.as_str()), named);
     }
-    // The bastion does not reach db1: the host in between is well.
+    // The bastion does not reach db1. The login to the bastion itself works.
     let said = format!("stdio forwarding failed\r\n{closed}");
     assert_eq!(plan.stopped_at(&said), None);
-    // db1 itself says why.
+    // db1 itself gives the reason.
     let said = "Received disconnect from UNKNOWN port 65535:2: Too many authentication failures\r\n\
                 Disconnected from UNKNOWN port 65535\r\n";
     assert_eq!(plan.stopped_at(said), None);

@@ -1,10 +1,10 @@
-//! What is said to OpenSSH's client that holds a connection, on its control socket: version 4 of
-//! its multiplexing protocol (`PROTOCOL.mux` in OpenSSH's sources), which has not changed since
-//! 5.4. Pure.
+//! The messages to OpenSSH's client that holds a connection, on its control socket. They follow
+//! version 4 of its multiplexing protocol (`PROTOCOL.mux` in OpenSSH's sources), which has not
+//! changed since 5.4. Pure.
 
 /// The version of the protocol.
 const VERSION: u32 = 4;
-/// The longest message that is taken: none that we know has a kilobyte.
+/// The longest message that is taken. No message that we know has a kilobyte.
 const LONGEST: usize = 64 * 1024;
 
 const HELLO: u32 = 0x0000_0001;
@@ -17,10 +17,10 @@ const EXIT: u32 = 0x8000_0004;
 const ALIVE: u32 = 0x8000_0005;
 const OPENED: u32 = 0x8000_0006;
 
-/// What is asked for.
+/// A request to the client.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Request<'a> {
-    /// Whether it is there.
+    /// Whether the client is there.
     Alive,
     /// A command; three descriptors follow.
     Session(&'a str),
@@ -28,16 +28,16 @@ pub(super) enum Request<'a> {
     Forward(&'a str, u16),
 }
 
-/// What it answers.
+/// An answer of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The first message of each side.
     Hello(u32),
-    /// It is there.
+    /// The client is there.
     Alive,
-    /// What was asked for is open.
+    /// The client opened what it was asked for.
     Opened,
-    /// What was asked for is refused: why.
+    /// The client refuses what it was asked for, with the reason.
     Refused(String),
     /// The status of the command.
     Exit(u32),
@@ -74,14 +74,17 @@ pub(super) fn bytes(request: Request<'_>) -> Vec<u8> {
 /// Takes the first whole message from `bytes`.
 ///
 /// # Errors
-/// Where that is no message of this protocol.
+/// Where these bytes are no message of this protocol.
 pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Answer>, String> {
     let Some(length) = bytes.first_chunk::<4>().map(|b| u32::from_be_bytes(*b)) else {
         return Ok(None);
     };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > LONGEST {
-        return Err("the program that holds the connection says something else there".to_owned());
+        return Err(
+            "the program that holds the connection does not speak ssh's multiplexing protocol"
+                .to_owned(),
+        );
     }
     let Some(message) = bytes.get(4..4 + length) else {
         return Ok(None);
@@ -150,7 +153,7 @@ mod tests {
         let whole = [hello, exit, refused, short].concat();
         let refused = Answer::Refused("no more".to_owned());
         let answers = [Answer::Hello(4), Answer::Exit(7), refused, Answer::Other];
-        // Wherever the bytes are cut in two, they are the same answers.
+        // The answers are the same wherever the bytes are cut in two.
         for cut in 0..=whole.len() {
             let (mut bytes, mut all) = (Vec::new(), Vec::new());
             for part in [&whole[..cut], &whole[cut..]] {

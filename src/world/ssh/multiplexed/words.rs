@@ -1,8 +1,8 @@
-//! What OpenSSH's client says where it does not reach a host, as one of our reasons. Pure.
+//! Reads why OpenSSH's client does not reach a host, as one of our reasons. Pure.
 
 use super::super::error::SshErrorKind;
 
-/// What it says, and what that is: the first that occurs counts.
+/// Words of ssh, and the kind of failure that they mean. The first entry that occurs counts.
 const SAYINGS: [(&str, SshErrorKind); 30] = [
     ("could not resolve hostname", SshErrorKind::NameUnknown),
     ("revoked host key detected", SshErrorKind::HostKeyRevoked),
@@ -42,7 +42,7 @@ const SAYINGS: [(&str, SshErrorKind); 30] = [
     ("disconnected from", SshErrorKind::Handshake),
 ];
 
-/// The kind of failure that these words tell of.
+/// The kind of failure that these words mean.
 pub(super) fn kind(said: &str) -> SshErrorKind {
     let said = said.to_lowercase();
     SAYINGS
@@ -51,17 +51,17 @@ pub(super) fn kind(said: &str) -> SshErrorKind {
         .map_or(SshErrorKind::Io, |(_, kind)| *kind)
 }
 
-/// How many clients have lost the client for the host in between through which they go: a client
-/// does not know the address of what is behind a `ProxyCommand`, and calls it `UNKNOWN`.
+/// How many clients have lost the client for the host in between through which they go. A client
+/// does not know the address behind a `ProxyCommand`, and calls it `UNKNOWN`.
 pub(super) fn left_alone(said: &str) -> usize {
     const CLOSED: &str = "Connection closed by UNKNOWN port 65535";
-    // These end a connection for a reason that the host itself has told.
+    // With these words, the host itself gives the reason for the end of a connection.
     const TOLD: [&str; 2] = ["disconnect from UNKNOWN", "Disconnected from UNKNOWN"];
-    // The host in between has let us in, and does not reach what is behind it: the client for that
-    // is closed, and nothing is wrong with the login to the host in between.
+    // The host in between has let us in, but does not reach the host behind it. The client for that
+    // host is closed. The login to the host in between works.
     const NOT_REACHED: &str = "stdio forwarding failed";
     let lines: Vec<&str> = said.lines().collect();
-    // Only the clients that go through that host speak after it.
+    // After these words, only the clients that go through that host print anything.
     let told = |line: &&str| TOLD.iter().any(|words| line.contains(words));
     let after = lines.iter().rposition(told).map_or(0, |at| at + 1);
     let closed = lines[after..].iter().filter(|line| line.contains(CLOSED));
@@ -69,7 +69,7 @@ pub(super) fn left_alone(said: &str) -> usize {
     closed.count().saturating_sub(usize::from(reached))
 }
 
-/// The one line of them that says why: the last one that is no notice.
+/// The one line that gives the reason: the last one that is no notice.
 pub(super) fn reason(said: &str) -> String {
     let kind_of_all = kind(said);
     let lines: Vec<&str> = said
@@ -139,15 +139,15 @@ mod tests {
                 ),
                 2,
             ),
-            // The port of the host behind the last one, and that of the last one.
+            // The port of the host behind the last one in between, and that of the last one.
             (format!("{not_reached}{closed}"), 0),
             (format!("{not_reached}{closed}{closed}"), 1),
             (not_reached.to_owned(), 0),
-            // The host itself, and the last one in between, which is behind another.
+            // The host itself, and the last one in between, which is behind another one.
             (told.to_owned(), 0),
             (format!("{told}{closed}"), 1),
             (format!("{closed}{told}"), 0),
-            // What the first one says is said with its address.
+            // The words of the first host in between come with its address.
             (
                 format!(
                     "{}{closed}{closed}",

@@ -6,7 +6,7 @@
 )]
 
 use super::sshd::{Lab, for_seconds, within};
-use crate::world::ssh::{Run, SshErrorKind};
+use crate::world::ssh::{RemoteCommand, SshErrorKind};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +16,10 @@ async fn ends_and_outputs_are_told_apart() {
     within(30, async {
         let host = sshd.log_in(lab.options()).await.unwrap();
         let out = host
-            .run("echo to-out; echo to-err >&2; exit 7", Run::default())
+            .run(
+                "echo to-out; echo to-err >&2; exit 7",
+                RemoteCommand::default(),
+            )
             .await
             .unwrap();
         assert_eq!((out.status, out.signal.as_deref()), (7, None));
@@ -26,13 +29,16 @@ async fn ends_and_outputs_are_told_apart() {
         );
         assert_eq!(out.failure().unwrap(), "exit status 7: to-err");
         // libssh2 says status 0 here.
-        let out = host.run("kill -KILL $$", Run::default()).await.unwrap();
+        let out = host
+            .run("kill -KILL $$", RemoteCommand::default())
+            .await
+            .unwrap();
         assert_eq!(out.signal.as_deref(), Some("KILL"));
         assert!(!out.success());
         let out = host
             .run(
                 "printf %s \"it's $((1+1))\"; command -v sysctl >/dev/null; echo $LC_ALL",
-                Run::default(),
+                RemoteCommand::default(),
             )
             .await
             .unwrap();
@@ -49,13 +55,16 @@ async fn a_flood_on_one_output_holds_up_nothing() {
         let host = sshd.log_in(lab.options()).await.unwrap();
         let flood =
             "head -c 5000000 /dev/zero | tr '\\0' e >&2; echo the last words >&2; echo done";
-        let out = host.run(flood, Run::default()).await.unwrap();
+        let out = host.run(flood, RemoteCommand::default()).await.unwrap();
         assert_eq!(out.stdout, b"done\n");
         assert_eq!(out.stderr.len(), 1 << 20);
         assert!(out.stderr.ends_with(b"ethe last words\n"));
         assert_eq!(out.dropped, 5_000_000 + 15 - (1 << 20));
         let out = host
-            .run("echo first; head -c 3000000 /dev/zero", Run::default())
+            .run(
+                "echo first; head -c 3000000 /dev/zero",
+                RemoteCommand::default(),
+            )
             .await
             .unwrap();
         assert_eq!(out.stdout.len(), 1 << 20);
@@ -71,24 +80,24 @@ async fn input_arrives_whole_and_unread_input_is_no_failure() {
     within(30, async {
         let host = sshd.log_in(lab.options()).await.unwrap();
         let stdin: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
-        let how = Run {
+        let how = RemoteCommand {
             stdin: stdin.clone(),
-            ..Run::default()
+            ..RemoteCommand::default()
         };
         let out = host.run("wc -c; echo end >&2", how).await.unwrap();
         assert_eq!(out.text(), "3000000");
         let out = host
             .run(
                 "exit 3",
-                Run {
+                RemoteCommand {
                     stdin,
-                    ..Run::default()
+                    ..RemoteCommand::default()
                 },
             )
             .await
             .unwrap();
         assert_eq!(out.status, 3);
-        let out = host.run("cat", Run::default()).await.unwrap();
+        let out = host.run("cat", RemoteCommand::default()).await.unwrap();
         assert!(
             out.success() && out.stdout.is_empty(),
             "no input is the end of it, not waiting"
@@ -114,7 +123,7 @@ async fn what_the_login_shell_prints_is_not_the_commands_output() {
     within(30, async {
         let host = sshd.log_in(lab.options()).await.unwrap();
         let out = host
-            .run("echo mine; echo also mine >&2", Run::default())
+            .run("echo mine; echo also mine >&2", RemoteCommand::default())
             .await
             .unwrap();
         assert_eq!(
@@ -147,7 +156,12 @@ async fn a_command_out_of_time_is_stopped_on_the_host_and_the_session_goes_on() 
         );
         assert!((2.0..10.0).contains(&took.as_secs_f32()), "{took:?}");
         assert_gone(&file).await;
-        assert!(host.run("true", Run::default()).await.unwrap().success());
+        assert!(
+            host.run("true", RemoteCommand::default())
+                .await
+                .unwrap()
+                .success()
+        );
         assert_eq!(sshd.sessions(), session, "the session is still the same");
     })
     .await;
@@ -166,7 +180,12 @@ async fn a_command_nobody_waits_for_is_stopped() {
             () = super::sshd::appears(&file) => {}
         }
         let began = Instant::now();
-        assert!(host.run("true", Run::default()).await.unwrap().success());
+        assert!(
+            host.run("true", RemoteCommand::default())
+                .await
+                .unwrap()
+                .success()
+        );
         assert!(
             began.elapsed() < Duration::from_secs(10),
             "{:?}",
@@ -197,13 +216,13 @@ async fn commands_on_one_host_take_turns() {
         let host = sshd.log_in(lab.options()).await.unwrap();
         let file = lab.path("turns");
         let command = format!("echo b >>{0}; sleep 0.1; echo e >>{0}", file.display());
-        let all = (0..4).map(|_| host.run(&command, Run::default()));
+        let all = (0..4).map(|_| host.run(&command, RemoteCommand::default()));
         for out in futures::future::join_all(all).await {
             assert!(out.unwrap().success());
         }
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "b\ne\n".repeat(4));
         let long = "x".repeat(40_000);
-        let error = host.run(&long, Run::default()).await.unwrap_err();
+        let error = host.run(&long, RemoteCommand::default()).await.unwrap_err();
         assert_eq!(error.kind, SshErrorKind::Command);
     })
     .await;

@@ -96,7 +96,7 @@ async fn leaves_all_as_it_was_on_failure(lab: &Lab, host: &Host) {
 async fn a_file_is_replaced_whole_or_not_at_all() {
     let lab = Lab::new();
     lab.host_key("hostkey", "ed25519");
-    // It is not SFTP that carries it.
+    // The upload does not use SFTP.
     for subsystem in ["", "Subsystem sftp internal-sftp\n"] {
         let sshd = lab.sshd_with(&["hostkey"], subsystem);
         within(30, async {
@@ -137,7 +137,7 @@ async fn an_upload_nobody_waits_for_leaves_nothing() {
             result = upload => panic!("too fast to be given up: {result:?}"),
             _ = wait => {}
         }
-        // The next command comes after the tidying.
+        // The next command comes after the clean-up.
         assert!(
             host.run("true", super::sshd::for_seconds(10))
                 .await

@@ -199,7 +199,7 @@ async fn a_changed_key_is_refused_whatever_is_said() {
         assert!(text.contains(&remedy), "{text}");
         assert!(yes.asked().is_empty());
         assert_eq!(std::fs::read_to_string(lab.known_hosts()).unwrap(), before);
-        // The hint does what it says.
+        // The command in the hint works.
         super::sshd::run(Command::new("sh").args(["-c", &remedy]));
         assert!(sshd.log_in(lab.options()).await.is_ok());
     })
@@ -236,8 +236,8 @@ async fn the_kind_of_key_that_is_known_is_asked_for() {
         assert_eq!(lab.known_lines().len(), 1);
     })
     .await;
-    // Only another kind is known, and the host has none of it: somebody may be hiding behind a kind
-    // we do not know.
+    // Only a key of another kind is known, and the host has none of that kind. Somebody may hide
+    // behind a kind that we do not know.
     let sshd = lab.sshd_with(&["hostkey"], "");
     within(30, async {
         std::fs::write(lab.known_hosts(), sshd.known_line(&rsa)).unwrap();
@@ -297,10 +297,7 @@ fn an_address_with_another_key_is_refused_where_it_counts() {
         "{text}"
     );
     assert!(
-        text.contains(&format!(
-            "ssh-keygen -R '192.0.2.1' -f '{}'",
-            file.display()
-        )),
+        text.contains(&format!("ssh-keygen -R 192.0.2.1 -f '{}'", file.display())),
         "{text}"
     );
     for (address, counts) in [

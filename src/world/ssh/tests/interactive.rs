@@ -4,7 +4,7 @@
 
 use super::sshd::{Lab, Scripted, Sshd, within};
 use crate::inventory::{SshSettings, Transport};
-use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Options, RemoteCommand, Ssh, SshErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ async fn log_in(
         ..lab.options()
     });
     let found = match ssh.host("node", settings, "127.0.0.1").await {
-        Ok(host) => host.run("true", Run::default()).await.map(|_| ()),
+        Ok(host) => host.run("true", RemoteCommand::default()).await.map(|_| ()),
         Err(e) => Err(e),
     };
     ssh.close().await;

@@ -4,7 +4,7 @@
 
 use super::sshd::{Lab, Sshd, within};
 use crate::inventory::{SshSettings, Transport};
-use crate::world::ssh::{Options, Run, Ssh, SshError, SshErrorKind};
+use crate::world::ssh::{Options, RemoteCommand, Ssh, SshError, SshErrorKind};
 use std::path::Path;
 
 /// A host `db` behind `gate`, which is behind `outer`.
@@ -53,7 +53,9 @@ impl Way {
         };
         let ssh = Ssh::new(options);
         let host = ssh.host("node", &settings, "db").await?;
-        let out = host.run("echo $SSH_CONNECTION", Run::default()).await?;
+        let out = host
+            .run("echo $SSH_CONNECTION", RemoteCommand::default())
+            .await?;
         assert!(out.text().ends_with(&format!(" {}", self.db.port)));
         for sshd in [&self.outer, &self.gate, &self.db] {
             assert_eq!(sshd.sessions().len(), 1);

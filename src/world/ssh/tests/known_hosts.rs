@@ -1,4 +1,4 @@
-//! The matcher, against OpenSSH's own `ssh-keygen -F` and `-H`, and against nonsense.
+//! Compares the matcher with OpenSSH's own `ssh-keygen -F` and `-H`, and gives it nonsense.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::world::ssh::keyfile;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::path::Path;
 use std::process::Command;
 
-/// A key of that type, told apart by one byte.
+/// A key of that type. Keys differ in one byte.
 fn key(kind: &str, which: u8) -> Vec<u8> {
     let mut key = u32::try_from(kind.len()).unwrap().to_be_bytes().to_vec();
     key.extend_from_slice(kind.as_bytes());
@@ -149,7 +149,7 @@ fn several_files_are_one() {
     assert_eq!((place.file.as_str(), place.line), ("the other", 2));
 }
 
-/// A folder with a real key (ssh-keygen reads no other), and its public half.
+/// A folder with a real key, for ssh-keygen reads no other, and its public half.
 fn real_key() -> (tempfile::TempDir, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     super::sshd::run(
@@ -161,7 +161,7 @@ fn real_key() -> (tempfile::TempDir, Vec<u8>) {
     (folder, keyfile::public(&public).unwrap())
 }
 
-/// What ssh-keygen says, and whether it is content.
+/// Whether ssh-keygen succeeds, and what it prints.
 fn keygen(args: &[&str], file: &Path) -> (bool, String) {
     let mut command = Command::new("ssh-keygen");
     let out = command.args(args).arg("-f").arg(file).output().unwrap();

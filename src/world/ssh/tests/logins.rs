@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Scripted, within};
-use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Options, RemoteCommand, Ssh, SshErrorKind};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
@@ -22,12 +22,19 @@ async fn key_files_of_each_kind() {
             let ssh = Ssh::new(lab.options());
             let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
             assert!(
-                host.run("true", Run::default()).await.unwrap().success(),
+                host.run("true", RemoteCommand::default())
+                    .await
+                    .unwrap()
+                    .success(),
                 "{kind}"
             );
             assert_eq!(
                 host.is_root(),
-                host.run("id -u", Run::default()).await.unwrap().text() == "0"
+                host.run("id -u", RemoteCommand::default())
+                    .await
+                    .unwrap()
+                    .text()
+                    == "0"
             );
             ssh.close().await;
         }
@@ -72,7 +79,7 @@ async fn a_passphrase_is_asked_once_for_all_hosts() {
         for host in futures::future::join_all(logins).await {
             assert!(
                 host.unwrap()
-                    .run("true", Run::default())
+                    .run("true", RemoteCommand::default())
                     .await
                     .unwrap()
                     .success()
@@ -158,7 +165,12 @@ async fn the_agents_keys_are_tried_until_one_is_taken() {
     within(30, async {
         let began = Instant::now();
         let host = sshd.log_in(lab.options()).await.unwrap();
-        assert!(host.run("true", Run::default()).await.unwrap().success());
+        assert!(
+            host.run("true", RemoteCommand::default())
+                .await
+                .unwrap()
+                .success()
+        );
         assert!(
             began.elapsed() < Duration::from_secs(8),
             "no try after the success: {:?}",
@@ -231,7 +243,8 @@ async fn twenty_hosts_side_by_side() {
                     |_| {},
                 )
                 .await?;
-                host.run("echo $SSH_CONNECTION", Run::default()).await
+                host.run("echo $SSH_CONNECTION", RemoteCommand::default())
+                    .await
             }
         });
         for (out, sshd) in futures::future::join_all(work)
@@ -265,14 +278,14 @@ async fn nodes_of_one_host_share_its_session_and_its_failure() {
         );
         assert!(
             a.unwrap()
-                .run("true", Run::default())
+                .run("true", RemoteCommand::default())
                 .await
                 .unwrap()
                 .success()
         );
         assert!(
             b.unwrap()
-                .run("true", Run::default())
+                .run("true", RemoteCommand::default())
                 .await
                 .unwrap()
                 .success()

@@ -2,14 +2,17 @@
 //! user's configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agents;
 mod commands;
 mod files;
 mod host_keys;
+mod hostile;
 mod interactive;
 mod jumps;
 mod known_hosts;
 mod logins;
 mod oracle;
+mod scripts;
 mod sshd;
 mod sudo;
 mod transports;

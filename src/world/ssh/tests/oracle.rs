@@ -12,7 +12,7 @@ mod ways;
 
 use super::sshd::{Lab, Running, Sshd, run};
 use crate::inventory::SshSettings;
-use crate::world::ssh::{Options, Run, Ssh};
+use crate::world::ssh::{Options, RemoteCommand, Ssh};
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -171,7 +171,7 @@ async fn ask_us(config: &Path, host: &str) -> (bool, String) {
         ..Options::default()
     });
     let found = match ssh.host("node", &SshSettings::default(), host).await {
-        Ok(host) => host.run("true", Run::default()).await,
+        Ok(host) => host.run("true", RemoteCommand::default()).await,
         Err(e) => Err(e),
     };
     ssh.close().await;

@@ -1,4 +1,4 @@
-//! What `ssh -G` says, as it becomes a target.
+//! How the output of `ssh -G` becomes a target.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
@@ -117,7 +117,8 @@ fn what_cannot_be_used_is_said() {
     let command = "ProxyCommand nc %h %p %n %r %%\nUser ann\nPort 7\n";
     let target = in_config(command, &none, "h").unwrap();
     assert_eq!(target.proxy.as_deref(), Some("nc h 7 h ann %"));
-    // Variables are its shell's affair: as text, their values would be parts of the command.
+    // Variables belong to the command's shell. As text, their values would become part of the
+    // command.
     let target = in_config("ProxyCommand nc ${HOME}\n", &none, "h").unwrap();
     assert_eq!(target.proxy.as_deref(), Some("nc ${HOME}"));
     let error = in_config("ProxyCommand nc %i\n", &none, "h").unwrap_err();
@@ -154,7 +155,7 @@ fn what_cannot_be_used_is_said() {
             "{name:?}"
         );
     }
-    // Longer than any limit that a busy machine would break.
+    // This takes longer than any limit that a busy machine would break.
     let target = in_config("Match exec \"sleep 4\"\n Port 1\n", &none, "h");
     assert_eq!(target.unwrap().port, 1);
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::inventory::SshSettings;
-use crate::world::ssh::{Ask, Host, Options, Run, Ssh, SshError};
+use crate::world::ssh::{Ask, Host, Options, RemoteCommand, Ssh, SshError};
 use secrecy::SecretString;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -63,31 +63,6 @@ pub fn free_port() -> u16 {
 }
 
 impl Lab {
-    /// An ssh-agent on a socket of that name, with these of the keys in the folder.
-    pub fn agent(&self, name: &str, keys: &[&str]) -> Running {
-        let socket = self.path(name);
-        let agent = Command::new("ssh-agent")
-            .arg("-D")
-            .arg("-a")
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let agent = Running(agent);
-        let end = Instant::now() + Duration::from_secs(10);
-        while !socket.exists() {
-            assert!(Instant::now() < end, "ssh-agent does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        for key in keys {
-            run(Command::new("ssh-add")
-                .arg("-q")
-                .arg(self.path(key))
-                .env("SSH_AUTH_SOCK", &socket));
-        }
-        agent
-    }
-
     /// With a user key in `key`, accepted by every sshd of this lab.
     pub fn new() -> Self {
         let lab = Self {
@@ -301,7 +276,11 @@ impl Sshd {
         let _ = self.process.0.kill();
         let _ = self.process.0.wait();
         for pid in sessions {
-            run(Command::new("kill").args(["-KILL", &pid.to_string()]));
+            // Some end by themselves when their parent is gone.
+            let kill = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .output();
+            drop(kill.unwrap());
         }
     }
 
@@ -338,10 +317,10 @@ pub async fn appears(file: &Path) {
 }
 
 /// How a command is run for at most that many seconds.
-pub fn for_seconds(seconds: u64) -> Run {
-    Run {
+pub fn for_seconds(seconds: u64) -> RemoteCommand {
+    RemoteCommand {
         timeout: Duration::from_secs(seconds),
-        ..Run::default()
+        ..RemoteCommand::default()
     }
 }
 

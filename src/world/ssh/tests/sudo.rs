@@ -5,7 +5,8 @@
 
 use super::sshd::{Lab, Scripted, Sshd, within};
 use crate::inventory::{SshSettings, Transport};
-use crate::world::ssh::{Host, Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Host, Options, RemoteCommand, Ssh, SshErrorKind};
+use secrecy::zeroize::Zeroizing;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
@@ -51,15 +52,33 @@ fn sshd(lab: &Lab, mode: &str) -> Sshd {
     )
 }
 
-fn as_root() -> Run {
-    Run {
+fn as_root() -> RemoteCommand {
+    RemoteCommand {
         root: true,
         stdin: b"the input\n".to_vec(),
-        ..Run::default()
+        ..RemoteCommand::default()
     }
 }
 
 const LOOK: &str = "echo root=$REPLCTL_ROOT; cat";
+
+/// Both are done as root, by one shell, and neither reads the password or the other.
+async fn two_scripts(host: &Host, root: &str) {
+    let text = "echo root=$REPLCTL_ROOT $$; cat";
+    let script = async || {
+        let text = Zeroizing::new(text.to_owned());
+        host.script(text, as_root()).await.unwrap().text()
+    };
+    let first = script().await;
+    assert!(first.starts_with(&format!("root={root} ")), "{first}");
+    assert_eq!(first.lines().count(), 1, "{first}");
+    assert_eq!(script().await, first, "not one shell");
+}
+
+/// The passwords that the stand-in has refused.
+fn wrong_tries(lab: &Lab) -> String {
+    std::fs::read_to_string(lab.path("bin/wrong")).unwrap()
+}
 
 async fn log_in(lab: &Lab, sshd: &Sshd, ask: Option<&Arc<Scripted>>) -> Arc<Host> {
     let ask = ask.map(|a| Arc::clone(a) as _);
@@ -81,10 +100,11 @@ async fn without_a_password() {
         let out = host.run(LOOK, as_root()).await.unwrap();
         assert_eq!(out.text(), "root=1\nthe input");
         let out = host
-            .run("echo root=$REPLCTL_ROOT", Run::default())
+            .run("echo root=$REPLCTL_ROOT", RemoteCommand::default())
             .await
             .unwrap();
         assert_eq!(out.text(), "root=");
+        two_scripts(&host, "1").await;
         let file = lab.path("as root");
         host.upload(
             Arc::new(b"content".to_vec()),
@@ -101,6 +121,7 @@ async fn without_a_password() {
             calls.contains("cat >"),
             "an upload as root is written by root: {calls}"
         );
+        assert_eq!(calls.matches("read -r replctl_m").count(), 1, "{calls}");
     })
     .await;
 }
@@ -124,10 +145,9 @@ async fn with_a_password_asked_once_for_all_hosts() {
                     transport: Some(transport),
                     ..sshd.settings()
                 };
-                ssh.host("node", &settings, "127.0.0.1")
-                    .await?
-                    .run(LOOK, as_root())
-                    .await
+                let host = ssh.host("node", &settings, "127.0.0.1").await?;
+                two_scripts(&host, "1").await;
+                host.run(LOOK, as_root()).await
             }
         });
         for out in futures::future::join_all(work).await {
@@ -139,9 +159,14 @@ async fn with_a_password_asked_once_for_all_hosts() {
             !calls.contains("right") && !calls.contains("typing"),
             "{calls}"
         );
+        // sudo was run once for the scripts of each host, beside the refused tries.
+        let (shells, wrong) = (
+            calls.matches("read -r replctl_m").count(),
+            wrong_tries(&lab),
+        );
+        assert_eq!(shells, 2 + wrong.lines().count(), "{calls}");
         // Each wrong password once: what would follow on standard input never counted as another
         // try.
-        let wrong = std::fs::read_to_string(lab.path("bin/wrong")).unwrap();
         assert!(
             wrong.lines().all(|l| l == "a typing error") && wrong.lines().count() <= 2,
             "{wrong}"
@@ -169,24 +194,30 @@ async fn a_password_that_is_not_asked_for_reaches_nobody() {
 async fn a_command_as_root_out_of_time_is_stopped() {
     let lab = Lab::new();
     let sshd = sshd(&lab, "ask");
-    within(30, async {
+    within(60, async {
         let ask = Scripted::secrets(&["right $one"]);
         let host = log_in(&lab, &sshd, Some(&ask)).await;
-        let file = lab.path("pid");
-        let how = Run {
+        let how = || RemoteCommand {
             root: true,
             timeout: std::time::Duration::from_secs(8),
-            ..Run::default()
+            ..RemoteCommand::default()
         };
-        let error = host
-            .run(&format!("echo $$ >{}; sleep 300", file.display()), how)
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
-        let pid = std::fs::read_to_string(&file).unwrap();
-        let process = format!("/proc/{}", pid.trim());
-        while std::path::Path::new(&process).exists() {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        // sudo asks for each: also for what stops another.
+        for in_shell in [false, true] {
+            let file = lab.path(if in_shell { "script" } else { "command" });
+            let text = format!("sh -c 'echo $$ >{}; sleep 300; :'", file.display());
+            let out = if in_shell {
+                host.script(Zeroizing::new(text), how()).await
+            } else {
+                host.run(&text, how()).await
+            };
+            let error = out.unwrap_err();
+            assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
+            let pid = std::fs::read_to_string(&file).unwrap();
+            let process = format!("/proc/{}", pid.trim());
+            while std::path::Path::new(&process).exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
         }
     })
     .await;
@@ -320,6 +351,7 @@ async fn doas_where_there_is_no_sudo() {
             let look = "echo root=$REPLCTL_ROOT $LC_ALL; cat";
             let out = host.run(look, as_root()).await.unwrap();
             assert_eq!(out.text(), "root=1 C C\nthe input");
+            two_scripts(&host, "1 C").await;
             for (word, says) in [("asks", "wants a password"), ("not", "does not let")] {
                 mode(word);
                 let error = log_in().await.run("true", as_root()).await.unwrap_err();

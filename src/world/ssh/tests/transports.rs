@@ -2,17 +2,18 @@
 //! and this machine itself. What is asked of a host afterwards is asked of the kernel.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use super::scripts::gone;
 use super::sshd::{Lab, Sshd, appears, children_of, for_seconds, within};
 use crate::inventory::{SshSettings, Transport};
-use crate::world::ssh::{Host, KEPT, Options, Run, Ssh, SshErrorKind};
-use std::path::{Path, PathBuf};
+use crate::world::ssh::{Host, KEPT, Options, RemoteCommand, Ssh, SshErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ALL: [Transport; 3] = [Transport::Builtin, Transport::OpenSsh, Transport::Local];
 
-fn settings(sshd: &Sshd, transport: Transport) -> SshSettings {
+pub fn settings(sshd: &Sshd, transport: Transport) -> SshSettings {
     let port = (transport != Transport::Local).then_some(sshd.port);
     SshSettings {
         port,
@@ -49,7 +50,7 @@ async fn everything(transport: Transport) {
         let own = masters(&lab);
         assert_eq!(own.len(), 1, "{own:?}");
     }
-    assert!(again.run("true", Run::default()).await.unwrap().success());
+    works(&again).await;
     drop((host, again));
     ssh.close().await;
     let end = Instant::now() + Duration::from_secs(5);
@@ -59,30 +60,35 @@ async fn everything(transport: Transport) {
     }
 }
 
+async fn works(host: &Host) {
+    let out = host.run("true", RemoteCommand::default()).await;
+    assert!(out.unwrap().success());
+}
+
 /// The processes of this one that are called with the lab's configuration.
-fn masters(lab: &Lab) -> Vec<u32> {
+pub fn masters(lab: &Lab) -> Vec<u32> {
     let config = lab.path("config").display().to_string();
     let ours = |pid: &u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(&config)
     };
-    children_of(std::process::id())
-        .into_iter()
-        .filter(ours)
-        .collect()
+    let mut all = children_of(std::process::id());
+    all.retain(ours);
+    all
 }
 
 async fn ends_and_outputs(host: &Host, transport: Transport) {
-    let how = Run {
+    let how = RemoteCommand {
         stdin: b"what is read\n".to_vec(),
-        ..Run::default()
+        ..RemoteCommand::default()
     };
     let out = host.run("cat; echo not this >&2; exit 7", how).await;
     let out = out.unwrap();
     assert_eq!((out.status, &out.signal), (7, &None), "{transport:?}");
     assert_eq!(out.text(), "what is read");
     assert_eq!(out.stderr, b"not this\n");
-    let out = host.run("kill -KILL $$", Run::default()).await.unwrap();
+    let out = host.run("kill -KILL $$", RemoteCommand::default()).await;
+    let out = out.unwrap();
     // OpenSSH's client does not tell which.
     let told = out.signal.unwrap();
     assert!(told == "KILL" || transport == Transport::OpenSsh, "{told}");
@@ -92,21 +98,11 @@ async fn ends_and_outputs(host: &Host, transport: Transport) {
     assert_eq!((out.stdout.len(), out.stderr.len()), (KEPT, KEPT));
     assert_eq!(out.dropped, 8_000_000 - 2 * KEPT as u64);
     // What does not read is no failure.
-    let how = Run {
+    let how = RemoteCommand {
         stdin: vec![b'x'; 3 << 20],
-        ..Run::default()
+        ..RemoteCommand::default()
     };
     assert_eq!(host.run("exit 3", how).await.unwrap().status, 3);
-}
-
-async fn gone(file: &Path) {
-    let pid = std::fs::read_to_string(file).unwrap();
-    let process = PathBuf::from(format!("/proc/{}/stat", pid.trim()));
-    let end = Instant::now() + Duration::from_secs(5);
-    while let Ok(stat) = std::fs::read_to_string(&process) {
-        assert!(Instant::now() < end, "it runs on: {stat}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn nothing_outlives_its_time(host: &Host, lab: &Lab) {
@@ -124,7 +120,7 @@ async fn nothing_outlives_its_time(host: &Host, lab: &Lab) {
     let file = lab.path("cancelled");
     let command = format!("echo $$ >{}; sleep 300", file.display());
     tokio::select! {
-        out = host.run(&command, Run::default()) => panic!("{out:?}"),
+        out = host.run(&command, RemoteCommand::default()) => panic!("{out:?}"),
         () = appears(&file) => {}
     }
     gone(&file).await;
@@ -151,9 +147,9 @@ async fn holding(host: &Host, lab: &Lab) {
         "echo held; while read -r l; do :; done; echo x >{}",
         file.display()
     );
-    let said = host.hold(&command, &command, false, "held").await;
+    let said = host.hold("a", &command, &command, false, "held").await;
     assert_eq!(said.unwrap(), "held");
-    assert!(host.run("true", Run::default()).await.unwrap().success());
+    works(host).await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert!(!file.exists(), "it did not stay");
     host.let_go().await.unwrap();
@@ -232,7 +228,7 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
 
             breaks(&lab, &sshd, &host).await;
             // The next command makes a new connection.
-            assert!(host.run("true", Run::default()).await.unwrap().success());
+            works(&host).await;
             drop(host);
             ssh.close().await;
 
@@ -255,22 +251,23 @@ async fn breaks(lab: &Lab, sshd: &Sshd, host: &Host) {
     let file = lab.path("running");
     let _ = std::fs::remove_file(&file);
     let command = format!("echo $$ >{}; exec sleep 300", file.display());
-    let running = host.run(&command, Run::default());
+    let running = host.run(&command, RemoteCommand::default());
     let kill9 = |pid: &str| {
         let kill = std::process::Command::new("kill")
             .args(["-KILL", pid])
             .status();
-        assert!(kill.unwrap().success());
+        kill.unwrap().success()
     };
     let cut = async {
         appears(&file).await;
         for pid in sshd.sessions() {
+            // The end of one may be the end of another.
             kill9(&pid.to_string());
         }
     };
     let (error, ()) = tokio::join!(running, cut);
     // Nobody else ends what ran there.
-    kill9(std::fs::read_to_string(&file).unwrap().trim());
+    assert!(kill9(std::fs::read_to_string(&file).unwrap().trim()));
     let error = error.unwrap_err();
     assert_eq!(error.kind, SshErrorKind::Io, "{error}");
     assert!(error.to_string().contains("broke"), "{error}");
@@ -378,11 +375,13 @@ async fn through_login_shell(lab: &Lab, shell: &str, sshd: &Sshd, transport: Tra
     let ssh = Ssh::new(lab.options());
     let settings = settings(sshd, transport);
     let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
-    let shown = host.run("getent passwd \"$(id -u)\"", Run::default()).await;
+    let shown = host
+        .run("getent passwd \"$(id -u)\"", RemoteCommand::default())
+        .await;
     let text = shown.unwrap().text();
     assert!(text.ends_with(shell), "not the login shell: {text}");
     let command = "printf '%s!\\n' \"it's\\\\\"\necho next";
-    let out = host.run(command, Run::default()).await.unwrap();
+    let out = host.run(command, RemoteCommand::default()).await.unwrap();
     assert_eq!(out.text(), "it's\\!\nnext", "{shell}: {out:?}");
     let error = host.run("sleep 60", for_seconds(1)).await.unwrap_err();
     assert_eq!(error.kind, SshErrorKind::Timeout, "{shell}: {error}");

@@ -3,7 +3,7 @@
 
 use super::sshd::{Lab, for_seconds, free_port, run, within};
 use crate::inventory::SshSettings;
-use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Options, RemoteCommand, Ssh, SshErrorKind};
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
@@ -121,7 +121,8 @@ async fn a_host_that_dies_under_a_command_is_no_success() {
         let file = lab.path("begun");
         let running = Arc::clone(&host);
         let command = format!("touch {}; sleep 5", file.display());
-        let running = tokio::spawn(async move { running.run(&command, Run::default()).await });
+        let running =
+            tokio::spawn(async move { running.run(&command, RemoteCommand::default()).await });
         while !file.exists() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -130,11 +131,19 @@ async fn a_host_that_dies_under_a_command_is_no_success() {
         let error = running.await.unwrap().unwrap_err();
         assert_eq!(error.kind, SshErrorKind::Io, "{error}");
         assert!(began.elapsed() < Duration::from_secs(3));
-        let error = host.run("true", Run::default()).await.unwrap_err();
+        let error = host
+            .run("true", RemoteCommand::default())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, SshErrorKind::Refused, "{error}");
         // It comes back, and the same handle works again.
         let again = lab.try_sshd(sshd.port, &["hostkey"], "").unwrap();
-        assert!(host.run("true", Run::default()).await.unwrap().success());
+        assert!(
+            host.run("true", RemoteCommand::default())
+                .await
+                .unwrap()
+                .success()
+        );
         drop(again);
     })
     .await;

@@ -7,7 +7,7 @@
 
 use super::sshd::{Lab, Running, free_port, within};
 use crate::inventory::SshSettings;
-use crate::world::ssh::{Run, Ssh, SshErrorKind};
+use crate::world::ssh::{RemoteCommand, Ssh, SshErrorKind};
 use redis::AsyncConnectionConfig;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -79,7 +79,12 @@ async fn a_server_on_the_hosts_loopback() {
         while sshd.sessions().len() > 1 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert!(host.run("true", Run::default()).await.unwrap().success());
+        assert!(
+            host.run("true", RemoteCommand::default())
+                .await
+                .unwrap()
+                .success()
+        );
         let error = host.tunnel("127.0.0.1", free_port()).await.err().unwrap();
         assert_eq!(error.kind, SshErrorKind::Refused, "{error}");
     })
@@ -131,7 +136,9 @@ async fn through_other_hosts() {
         let settings = SshSettings::default();
         let host = ssh.host("node", &settings, "target").await.unwrap();
         assert_eq!(bastion.sessions().len(), 1);
-        let out = host.run("echo $SSH_CONNECTION", Run::default()).await;
+        let out = host
+            .run("echo $SSH_CONNECTION", RemoteCommand::default())
+            .await;
         let text = out.unwrap().text();
         assert!(text.ends_with(&format!(" {far}")), "{text}");
         let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 253) as u8).collect();
@@ -142,7 +149,12 @@ async fn through_other_hosts() {
         assert!(std::fs::read(&file).unwrap() == *data);
 
         let far = ssh.host("node", &settings, "far").await.unwrap();
-        assert!(far.run("true", Run::default()).await.unwrap().success());
+        assert!(
+            far.run("true", RemoteCommand::default())
+                .await
+                .unwrap()
+                .success()
+        );
         assert_eq!((bastion.sessions().len(), inner.sessions().len()), (2, 1));
         drop((host, far));
         ssh.close().await;

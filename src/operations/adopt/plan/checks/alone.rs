@@ -1,12 +1,12 @@
 //! What stands against restarting a primary that nobody can take over from. Pure.
 
-use super::super::{Around, Subject};
+use super::super::{AdoptInput, Subject};
 use crate::engine::{Ground, Refusal};
 use crate::topology::versions::program;
 use crate::topology::{Product, Server};
 
 /// Everything that no override accepts.
-pub(in super::super) fn alone(around: &Around<'_>, primary: &Subject<'_>) -> Vec<Refusal> {
+pub(in super::super) fn alone(around: &AdoptInput<'_>, primary: &Subject<'_>) -> Vec<Refusal> {
     let name = &primary.spec.name;
     let Some(server) = primary.node.server() else {
         return Vec::new();

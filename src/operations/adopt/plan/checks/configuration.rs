@@ -1,6 +1,6 @@
 //! What of a server's configuration the inventory and replctl's own file cannot take over. Pure.
 
-use super::super::{Around, Found, Subject, steps};
+use super::super::{AdoptInput, Found, Subject, steps};
 use crate::config::directives::memory;
 use crate::engine::{Ground, Refusal};
 use crate::inventory::secrets::is_secret;
@@ -12,7 +12,7 @@ use crate::topology::{NodeName, Server};
 
 /// What stands against it.
 pub(super) fn refusals(
-    around: &Around<'_>,
+    around: &AdoptInput<'_>,
     subject: Subject<'_>,
     (facts, server): (&HostFacts, &Server),
     out: &mut Vec<Refusal>,
@@ -143,7 +143,7 @@ fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
 }
 
 /// What the inventory has keys of its own for, and says otherwise.
-fn numbers(around: &Around<'_>, subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
+fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let live = |key: &str| found.live.get(key).map(String::as_str);
     let mut refuse = |why: String, hint: String| {

@@ -1,7 +1,7 @@
 //! What the inventory says of one server. Pure.
 
 use super::{Found, View};
-use crate::inventory::found::Entry;
+use crate::inventory::found::FoundServer;
 use crate::operations::init::plan::walk::{Bond, Fate, plain, same};
 use crate::topology::service::{Service, Starter};
 use crate::topology::{Address, Node, Product, Server};
@@ -14,7 +14,7 @@ pub(super) fn of(view: &View<'_>, place: usize) -> Found {
     let own = &view.facts.walk.places[place];
     let name = view.names.get(&place).cloned().unwrap_or_default();
     let mut found = Found {
-        entry: Entry::at(name, own.way().address.clone()),
+        entry: FoundServer::at(name, own.way().address.clone()),
         given: own.is_given(),
         role: None,
         run_by: None,
@@ -80,7 +80,7 @@ fn run_by(service: &Service) -> (Option<String>, String) {
 
 /// The keys that say how a server is run. A file that only the server itself names becomes a
 /// comment: the server's user can make it name any file.
-fn keys(service: &Service, entry: &mut Entry) {
+fn keys(service: &Service, entry: &mut FoundServer) {
     let seen = !matches!(service.starter, Starter::Unknown(_));
     if service.managed || !seen {
         return;

@@ -7,7 +7,7 @@ use super::target::{Target, merged, without_places};
 use crate::cli::Global;
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::Inventory;
-use crate::inventory::found::{Access, Entry, Source, text};
+use crate::inventory::found::{Access, FoundServer, Source, text};
 use crate::operations::init::args::Init;
 use crate::operations::init::plan::walk::{Place, Route, Walk};
 use crate::output;
@@ -161,7 +161,7 @@ impl<'a> Finder<'a> {
         let root = self.target.root();
         let root = root.or_else(|| open.first().map(|place| place.name.0.clone()));
         let new = open.iter().filter(|place| !place.is_given());
-        let entries: Vec<Entry> = new
+        let entries: Vec<FoundServer> = new
             .map(|place| self.entry(place, root.as_deref()))
             .collect();
         let sketch = match self.target {
@@ -172,9 +172,9 @@ impl<'a> Finder<'a> {
         inventory::of_text(path, &sketch).map_err(|error| without_places(path, error))
     }
 
-    fn entry(&self, place: &Place, root: Option<&str>) -> Entry {
+    fn entry(&self, place: &Place, root: Option<&str>) -> FoundServer {
         let way = place.way();
-        let mut entry = Entry::at(place.name.0.as_str(), way.address.clone());
+        let mut entry = FoundServer::at(place.name.0.as_str(), way.address.clone());
         entry.ssh_host.clone_from(&way.host);
         entry.direct = !self.walk.ssh;
         entry.replicaof = root.filter(|root| *root != place.name.0).map(str::to_owned);

@@ -5,7 +5,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::inventory::found::{Access, SentinelText, Source, SshText, TlsText};
 use crate::inventory::tls::Verify;
 use crate::operations::init::args::{Init, Looked};
-use crate::operations::init::plan::sentinel::Login;
+use crate::operations::init::plan::sentinel::SentinelLogin;
 use crate::output;
 use std::path::{Path, PathBuf};
 
@@ -87,9 +87,9 @@ pub(super) fn complete(access: &mut Access, args: &Init) -> Result<()> {
 }
 
 /// How Sentinels are logged in to.
-pub(super) fn sentinel_login(access: &Access) -> Login {
+pub(super) fn sentinel_login(access: &Access) -> SentinelLogin {
     let said = access.sentinel.as_ref();
-    said.map_or_else(Login::default, |said| Login {
+    said.map_or_else(SentinelLogin::default, |said| SentinelLogin {
         user: said.login.clone(),
         password: said.password.clone(),
     })

@@ -5,7 +5,7 @@ use crate::cli::Global;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::Inventory;
 use crate::inventory::edit::{self, digest};
-use crate::inventory::found::{Entry, table};
+use crate::inventory::found::{FoundServer, table};
 use crate::inventory::place::without_place;
 use crate::operations::init::args::Init;
 use crate::output;
@@ -135,7 +135,7 @@ impl Target {
 }
 
 /// The existing text with these servers added at its end.
-pub(super) fn merged(text: &str, new: &[Entry]) -> Result<String> {
+pub(super) fn merged(text: &str, new: &[FoundServer]) -> Result<String> {
     let refused = |why: String| {
         Problem::new(format!(
             "what was found cannot be written into it: {why}; nothing was written"

@@ -97,7 +97,7 @@ pub(super) fn agreed(target: &Node, watch: &Watch) -> Result<(), Refusals> {
     let Some((at, sees)) = other else {
         return Ok(());
     };
-    let primary = told(sees);
+    let primary = primary_of(sees);
     Err(vec![Refusal::new(
         Ground::Sentinel,
         format!(
@@ -120,7 +120,7 @@ pub(super) fn left_first(target: &Node) -> Option<Warning> {
     })
 }
 
-fn told(sees: &Sees) -> String {
+fn primary_of(sees: &Sees) -> String {
     let primary = sees.primary.as_ref();
     primary.map_or_else(|| "nobody".to_owned(), Address::to_string)
 }
@@ -140,7 +140,7 @@ pub(super) fn hand_over<'a>(
                 Ground::Sentinel,
                 format!(
                     "the Sentinel {at} says that {} is the primary, and `{}` is",
-                    told(sees),
+                    primary_of(sees),
                     old.name
                 ),
                 "wait until they agree: replctl status",
@@ -225,7 +225,7 @@ pub(super) fn fail_over<'a>(
     } else if let Some((at, sees)) = watch.up().find(|(_, s)| s.is_quiet()) {
         refusals.push(Refusal::new(
             Ground::Sentinel,
-            format!("the Sentinel {at} still hears from {} as the primary: {lost} is alive and only replctl cannot reach it, or it died less than {} s ago", told(sees), sees.down_after_ms.div_ceil(1000)),
+            format!("the Sentinel {at} still hears from {} as the primary: {lost} is alive and only replctl cannot reach it, or it died less than {} s ago", primary_of(sees), sees.down_after_ms.div_ceil(1000)),
             "the Sentinels replace a dead primary by themselves; look again: replctl status",
         ));
     }

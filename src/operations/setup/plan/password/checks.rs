@@ -1,7 +1,7 @@
 //! The refusals of a change of passwords, and the warnings for the operator and the clients.
 
-use super::{Around, Change, Look, Wiring, left_out};
-use crate::actions::password::Held;
+use super::{Change, Look, PasswordInput, Wiring, left_out};
+use crate::actions::password::NodePasswords;
 use crate::config::Paths;
 use crate::engine::warning::password::Password;
 use crate::engine::{Ground, Refusal, Warning};
@@ -30,9 +30,9 @@ fn cli(spec: &NodeSpec) -> String {
 }
 
 /// A server without a password that is in protected mode, although other hosts are to reach it.
-pub(super) fn guarded(spec: &NodeSpec, held: &BTreeMap<NodeName, Held>) -> bool {
+pub(super) fn guarded(spec: &NodeSpec, held: &BTreeMap<NodeName, NodePasswords>) -> bool {
     let wanted = is_loopback(&spec.address.host) || spec.config.contains_key("protected-mode");
-    let guarded = |held: &Held| {
+    let guarded = |held: &NodePasswords| {
         held.protected == Some(true) && held.live.as_ref().is_some_and(|live| live.open)
     };
     !wanted && held.get(&spec.name).is_some_and(guarded)
@@ -62,7 +62,7 @@ pub(in crate::operations::setup) fn open_primary(
 }
 
 /// Refuses servers that replctl cannot log in at.
-pub(super) fn shut_out(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
+pub(super) fn shut_out(look: &Look<'_>, around: &PasswordInput<'_>) -> Vec<Refusal> {
     let nodes = locked_out(look.topology);
     let with_trouble = nodes.filter_map(|node| match &node.state {
         State::Down(trouble) => Some((look.inventory.get(&node.name)?, trouble)),
@@ -94,7 +94,12 @@ fn guarded_by_itself(spec: &NodeSpec, trouble: &Trouble) -> Refusal {
 }
 
 /// Its password is neither the inventory's nor in its file.
-fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trouble) -> Refusal {
+fn unknown(
+    look: &Look<'_>,
+    around: &PasswordInput<'_>,
+    spec: &NodeSpec,
+    trouble: &Trouble,
+) -> Refusal {
     let name = &spec.name;
     if let Some(Err(why)) = look.hosts.get(name) {
         return crate::plan::hosts::checks::unreachable(spec, &why.why, why.hint.as_deref());
@@ -127,7 +132,7 @@ fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trou
 }
 
 /// What stands against the change.
-pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
+pub(super) fn refusals(look: &Look<'_>, around: &PasswordInput<'_>) -> Vec<Refusal> {
     let mut out = Vec::new();
     if around.partial {
         out.push(Refusal::new(
@@ -158,7 +163,7 @@ pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     out
 }
 
-fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refusal> {
+fn of_node(look: &Look<'_>, around: &PasswordInput<'_>, spec: &NodeSpec) -> Option<Refusal> {
     let by_hand = || {
         format!(
             "change it by hand on all nodes: {} (CONFIG SET masteruser default and masterauth on each, then requirepass on each, then CONFIG REWRITE), or leave the inventory's `auth` as the servers have it",
@@ -179,7 +184,7 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
 
 /// Refuses because of its version, or of the inventory.
 fn of_server(
-    around: &Around<'_>,
+    around: &PasswordInput<'_>,
     spec: &NodeSpec,
     server: &Server,
     by_hand: impl Fn() -> String,
@@ -222,7 +227,7 @@ fn of_server(
 /// Refuses a server whose file is not one that `setup` has written.
 fn of_file(
     look: &Look<'_>,
-    held: &Held,
+    held: &NodePasswords,
     spec: &NodeSpec,
     by_hand: impl Fn() -> String,
 ) -> Option<Refusal> {
@@ -255,7 +260,7 @@ fn of_file(
 }
 
 /// Refuses a server whose passwords replctl cannot read.
-fn untold(held: &Held, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
+fn untold(held: &NodePasswords, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
     let name = &spec.name;
     if held.acl_file {
         return Some(Refusal::new(

@@ -1,7 +1,7 @@
 //! Refuses a change of passwords that would cut off servers: replicas that are no nodes, and
 //! unknown Sentinels. No step reaches those.
 
-use super::{Around, Look};
+use super::{Look, PasswordInput};
 use crate::engine::{Ground, Refusal};
 use crate::topology::Node;
 use crate::topology::fed::{Strangers, strangers};
@@ -37,7 +37,7 @@ pub(super) fn replicas(look: &Look<'_>) -> Vec<Refusal> {
 }
 
 /// Every Sentinel must get the password, or it would lose the servers.
-pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
+pub(super) fn sentinels(look: &Look<'_>, around: &PasswordInput<'_>) -> Vec<Refusal> {
     let nodes = look.topology.nodes.iter();
     let counted = nodes.filter_map(|n| n.server()?.sentinels).max();
     let counted = usize::try_from(counted.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -56,7 +56,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
             )
         })
         .collect();
-    let strange = |v: &&View| v.sees().is_some() && !around.vouched.contains(&v.address);
+    let strange = |v: &&View| v.sees().is_some() && !around.confirmed.contains(&v.address);
     for view in views.iter().filter(strange) {
         let at = &view.address;
         out.push(Refusal::new(

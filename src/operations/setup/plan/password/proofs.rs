@@ -58,7 +58,7 @@ impl Change<'_> {
         };
         let primary = &self.wiring.primary;
         let all = watch.up().map(|(at, _)| at);
-        all.filter(|at| self.around.vouched.contains(at))
+        all.filter(|at| self.around.confirmed.contains(at))
             .map(|at| step(primary, tell(at, secret), before.map(|b| tell(at, b))))
             .collect()
     }

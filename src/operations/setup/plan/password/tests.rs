@@ -43,13 +43,13 @@ impl Side {
         }
     }
 
-    fn kept(&self) -> Kept {
+    fn kept(&self) -> PasswordSet {
         let is = |secret| match secret {
             Secret::None => Is::Nothing,
             Secret::New => Is::New,
             Secret::Old => Is::Other,
         };
-        Kept {
+        PasswordSet {
             open: self.takes.is_empty(),
             takes_new: self.takes.contains(&Secret::New),
             takes_others: self.takes.contains(&Secret::Old),
@@ -118,8 +118,8 @@ impl Model {
         }
     }
 
-    fn held(&self) -> BTreeMap<NodeName, Held> {
-        let one = |sides: &[Side; 2]| Held {
+    fn held(&self) -> BTreeMap<NodeName, NodePasswords> {
+        let one = |sides: &[Side; 2]| NodePasswords {
             live: Some(sides[0].kept()),
             file: Ok(sides[1].kept()),
             protected: Some(sides[0].takes.is_empty() && sides[0].requires == Secret::Old),
@@ -130,24 +130,28 @@ impl Model {
     }
 }
 
-fn plan(world: &Stage, held: &BTreeMap<NodeName, Held>, keep: bool) -> Result<Plan, Vec<Refusal>> {
+fn plan(
+    world: &Stage,
+    held: &BTreeMap<NodeName, NodePasswords>,
+    keep: bool,
+) -> Result<Plan, Vec<Refusal>> {
     watched((world, held, keep), None, &BTreeSet::new())
 }
 
 /// The same where Sentinels watch.
 fn watched(
-    (world, held, keep): (&Stage, &BTreeMap<NodeName, Held>, bool),
+    (world, held, keep): (&Stage, &BTreeMap<NodeName, NodePasswords>, bool),
     watch: Option<&Watch>,
-    vouched: &BTreeSet<Address>,
+    confirmed: &BTreeSet<Address>,
 ) -> Result<Plan, Vec<Refusal>> {
     let op = Setup {
         nodes: Vec::new(),
         discard_data: Vec::new(),
     };
-    let around = Around {
+    let around = PasswordInput {
         held,
         watch,
-        vouched,
+        confirmed,
         keep_earlier: keep,
         partial: false,
         alone: &[],

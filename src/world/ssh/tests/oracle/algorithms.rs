@@ -1,4 +1,4 @@
-//! Lists of algorithms: what a configuration takes away is not used.
+//! Lists of algorithms: neither client uses what a configuration takes away.
 
 use super::{Case, In, OPENSSH, OnlySsh, Out, case};
 

@@ -1,4 +1,4 @@
-//! What is known of the host's key.
+//! Cases about known keys of the host.
 
 use super::super::sshd::{Lab, Sshd, run};
 use super::{Case, In, OPENSSH, OnlySsh, Oracle, Out, case};
@@ -249,7 +249,7 @@ fn lists(lab: &Lab) {
     std::fs::write(lab.path("krl-short"), &whole[..whole.len() - 3]).unwrap();
 }
 
-/// `KnownHostsCommand` is asked by us what ssh asks it, in the same words; or what is different.
+/// Returns the difference where replctl and ssh do not pass the same words to `KnownHostsCommand`.
 pub(super) fn asked_alike(oracle: &Oracle) -> Option<String> {
     let log = std::fs::read_to_string(oracle.lab.path("knows.log")).unwrap();
     let mut lines: Vec<&str> = log.lines().collect();

@@ -1,4 +1,4 @@
-//! Where a configuration says something, and options that change nothing here.
+//! The places where a configuration sets something, and options that change nothing here.
 
 use super::{Case, In, Oracle, Out, case};
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! A security token that an agent holds: made of software, with a real key, so that `ssh` and sshd
-//! take it for one. It says that it was touched.
+//! A security token that an agent holds. It is software with a real key, so that `ssh` and sshd
+//! accept it as a token. It always reports a touch.
 
 use super::super::sshd::Lab;
 use base64::Engine as _;
@@ -27,7 +27,7 @@ pub(super) fn plug_in(lab: &Lab) {
     let line = format!("{kind} {} tokenkey\n", BASE64_STANDARD.encode(&public));
     std::fs::write(lab.path("tokenkey.pub"), line).unwrap();
     let listener = UnixListener::bind(lab.path("token")).unwrap();
-    // Ends with the test's process.
+    // The thread ends with the test's process.
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             let (key, public) = (key.clone(), public.clone());
@@ -66,7 +66,7 @@ fn serve(mut socket: UnixStream, key: &PKey<Private>, public: &[u8]) -> io::Resu
     }
 }
 
-/// As OpenSSH's PROTOCOL.u2f says.
+/// Signs as OpenSSH's PROTOCOL.u2f says.
 fn signature(key: &PKey<Private>, message: &[u8]) -> Vec<u8> {
     let mut rest = vec![TOUCHED];
     rest.extend_from_slice(&7_u32.to_be_bytes());

@@ -8,7 +8,7 @@ use crate::topology::{ReplicaLine, State, Trouble, TroubleKind};
 
 #[test]
 fn what_stands_against_it_is_told_and_nothing_is_planned() {
-    let told = |change: &dyn Fn(&mut Stage, &mut BTreeMap<NodeName, Held>)| {
+    let told = |change: &dyn Fn(&mut Stage, &mut BTreeMap<NodeName, NodePasswords>)| {
         let mut world = world(true);
         let mut held = Model::new(&world, [Secret::None; 3]).held();
         change(&mut world, &mut held);
@@ -20,8 +20,10 @@ fn what_stands_against_it_is_told_and_nothing_is_planned() {
         all.join("\n")
     };
     let name = NodeName::from("slave1");
-    let of = |change: fn(&mut Held)| {
-        told(&|_, held: &mut BTreeMap<NodeName, Held>| change(held.get_mut(&name).unwrap()))
+    let of = |change: fn(&mut NodePasswords)| {
+        told(&|_, held: &mut BTreeMap<NodeName, NodePasswords>| {
+            change(held.get_mut(&name).unwrap())
+        })
     };
     assert!(of(|h| h.acl_file = true).contains("aclfile"));
     assert!(of(|h| h.elsewhere = Some("/etc/x".into())).contains("/etc/x"));
@@ -80,9 +82,9 @@ fn only_sentinels_that_somebody_vouches_for_are_told() {
     if let State::Up(server) = &mut world.topology.nodes[0].state {
         server.sentinels = Some(2);
     }
-    let of = |watch: &Watch, vouched: &[&str]| {
-        let vouched = vouched.iter().map(|h| Address::new(*h, 26379)).collect();
-        watched((&world, &held, false), Some(watch), &vouched)
+    let of = |watch: &Watch, confirmed: &[&str]| {
+        let confirmed = confirmed.iter().map(|h| Address::new(*h, 26379)).collect();
+        watched((&world, &held, false), Some(watch), &confirmed)
     };
     let told = |plan: &Plan| -> Vec<String> {
         let all = plan.steps().map(|s| s.action.to_string());

@@ -6,11 +6,11 @@ use crate::output;
 use crate::output::ended::Ended;
 use crate::output::form::Changed;
 
-/// Tells how it ended: `text` for people, where there is something to say.
-pub fn told(finished: &Finished, text: Option<&str>) {
+/// Prints how it ended: `text` for people, where there is something to say.
+pub fn print(finished: &Finished, text: Option<&str>) {
     let of = (finished.id.as_str(), &finished.plan);
     let ended = Ended::of(of, &finished.outcome, &finished.passed, text);
-    output::told_where(&ended, || text.map(output::lines));
+    output::print_where(&ended, || text.map(output::lines));
 }
 
 /// Notes whether the run has changed something, for the last message.
