@@ -344,7 +344,7 @@ fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<Warning>) -> 
         };
         match pair.said(&node.name.0) {
             Some(CopySentence::Never(_)) => {
-                found.push((node.name.clone(), Gap::VersionOrder(pair)))
+                found.push((node.name.clone(), Gap::VersionOrder(pair)));
             }
             Some(CopySentence::Perhaps(_)) => {
                 warnings.push(Warning::of(&node.name, Copy::Version(pair)));

@@ -26,7 +26,7 @@ pub fn follows(
             refusals.push(Refusal::new(Ground::Version, what, SAME));
         }
         Some(CopySentence::Perhaps(_)) => {
-            warnings.push(Warning::of(&below.name, Copy::Version(pair)))
+            warnings.push(Warning::of(&below.name, Copy::Version(pair)));
         }
         None => {}
     }

@@ -263,7 +263,7 @@ impl Model for Members {
             Action::Local(LocalAction::EditInventory(edit)) => return self.edit(edit),
             Action::Local(LocalAction::ForgetDemotion) => list(&mut self.pending_demotions, false),
             Action::Local(LocalAction::RememberDemotion { .. }) => {
-                list(&mut self.pending_demotions, true)
+                list(&mut self.pending_demotions, true);
             }
             Action::Local(LocalAction::ForgetAlone) => list(&mut self.alone, false),
             Action::Local(LocalAction::NoteAlone { .. }) => list(&mut self.alone, true),

@@ -67,7 +67,7 @@ pub fn candidates(
         .collect();
     let whichever = alike(&planned);
     let own = |refusals: &[Refusal]| {
-        let own = refusals.iter().filter(|r| !is_among(r, &whichever));
+        let own = of_its_own(refusals, &whichever).into_iter();
         own.map(|r| r.why.clone()).collect::<Vec<_>>()
     };
     let open: Vec<&Node> = planned
@@ -95,10 +95,7 @@ pub fn candidates(
     let nodes = planned.iter().map(|(node, refusals)| {
         let against = own(refusals);
         let is_best = best == Some(&node.name);
-        let mine: Vec<&Refusal> = refusals
-            .iter()
-            .filter(|r| !is_among(r, &whichever))
-            .collect();
+        let mine = of_its_own(refusals, &whichever);
         Candidate {
             node: node.name.clone(),
             best: is_best,
@@ -133,6 +130,12 @@ fn replid(node: &Node) -> Option<&str> {
 
 fn offset_of(node: &Node) -> u64 {
     node.server().map_or(0, |s| position(&s.replication))
+}
+
+/// The refusals that do not hold for every node.
+fn of_its_own<'a>(refusals: &'a [Refusal], of_all: &[Refusal]) -> Vec<&'a Refusal> {
+    let own = refusals.iter().filter(|r| !is_among(r, of_all));
+    own.collect()
 }
 
 fn is_among(refusal: &Refusal, among: &[Refusal]) -> bool {

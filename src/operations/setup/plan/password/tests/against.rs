@@ -22,7 +22,7 @@ fn what_stands_against_it_is_told_and_nothing_is_planned() {
     let name = NodeName::from("slave1");
     let of = |change: fn(&mut NodePasswords)| {
         told(&|_, held: &mut BTreeMap<NodeName, NodePasswords>| {
-            change(held.get_mut(&name).unwrap())
+            change(held.get_mut(&name).unwrap());
         })
     };
     assert!(of(|h| h.acl_file = true).contains("aclfile"));
