@@ -89,8 +89,7 @@ impl World {
             ServerAction::PauseWrites { ms } => stopped::pause_writes(to, node, *ms).await,
             ServerAction::ResumeWrites => stopped::resume_writes(to, node).await,
             ServerAction::RequireReplicas { to_write, max_lag } => {
-                let raised = action.fences();
-                self.require_replicas(node, *to_write, *max_lag, raised)
+                self.require_replicas(node, *to_write, *max_lag, action.fences())
                     .await
             }
             ServerAction::AwaitNear {

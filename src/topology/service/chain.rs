@@ -272,7 +272,7 @@ impl Walk<'_> {
                     }));
                 }
                 ("dir", [folder]) => {
-                    self.data.folder = absolute(self.data.folder.as_deref(), folder)
+                    self.data.folder = absolute(self.data.folder.as_deref(), folder);
                 }
                 ("dbfilename", [name]) => self.data.snapshot.clone_from(name),
                 ("appendfilename", [name]) => self.data.log.clone_from(name),
