@@ -28,8 +28,8 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a server may take to write its file.
-const REWRITE: Duration = Duration::from_secs(10);
+/// How long a server may take to write its file: it waits for the disk, which may be busy.
+pub(super) const REWRITE: Duration = Duration::from_secs(10);
 /// The answer of `ACL SETUSER default <…` for a password that is not there: the goal is reached.
 const NOT_THERE: &str = "does not exist";
 

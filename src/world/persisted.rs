@@ -7,6 +7,7 @@
 use super::connections::Connections;
 use super::host::role;
 use super::hosts::{Hosts, short};
+use super::password::REWRITE;
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::Conn;
 use super::ssh::Host;
@@ -198,17 +199,15 @@ fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&A
 
 /// `CONFIG REWRITE`; where the server cannot, what that means and what to do.
 async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<(), Failure> {
-    let Err(failure) = ask(conn, cmd("CONFIG").arg("REWRITE")).await else {
+    let Err(trouble) = conn.call(cmd("CONFIG").arg("REWRITE"), REWRITE).await else {
         return Ok(());
     };
-    if failure.effect == Effect::Unknown {
-        return Err(Failure {
-            why: format!(
-                "it is not known whether its role is in {path}, CONFIG REWRITE was not answered: {}; when the node answers again, `replctl promote` of the primary writes it",
-                failure.why
-            ),
-            ..failure
-        });
+    let failure = Failure::none(trouble.detail.clone());
+    if trouble.may_be_executed() {
+        return Err(Failure::unknown(format!(
+            "it is not known whether its role is in {path}, CONFIG REWRITE was not answered: {}; when the node answers again, `replctl promote` of the primary writes it",
+            failure.why
+        )));
     }
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     let line = upstream.map_or_else(
