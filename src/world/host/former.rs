@@ -1,7 +1,7 @@
 //! What is done on a host with a server that replctl did not make: what starts it, its end, its
 //! start as before, and a copy of its data.
 
-use super::owner::{OWNER, without_comments};
+use super::owner::{OWNER, SOCKETS, without_comments};
 use super::{Shell, script};
 use crate::actions::former::{DataCopy, Former, FormerAction, Link, User};
 use crate::actions::host::Launch;
@@ -31,8 +31,8 @@ const COPIES: Duration = Duration::from_mins(50);
 const HOLD: &str = r#"d=/run/systemd/system/$1.d
 mkdir -p "$d" && printf '# Written by replctl, for the time of `replctl adopt`.\n[Service]\nRestart=no\n' >"$d/zzzz-replctl-adopt.conf" || exit 1
 systemctl daemon-reload || exit 1
-is=$(systemctl show -p Restart --value -- "$1")
-[ "$is" = no ] || { echo "systemd still has Restart=$is for $1" >&2; exit 1; }"#;
+is=$(systemctl show -p Restart -- "$1")
+[ "$is" = Restart=no ] || { echo "systemd still has $is for $1" >&2; exit 1; }"#;
 
 const RELEASE: &str = r#"d=/run/systemd/system/$1.d
 [ -e "$d/zzzz-replctl-adopt.conf" ] || exit 0
@@ -108,7 +108,7 @@ pub async fn stop_own(
         if fenced { "fenced" } else { "replica" },
         if asked { "asked" } else { "" },
     ];
-    let text = without_comments(&[LIB, STOP_OWN]);
+    let text = without_comments(&[OWNER, SOCKETS, LIB, STOP_OWN]);
     let done = script(shell, &text, &args, Vec::new(), ENDS).await;
     done.map(|seen| seen.trim().to_owned())
 }
@@ -116,7 +116,7 @@ pub async fn stop_own(
 async fn gone(shell: &impl Shell, former: &Former) -> Result<String, String> {
     let port = former.port.to_string();
     let unit = former.unit.as_deref().unwrap_or_default();
-    let text = without_comments(&[LIB, GONE]);
+    let text = without_comments(&[OWNER, SOCKETS, LIB, GONE]);
     let args = [port.as_str(), unit, &former.unless];
     let said = script(shell, &text, &args, Vec::new(), ENDS).await?;
     Ok(said.trim().to_owned())
@@ -137,7 +137,7 @@ async fn start(shell: &impl Shell, former: &Former) -> Result<String, String> {
         &former.program,
     ];
     args.extend(former.arguments.iter().map(String::as_str));
-    let text = without_comments(&[LIB, OWNER, BECOME, START]);
+    let text = without_comments(&[OWNER, SOCKETS, LIB, BECOME, START]);
     let said = script(shell, &text, &args, Vec::new(), STARTS).await?;
     Ok(said.trim().to_owned())
 }

@@ -1,4 +1,4 @@
-# Stops the node's own server and no other; put behind lib.sh. $1 its unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
+# Stops the node's own server and no other; put behind owner.sh, sockets.sh and lib.sh. $1 its unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
 # $6 asked, if the server itself has said that it is that
 unit=$1 port=$2 data=$3 config=$4 role=$5 asked=$6
 # A server that works in the folder, whether it listens yet or not.
