@@ -33,6 +33,8 @@ pub enum Operation {
     Add(Add),
     /// Remove a node.
     Remove(Remove),
+    /// Set on hosts what the servers need.
+    Mend(Mend),
 }
 
 impl Operation {
@@ -49,6 +51,7 @@ impl Operation {
             Self::Replay(replay) => replay,
             Self::Add(add) => add,
             Self::Remove(remove) => remove,
+            Self::Mend(mend) => mend,
         }
     }
 }
@@ -138,6 +141,13 @@ pub struct Remove {
 pub struct Detach {
     /// The node.
     pub node: NodeName,
+}
+
+/// `replctl check --fix`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mend {
+    /// The nodes whose hosts need something.
+    pub nodes: Vec<NodeName>,
 }
 
 /// `replctl rejoin`.

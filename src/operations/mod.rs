@@ -9,6 +9,7 @@
 
 pub mod abandon;
 pub mod add;
+pub mod check;
 pub mod clients;
 pub mod command;
 pub mod completions;
@@ -51,6 +52,7 @@ fn kind(command: &Command) -> Kind<'_> {
         Command::Init(args) => Local(&**args),
         Command::Setup(args) => Remote(args),
         Command::Status(args) => Remote(args),
+        Command::Check(args) => Remote(args),
         Command::Explain(args) => Local(args),
         Command::Endpoint(args) => Remote(args),
         Command::Clients(args) => Remote(args),
@@ -89,6 +91,7 @@ fn performer(operation: &Operation) -> &dyn Perform {
         Operation::Replay(it) => it,
         Operation::Add(it) => it,
         Operation::Remove(it) => it,
+        Operation::Mend(it) => it,
     }
 }
 
@@ -106,6 +109,7 @@ pub const EXAMPLES: &[(&str, Examples)] = &[
     ("init", init::args::EXAMPLES),
     ("setup", setup::args::EXAMPLES),
     ("status", status::args::EXAMPLES),
+    ("check", check::args::EXAMPLES),
     ("promote", promote::args::EXAMPLES),
     ("history", history::args::EXAMPLES),
     ("report", report::args::EXAMPLES),

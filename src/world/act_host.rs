@@ -84,6 +84,9 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RemoveLink { .. }
         | HostAction::WriteBlock { .. }
         | HostAction::RemoveBlock { .. }
+        | HostAction::SetKernel { .. }
+        | HostAction::KeepFile { .. }
+        | HostAction::DropFile { .. }
         | HostAction::SetHostName { .. } => true,
         HostAction::PutCertificates { .. }
         | HostAction::RemoveTree { .. }
@@ -93,6 +96,7 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::OwnAgain { .. }
+        | HostAction::Own { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }

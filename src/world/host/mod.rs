@@ -10,6 +10,7 @@ mod fence;
 mod files;
 mod install;
 mod launch;
+mod mend;
 pub(in crate::world) mod owner;
 mod passwords;
 pub(in crate::world) mod role;
