@@ -3,6 +3,7 @@
 
 mod addresses;
 mod beside_others;
+mod check_lab;
 mod claim_bench;
 mod claims;
 mod clients;
