@@ -12,6 +12,7 @@ pub mod words;
 use crate::operations::abandon::args::Abandon;
 use crate::operations::add::args::Add;
 use crate::operations::adopt::args::Adopt;
+use crate::operations::check::args::Check;
 use crate::operations::clients::args::Clients;
 use crate::operations::completions::args::Completions;
 use crate::operations::detach::args::Detach;
@@ -119,7 +120,20 @@ pub enum Command {
     /// changes nothing. The exit status is 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("status"))]
     Status(Status),
-    /// Say what a finding of `status` means, and what to do
+    /// Compare the deployment with its plan, and find what will fail later
+    ///
+    /// replctl looks at all servers and hosts at once, with at most one further command on each
+    /// host. It shows the address plan with what each host is, the hosts side by side, and what is
+    /// wrong: with its numbers, and with a command to paste. That is all that `status` finds, and
+    /// beside it the kernel, memory, disks, files, names, clocks, limits and versions. A fact that
+    /// cannot be seen is shown as `-` and not judged. The exit status is 0 if nothing needs doing,
+    /// else 4.
+    ///
+    /// replctl changes nothing, unless --fix is given. Then it shows a plan, asks, and sets what
+    /// needs no restart and no choice. A host on which a step fails is put back.
+    #[command(after_help = example_help("check"))]
+    Check(Check),
+    /// Say what a finding of `status` or `check` means, and what to do
     ///
     /// Each finding has a code: `status -v` and `status --json` show it. For a code, `explain`
     /// prints what is wrong and what it leads to, the causes, and the way out. Without a code, it

@@ -189,6 +189,34 @@ pub enum HostAction {
         /// The name.
         name: String,
     },
+    /// Set a number or a word of the kernel's, and read it back.
+    SetKernel {
+        /// The file that it is written to.
+        file: String,
+        /// What is written.
+        value: String,
+    },
+    /// Write a small file of root's. What stood there is kept beside it.
+    KeepFile {
+        /// The file.
+        path: String,
+        /// Its text.
+        text: String,
+        /// systemd must read its units anew.
+        reload: bool,
+    },
+    /// Remove a small file of root's that was not there before.
+    DropFile {
+        /// The file.
+        path: String,
+        /// systemd must read its units anew.
+        reload: bool,
+    },
+    /// Give files and directories these owners and modes.
+    Own {
+        /// Path, and what it is to have.
+        all: Vec<(String, Ownership)>,
+    },
     /// Start the server and see it listen.
     StartServer(Launch),
     /// Stop the server and see it gone.

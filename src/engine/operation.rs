@@ -35,6 +35,8 @@ pub enum Operation {
     Remove(Remove),
     /// Nodes that replctl did not make, and makes its own.
     Adopt(Adopt),
+    /// Set on hosts what the servers need.
+    FixHosts(FixHosts),
 }
 
 impl Operation {
@@ -52,6 +54,7 @@ impl Operation {
             Self::Add(add) => add,
             Self::Remove(remove) => remove,
             Self::Adopt(adopt) => adopt,
+            Self::FixHosts(fix) => fix,
         }
     }
 }
@@ -152,6 +155,13 @@ pub struct Adopt {
 pub struct Detach {
     /// The node.
     pub node: NodeName,
+}
+
+/// `replctl check --fix`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixHosts {
+    /// The nodes whose hosts need something.
+    pub nodes: Vec<NodeName>,
 }
 
 /// `replctl rejoin`.

@@ -10,6 +10,7 @@
 pub mod abandon;
 pub mod add;
 pub mod adopt;
+pub mod check;
 pub mod clients;
 pub mod command;
 pub mod completions;
@@ -52,6 +53,7 @@ fn kind(command: &Command) -> Kind<'_> {
         Command::Init(args) => Local(&**args),
         Command::Setup(args) => Remote(args),
         Command::Status(args) => Remote(args),
+        Command::Check(args) => Remote(args),
         Command::Explain(args) => Local(args),
         Command::Endpoint(args) => Remote(args),
         Command::Clients(args) => Remote(args),
@@ -92,6 +94,7 @@ fn performer(operation: &Operation) -> &dyn Perform {
         Operation::Add(it) => it,
         Operation::Remove(it) => it,
         Operation::Adopt(it) => it,
+        Operation::FixHosts(it) => it,
     }
 }
 
@@ -109,6 +112,7 @@ pub const EXAMPLES: &[(&str, Examples)] = &[
     ("init", init::args::EXAMPLES),
     ("setup", setup::args::EXAMPLES),
     ("status", status::args::EXAMPLES),
+    ("check", check::args::EXAMPLES),
     ("promote", promote::args::EXAMPLES),
     ("history", history::args::EXAMPLES),
     ("report", report::args::EXAMPLES),

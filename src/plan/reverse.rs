@@ -82,7 +82,8 @@ pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
         | Operation::Replay(_)
         | Operation::Add(_)
         | Operation::Remove(_)
-        | Operation::Adopt(_) => {}
+        | Operation::Adopt(_)
+        | Operation::FixHosts(_) => {}
     }
 }
 

@@ -104,6 +104,9 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RemoveLink { .. }
         | HostAction::WriteBlock { .. }
         | HostAction::RemoveBlock { .. }
+        | HostAction::SetKernel { .. }
+        | HostAction::KeepFile { .. }
+        | HostAction::DropFile { .. }
         | HostAction::SetHostName { .. } => true,
         HostAction::PutCertificates { .. }
         | HostAction::RemoveTree { .. }
@@ -113,6 +116,7 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::OwnAgain { .. }
+        | HostAction::Own { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }

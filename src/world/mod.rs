@@ -7,6 +7,7 @@ mod again;
 pub mod backup;
 pub mod bounded;
 pub mod busy;
+pub mod check;
 mod check_roles;
 pub mod claim;
 pub mod clients;

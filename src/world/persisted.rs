@@ -15,7 +15,7 @@ use super::{info, service};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::{Effect, Seen};
+use crate::engine::journal::Seen;
 use crate::engine::warning::files::Files;
 use crate::engine::{Plan, Warning};
 use crate::topology::service::{Keep, Service};

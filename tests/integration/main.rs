@@ -4,6 +4,7 @@
 mod addresses;
 mod adopt_lab;
 mod beside_others;
+mod check_lab;
 mod claim_bench;
 mod claims;
 mod clients;

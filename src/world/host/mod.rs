@@ -8,6 +8,7 @@ mod act;
 mod facts;
 mod fence;
 mod files;
+mod fixes;
 mod former;
 mod install;
 mod launch;
