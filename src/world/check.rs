@@ -10,7 +10,7 @@ use super::host::said::SAID;
 use super::hosts::Hosts;
 use super::observe::{replication, second_text};
 use super::resp::REPLY;
-use super::ssh::{Host, Run, SshError};
+use super::ssh::{Host, RemoteCommand, SshError};
 use crate::config::Paths;
 use crate::inventory::address::is_literal;
 use crate::topology::host::{
@@ -172,7 +172,7 @@ async fn ask(
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let script = without_comments(&[OWNER, SAID, SCRIPT]);
     let (line, stdin) = prepared(&script, &words, Vec::new());
-    let how = Run {
+    let how = RemoteCommand {
         stdin,
         root: host.can_root(),
         timeout: LIMIT,

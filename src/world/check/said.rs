@@ -2,7 +2,7 @@
 
 use crate::topology::NodeName;
 use crate::topology::host::{HostState, Owned, Places, Reach, Target};
-use crate::world::host::said::told;
+use crate::world::host::said::key_values;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -23,7 +23,7 @@ pub(super) fn read(
     let mut places = nodes;
     let mut at: Option<usize> = None;
     let mut whole = false;
-    for (key, value) in told(output) {
+    for (key, value) in key_values(output) {
         let text = String::from_utf8_lossy(&value);
         let text = text.trim_end_matches('\n');
         match key {
