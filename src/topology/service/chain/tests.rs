@@ -20,7 +20,7 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-fn role(all: &[(&str, &str)], arguments: &str) -> Result<PersistedRole, String> {
+fn chain(all: &[(&str, &str)], arguments: &str) -> Result<Chain, String> {
     let arguments = words(arguments);
     let start = Start {
         file: Some("/etc/r.conf"),
@@ -28,7 +28,11 @@ fn role(all: &[(&str, &str)], arguments: &str) -> Result<PersistedRole, String> 
         folder: Some("/"),
         patterns: true,
     };
-    Ok(follow(&start, &files(all))?.unwrap().role())
+    Ok(follow(&start, &files(all))?.unwrap())
+}
+
+fn role(all: &[(&str, &str)], arguments: &str) -> Result<PersistedRole, String> {
+    Ok(chain(all, arguments)?.role())
 }
 
 fn of(host: &str, port: u16) -> PersistedRole {
@@ -131,17 +135,11 @@ fn what_has_no_end_or_is_not_there_is_not_known() {
 
 #[test]
 fn the_data_lie_where_the_last_lines_say() {
-    let data = |text: &str, arguments: &str| {
-        let arguments = words(arguments);
-        let start = Start {
-            file: Some("/etc/r.conf"),
-            arguments: &arguments,
-            folder: Some("/"),
-            patterns: true,
-        };
-        let files = files(&[("/etc/r.conf", text), ("/etc/more.conf", "dbfilename b")]);
-        follow(&start, &files).unwrap().unwrap().data
+    let read = |text: &str, arguments: &str| {
+        let all = [("/etc/r.conf", text), ("/etc/more.conf", "dbfilename b")];
+        chain(&all, arguments)
     };
+    let data = |text: &str, arguments: &str| read(text, arguments).unwrap().data;
     let defaults = data("", "");
     assert_eq!(defaults.folder.as_deref(), Some("/"));
     assert_eq!(defaults.snapshot, "dump.rdb");
@@ -159,14 +157,7 @@ fn the_data_lie_where_the_last_lines_say() {
         }
     );
     // `systemctl show` joins the words of a command: `--dbfilename "my dump"` is two of them.
-    let arguments = words("--dbfilename my dump");
-    let start = Start {
-        file: None,
-        arguments: &arguments,
-        folder: Some("/"),
-        patterns: true,
-    };
-    let why = follow(&start, &Files::default()).unwrap_err();
+    let why = read("", "--dbfilename my dump").unwrap_err();
     assert!(
         why.contains("`dbfilename` line that cannot be read"),
         "{why}"

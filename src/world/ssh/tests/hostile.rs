@@ -193,9 +193,7 @@ async fn a_script_whose_connection_is_cut_is_run_once_and_its_shell_ends() {
         );
         let cut = async {
             appears(&shell).await;
-            for pid in sshd.sessions() {
-                super::sshd::run(Command::new("kill").args(["-KILL", &pid.to_string()]));
-            }
+            sshd.cut();
         };
         let (out, ()) = tokio::join!(script(&host, &text, 20), cut);
         let error = out.unwrap_err();

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, appears, for_seconds, within};
-use crate::inventory::{SshSettings, Transport};
+use super::transports::settings;
+use crate::inventory::Transport;
 use crate::world::ssh::output::Output;
 use crate::world::ssh::{Host, SshError, SshErrorKind};
 use secrecy::zeroize::Zeroizing;
@@ -43,11 +44,7 @@ async fn everything(transport: Transport) {
     let lab = Lab::new();
     let sshd = lab.sshd();
     let ssh = crate::world::ssh::Ssh::new(lab.options());
-    let settings = SshSettings {
-        port: (transport != Transport::Local).then_some(sshd.port),
-        transport: Some(transport),
-        ..SshSettings::default()
-    };
+    let settings = settings(&sshd, transport);
     let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
     leave_nothing_behind(&host).await;
     end_in_their_time(&host, &lab).await;
@@ -126,10 +123,7 @@ async fn the_shell_gives_way_to_what_else_is_done() {
         let sshd = lab.sshd_with(&["hostkey"], "MaxSessions 2\n");
         for transport in [Transport::Builtin, Transport::OpenSsh] {
             let ssh = crate::world::ssh::Ssh::new(lab.options());
-            let settings = SshSettings {
-                transport: Some(transport),
-                ..sshd.settings()
-            };
+            let settings = settings(&sshd, transport);
             let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
             let file = lab.path("held");
             let hold = format!("echo $$ >{}; echo held; cat >/dev/null", file.display());
@@ -160,10 +154,7 @@ async fn a_script_out_of_time_is_stopped_where_no_session_is_free() {
         let sshd = lab.sshd_with(&["hostkey"], "MaxSessions 2\n");
         for transport in [Transport::Builtin, Transport::OpenSsh] {
             let ssh = crate::world::ssh::Ssh::new(lab.options());
-            let settings = SshSettings {
-                transport: Some(transport),
-                ..sshd.settings()
-            };
+            let settings = settings(&sshd, transport);
             let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
             let (file, order) = (
                 lab.path(&format!("{transport:?}")),
@@ -208,10 +199,7 @@ async fn a_script_whose_connection_is_lost_is_not_run_again() {
         let lab = Lab::new();
         let sshd = lab.sshd();
         let ssh = crate::world::ssh::Ssh::new(lab.options());
-        let settings = SshSettings {
-            transport: Some(Transport::OpenSsh),
-            ..sshd.settings()
-        };
+        let settings = settings(&sshd, Transport::OpenSsh);
         let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
         assert!(script(&host, "true", 20).await.unwrap().success());
         // The shell is stopped, so that no mark of it comes back, and goes on when the connection
@@ -261,10 +249,7 @@ async fn a_host_that_keeps_no_shell_runs_each_script_once() {
         let sshd = lab.sshd_with(&["hostkey"], &path);
         for transport in [Transport::Builtin, Transport::OpenSsh] {
             let ssh = crate::world::ssh::Ssh::new(lab.options());
-            let settings = SshSettings {
-                transport: Some(transport),
-                ..sshd.settings()
-            };
+            let settings = settings(&sshd, transport);
             let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
             let runs = lab.path(&format!("runs-{transport:?}"));
             for n in 1..4 {

@@ -275,18 +275,27 @@ impl Sshd {
         let sessions = self.sessions();
         let _ = self.process.0.kill();
         let _ = self.process.0.wait();
-        for pid in sessions {
-            // Some end by themselves when their parent is gone.
-            let kill = Command::new("kill")
-                .args(["-KILL", &pid.to_string()])
-                .output();
-            drop(kill.unwrap());
-        }
+        end(&sessions);
+    }
+
+    /// Cuts all connections to it.
+    pub fn cut(&self) {
+        end(&self.sessions());
     }
 
     /// The processes of its sessions, by what the kernel says of their parents.
     pub fn sessions(&self) -> Vec<u32> {
         children_of(self.process.0.id())
+    }
+}
+
+/// Ends these processes. The end of one, or of their parent, may be the end of another.
+fn end(pids: &[u32]) {
+    for pid in pids {
+        let kill = Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .output();
+        drop(kill.unwrap());
     }
 }
 

@@ -252,22 +252,14 @@ async fn breaks(lab: &Lab, sshd: &Sshd, host: &Host) {
     let _ = std::fs::remove_file(&file);
     let command = format!("echo $$ >{}; exec sleep 300", file.display());
     let running = host.run(&command, RemoteCommand::default());
-    let kill9 = |pid: &str| {
-        let kill = std::process::Command::new("kill")
-            .args(["-KILL", pid])
-            .status();
-        kill.unwrap().success()
-    };
     let cut = async {
         appears(&file).await;
-        for pid in sshd.sessions() {
-            // The end of one may be the end of another.
-            kill9(&pid.to_string());
-        }
+        sshd.cut();
     };
     let (error, ()) = tokio::join!(running, cut);
     // Nobody else ends what ran there.
-    assert!(kill9(std::fs::read_to_string(&file).unwrap().trim()));
+    let pid = std::fs::read_to_string(&file).unwrap();
+    super::sshd::run(std::process::Command::new("kill").args(["-KILL", pid.trim()]));
     let error = error.unwrap_err();
     assert_eq!(error.kind, SshErrorKind::Io, "{error}");
     assert!(error.to_string().contains("broke"), "{error}");
