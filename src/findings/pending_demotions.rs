@@ -108,12 +108,15 @@ impl<'a> Look<'a> {
     /// "`master` was replaced by `slave1` on 2026-11-23 06:34 UTC".
     pub(super) fn replaced(&self, pending: &PendingDemotion) -> String {
         let successor = self.topology.at(&pending.address);
-        let whom = successor.map_or_else(
+        let successor = successor.map_or_else(
             || pending.address.to_string(),
             |successor| name(&successor.name),
         );
         let since = pending.since.strftime("%Y-%m-%d %H:%M UTC");
-        format!("{} was replaced by {whom} on {since}", name(&pending.node))
+        format!(
+            "{} was replaced by {successor} on {since}",
+            name(&pending.node)
+        )
     }
 
     fn finding_for(&self, node: &Node, pending: &PendingDemotion) -> Option<Finding> {

@@ -37,14 +37,20 @@ pub fn primary(seen: &Observed) -> Option<NodeName> {
     }
 }
 
+/// The command that brings a detached node back under another one, with its keys replaced.
+pub fn way_back(node: &NodeName, under: Option<&NodeName>) -> String {
+    let under = under.map_or("PRIMARY", |under| under.0.as_str());
+    format!("replctl move {node} --under {under} --discard-data {node}")
+}
+
 /// The refusal to use a detached node as one of the deployment.
 pub fn refusal(node: &NodeName, primary: Option<&NodeName>) -> Refusal {
-    let under = primary.map_or("PRIMARY", |primary| primary.0.as_str());
     Refusal::new(
         Ground::DiscardData,
         format!("`{node}` was detached and stands alone, with writes of its own"),
         format!(
-            "to bring it back with its keys replaced: replctl move {node} --under {under} --discard-data {node}"
+            "to bring it back with its keys replaced: {}",
+            way_back(node, primary)
         ),
     )
 }

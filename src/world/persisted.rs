@@ -202,11 +202,10 @@ async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<
     let Err(trouble) = conn.call(cmd("CONFIG").arg("REWRITE"), REWRITE).await else {
         return Ok(());
     };
-    let failure = Failure::none(trouble.detail.clone());
     if trouble.may_be_executed() {
         return Err(Failure::unknown(format!(
             "it is not known whether its role is in {path}, CONFIG REWRITE was not answered: {}; when the node answers again, `replctl promote` of the primary writes it",
-            failure.why
+            trouble.detail
         )));
     }
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
@@ -216,7 +215,7 @@ async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<
     );
     Err(Failure::none(format!(
         "its role is NOT persistent, CONFIG REWRITE failed: {}; let the server's user write in {folder}, or write {path} by hand {line}",
-        failure.why
+        trouble.detail
     )))
 }
 

@@ -12,6 +12,7 @@ use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
 use crate::operations::working_inventory::{Disk, Written};
+use crate::plan::detached::way_back;
 use crate::plan::forecast::Unkept;
 use crate::world::World;
 use crate::{cli, output};
@@ -57,7 +58,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
         Some(address)
     });
     let above = followed.and_then(|at| world.inventory.nodes.iter().find(|n| n.address == *at));
-    let under = above.map_or("PRIMARY", |above| above.name.0.as_str());
+    let back = way_back(node, above.map(|above| &above.name));
     let file = if told.persisted {
         "its file says so, "
     } else {
@@ -66,7 +67,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
     output::print_where(&told, || {
         let text = format!(
             "{node} stands alone: it is a primary of its own, {file}and promote and setup leave it as it is.\n\
-             To bring it back with its keys replaced: replctl move {node} --under {under} --discard-data {node}"
+             To bring it back with its keys replaced: {back}"
         );
         (finished.outcome == Outcome::Completed).then_some(text)
     });

@@ -44,7 +44,7 @@ pub(super) fn check(plan: &Plan, topology: &Topology) -> Vec<Refusal> {
             }
             Err(why) => (
                 format!("what its next start reads is not known: {why}"),
-                "when that is mended on its host or in the inventory (`unit` or `config_file` of the node)".to_owned(),
+                "when that is corrected on its host or in the inventory (`unit` or `config_file` of the node)".to_owned(),
             ),
         };
         refusals.push(Refusal::new(

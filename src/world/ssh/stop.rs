@@ -70,7 +70,7 @@ impl Running<'_> {
         if !matches!(halt, Halt::Broken(_)) && !self.request.last_resort {
             self.request
                 .left
-                .set(self.whom().map(|(runs_as, mark)| Left {
+                .set(self.target().map(|(runs_as, mark)| Left {
                     runs_as,
                     mark: mark.to_owned(),
                     way: self.request.way,
@@ -82,7 +82,7 @@ impl Running<'_> {
     }
 
     /// What to stop, and the mark on its command line.
-    fn whom(&self) -> Option<(RunsAs, &str)> {
+    fn target(&self) -> Option<(RunsAs, &str)> {
         self.stops.or(self.runs_as.map(|it| (it, self.mark)))
     }
 
@@ -91,7 +91,7 @@ impl Running<'_> {
         if self.request.last_resort || link.is_cut() {
             return Stopped::No(String::new());
         }
-        let Some((runs_as, _)) = self.whom() else {
+        let Some((runs_as, _)) = self.target() else {
             return Stopped::Yes;
         };
         stop(link, &script::stop(runs_as), self.request, TIDY_TIME)

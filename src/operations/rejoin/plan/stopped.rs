@@ -167,7 +167,7 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
                     "`{name}` gives no answer ({trouble}), and what its next start reads is not known: {why}"
                 ),
                 format!(
-                    "{look}when that is mended there, or in the inventory (`unit` or `config_file` of the node): replctl rejoin {name}"
+                    "{look}when that is corrected there, or in the inventory (`unit` or `config_file` of the node): replctl rejoin {name}"
                 ),
             )]);
         }
