@@ -8,7 +8,7 @@ mod directives;
 use super::bounded::Stream;
 use super::login::{Logins, Replicas, ServerLogin};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
-use super::unreachable::{from_redis, no_answer, no_info, trouble};
+use super::unreachable::{from_redis, hung_up, no_answer, no_info, trouble};
 use super::{info, sight, tls, turns};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::claims::CHANNEL;
@@ -233,11 +233,18 @@ pub async fn topology(
 
 /// Looks at one node.
 async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
-    let look = async {
+    let look = async || {
         let conn = connect(reach, spec, logins.own.as_ref()).await?;
         let mut server = server(&conn, &logins.replicas).await?;
         sight::wished(&conn, spec, &mut server).await;
         Ok(server)
+    };
+    // A Sentinel that changes a role closes the connections of all clients, also this one.
+    let look = async {
+        match look().await {
+            Err(trouble) if trouble == hung_up() => look().await,
+            looked => looked,
+        }
     };
     let (seen, mut node) = futures::future::join(look, unseen(spec)).await;
     node.state = match seen {
@@ -372,5 +379,7 @@ async fn look_again(
     }
 }
 
+#[cfg(test)]
+mod closed;
 #[cfg(test)]
 mod tests;

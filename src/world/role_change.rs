@@ -12,6 +12,7 @@ use super::connections::Connections;
 use super::replication::{Acted, FENCED, look, seen};
 use super::resp::{Conn, REPLY};
 use super::role::{self, LiveRole};
+use super::unreachable::hung_up;
 use super::watch_sync;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
@@ -26,6 +27,14 @@ const NO_ONE: [&str; 2] = ["NO", "ONE"];
 
 /// A failure that comes sooner was no time-out.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The pauses between the tries to settle a doubt. Sentinels that mend one role do so within their
+/// period of 100 ms, plus what the network takes.
+const TRY_AGAIN_AFTER: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(300),
+];
 
 /// `REPLICAOF host port`; a look over a new connection settles a lost answer. `is_replica`: the
 /// node was a replica when the plan was made. If it is a primary by now, it stays one, because the
@@ -310,29 +319,33 @@ fn primary(offset: u64, last: u64) -> Seen {
 /// the server is then.
 ///
 /// A Sentinel that changes a role closes the connections of all clients of that server, also the
-/// one that asks here. So a failure that comes at once is followed by a second try.
+/// one that asks here. Several Sentinels may do so one after the other. So a failure that comes at
+/// once, and a connection that is closed at any time, are followed by another try.
 pub async fn settle(
     connections: &Connections,
     node: &NodeName,
     client_id: Option<u64>,
 ) -> Result<LiveRole, String> {
-    let begun = Instant::now();
-    let first = settle_once(connections, node, client_id).await;
-    if first.is_ok() || client_id.is_none() || begun.elapsed() >= AT_ONCE {
-        return first;
+    let Some(id) = client_id else {
+        return Err("the connection's id is not known, so it cannot be killed".to_owned());
+    };
+    for pause in TRY_AGAIN_AFTER {
+        let begun = Instant::now();
+        match settle_once(connections, node, id).await {
+            Ok(role) => return Ok(role),
+            Err(why) if why != hung_up().detail && begun.elapsed() >= AT_ONCE => return Err(why),
+            Err(_) => tokio::time::sleep(pause).await,
+        }
     }
-    settle_once(connections, node, client_id).await
+    settle_once(connections, node, id).await
 }
 
 async fn settle_once(
     connections: &Connections,
     node: &NodeName,
-    client_id: Option<u64>,
+    id: u64,
 ) -> Result<LiveRole, String> {
     let fresh = connections.renew(node).await.map_err(|f| f.why)?;
-    let Some(id) = client_id else {
-        return Err("the connection's id is not known, so it cannot be killed".to_owned());
-    };
     let mut kill = cmd("CLIENT");
     kill.arg("KILL").arg("ID").arg(id);
     fresh.call(&kill, REPLY).await.map_err(|t| t.detail)?;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How long a server may take to listen, and a condition to come true.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -171,6 +172,37 @@ pub fn free_port() -> u16 {
         .local_addr()
         .unwrap()
         .port()
+}
+
+/// A port before a server's own. It closes its first connections, so many, as soon as `word` is sent
+/// over them, as a Sentinel closes those of all clients of a server whose role it changes.
+pub async fn closing(port: u16, word: &'static str, mut times: usize) -> u16 {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listener = listener.await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let closes = times > 0;
+            times = times.saturating_sub(1);
+            tokio::spawn(async move {
+                let server = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.await.unwrap().into_split();
+                let back = tokio::spawn(async move {
+                    let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+                });
+                let mut bytes = vec![0; 65_536];
+                while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
+                    let sent = String::from_utf8_lossy(&bytes[..count]).contains(word);
+                    if (closes && sent) || to_server.write_all(&bytes[..count]).await.is_err() {
+                        break;
+                    }
+                }
+                back.abort();
+            });
+        }
+    });
+    own
 }
 
 fn program() -> PathBuf {

@@ -8,7 +8,7 @@ use crate::world::resp::tcp;
 use crate::world::testing::{Direct, TestServer, free_port};
 use std::time::Instant;
 
-fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
+pub(super) fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
     NodeSpec {
         line: (1, 1),
         name: name.into(),
@@ -24,7 +24,7 @@ fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
     }
 }
 
-fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
+pub(super) fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
     Inventory {
         path: "/inventory.toml".into(),
         digest: String::new(),
@@ -49,7 +49,7 @@ fn secret(text: &str) -> ServerLogin {
     ServerLogin::from(text)
 }
 
-fn logins(login: Option<ServerLogin>) -> Logins {
+pub(super) fn logins(login: Option<ServerLogin>) -> Logins {
     Logins::from(login)
 }
 

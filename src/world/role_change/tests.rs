@@ -6,7 +6,7 @@ use super::super::connections::Connections;
 use super::super::replication::Acted;
 use super::super::resp::{Conn, tcp};
 use super::super::role::{self, LiveRole};
-use super::super::testing::TestServer;
+use super::super::testing::{TestServer, closing};
 use super::{demote, follow, promote, settle, to_replica};
 use crate::engine::journal::Effect;
 use crate::topology::{Address, NodeName};
@@ -288,4 +288,26 @@ async fn a_connection_that_is_closed_at_once_is_followed_by_another() {
     let role = settle(&connections, &name, id).await.unwrap();
     assert!(matches!(role, LiveRole::Primary { .. }));
     assert_eq!(opened.load(Ordering::Relaxed), 3);
+}
+
+/// Three Sentinels mend one role one after the other, and each closes the connections of all.
+#[tokio::test]
+async fn a_doubt_is_settled_though_the_connection_is_closed_three_times() {
+    let server = TestServer::start(&[]);
+    let behind = Address::new("127.0.0.1", closing(server.port, "KILL", 4).await);
+    let open = move |_: NodeName| {
+        let behind = behind.clone();
+        let opened: futures::future::BoxFuture<'static, _> =
+            Box::pin(async move { Conn::open(tcp(&behind).await?, None).await });
+        opened
+    };
+    let connections = Connections::new(Box::new(open), 1);
+    let node = NodeName("a".to_owned());
+    let id = connections.get(&node).await.unwrap().client_id();
+    // The first connection, which is to be killed, passes: nothing is killed over it.
+    let settled = settle(&connections, &node, id).await;
+    assert!(
+        matches!(settled, Ok(LiveRole::Primary { .. })),
+        "{settled:?}"
+    );
 }
