@@ -11,6 +11,8 @@ pub mod words;
 
 use crate::operations::abandon::args::Abandon;
 use crate::operations::add::args::Add;
+use crate::operations::adopt::args::Adopt;
+use crate::operations::check::args::Check;
 use crate::operations::clients::args::Clients;
 use crate::operations::completions::args::Completions;
 use crate::operations::detach::args::Detach;
@@ -118,7 +120,20 @@ pub enum Command {
     /// changes nothing. The exit status is 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("status"))]
     Status(Status),
-    /// Say what a finding of `status` means, and what to do
+    /// Compare the deployment with its plan, and find what will fail later
+    ///
+    /// replctl looks at all servers and hosts at once, with at most one further command on each
+    /// host. It shows the address plan with what each host is, the hosts side by side, and what is
+    /// wrong: with its numbers, and with a command to paste. That is all that `status` finds, and
+    /// beside it the kernel, memory, disks, files, names, clocks, limits and versions. A fact that
+    /// cannot be seen is shown as `-` and not judged. The exit status is 0 if nothing needs doing,
+    /// else 4.
+    ///
+    /// replctl changes nothing, unless --fix is given. Then it shows a plan, asks, and sets what
+    /// needs no restart and no choice. A host on which a step fails is put back.
+    #[command(after_help = example_help("check"))]
+    Check(Check),
+    /// Say what a finding of `status` or `check` means, and what to do
     ///
     /// Each finding has a code: `status -v` and `status --json` show it. For a code, `explain`
     /// prints what is wrong and what it leads to, the causes, and the way out. Without a code, it
@@ -188,6 +203,21 @@ pub enum Command {
     /// runs and replicates already is only written into the inventory.
     #[command(after_help = example_help("add"))]
     Add(Add),
+    /// Make servers that somebody else set up replctl's own, with their data
+    ///
+    /// For servers that a package, Ansible or a person at a shell has set up. Each node gets the
+    /// directories, the program, the configuration and the unit that `replctl setup` makes. Its
+    /// data is copied, its own settings go into the inventory with their comments, and its former
+    /// unit is disabled. The former files stay where they are.
+    ///
+    /// Replicas come first, one after the other. Then one of them takes over from the primary, as
+    /// `promote` does it, and the former primary comes last. No acknowledged write is lost. If a
+    /// node fails, replctl puts that node back as it was, and the nodes before it stay adopted.
+    ///
+    /// replctl refuses to change the version of a server. A primary without a replica is away while
+    /// it is restarted: this is refused unless you accept it with `--ignore pause`.
+    #[command(after_help = example_help("adopt"))]
+    Adopt(Adopt),
     /// Remove NODE from the deployment permanently
     ///
     /// replctl stops the server of NODE and disables what starts it. It waits until the primary

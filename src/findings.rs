@@ -11,6 +11,7 @@ mod emptied;
 mod fed;
 mod forecast;
 mod full_sync;
+pub mod hosts;
 mod links;
 mod names;
 mod pending_demotions;
@@ -51,6 +52,9 @@ pub struct Finding {
     /// words.
     #[serde(skip)]
     pub brief: Option<String>,
+    /// The safe changes that fix it, for `check --fix`.
+    #[serde(skip)]
+    pub repairs: Vec<hosts::Repair>,
     /// The facts of the sentence, for programs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<&'static str, serde_json::Value>,
@@ -353,6 +357,7 @@ impl Finding {
             hint: None,
             by_setup: false,
             brief: None,
+            repairs: Vec::new(),
             data: BTreeMap::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! What `setup` does on a host, as data. Pure. It holds no secret: a placeholder stands for the
 //! password.
 
+use super::former::FormerAction;
 use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
@@ -188,10 +189,40 @@ pub enum HostAction {
         /// The name.
         name: String,
     },
+    /// Set a number or a word of the kernel's, and read it back.
+    SetKernel {
+        /// The file that it is written to.
+        file: String,
+        /// What is written.
+        value: String,
+    },
+    /// Write a small file of root's. What stood there is kept beside it.
+    KeepFile {
+        /// The file.
+        path: String,
+        /// Its text.
+        text: String,
+        /// systemd must read its units anew.
+        reload: bool,
+    },
+    /// Remove a small file of root's that was not there before.
+    DropFile {
+        /// The file.
+        path: String,
+        /// systemd must read its units anew.
+        reload: bool,
+    },
+    /// Give files and directories these owners and modes.
+    Own {
+        /// Path, and what it is to have.
+        all: Vec<(String, Ownership)>,
+    },
     /// Start the server and see it listen.
     StartServer(Launch),
     /// Stop the server and see it gone.
     StopServer(Launch),
+    /// What is done with a server that replctl did not make.
+    Former(FormerAction),
 }
 
 /// A file of certificates or of a private key, for a host. Its content is not here.
@@ -243,6 +274,18 @@ pub struct Launch {
     /// It is a Sentinel.
     #[serde(default)]
     pub sentinel: bool,
+}
+
+impl HostAction {
+    /// Whether the server of its node ends or begins by it: no connection outlives that.
+    pub fn restarts(&self) -> bool {
+        matches!(
+            self,
+            Self::StartServer(_)
+                | Self::StopServer(_)
+                | Self::Former(FormerAction::Start(_) | FormerAction::StopOwn { .. })
+        )
+    }
 }
 
 impl PayloadInfo {

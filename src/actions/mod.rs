@@ -1,5 +1,6 @@
 //! The actions a plan is made of, grouped by who does them. Each is safe to repeat. Pure data.
 
+pub mod former;
 pub mod hook;
 pub mod host;
 pub mod local;

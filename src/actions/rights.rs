@@ -57,6 +57,9 @@ pub const ID: Need = Need {
     without: KILL.without,
     ..need(&["CLIENT", "ID"], "+client|id")
 };
+/// To save and end. With a word that no server takes: wherever these words came to be run, they
+/// would end nothing.
+pub const SHUTDOWN: Need = need(&["SHUTDOWN", "SAVE", "nothing"], "+shutdown");
 /// To begin a transaction.
 pub const MULTI: Need = need(&["MULTI"], "+multi");
 /// To run a transaction.

@@ -1,7 +1,9 @@
 //! What is done with a running server that keeps its role: fences, waits, settings, clients. Pure.
 
 use super::named::list;
-use super::rights::{CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, UNPAUSE};
+use super::rights::{
+    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, ROLE, SHUTDOWN, UNPAUSE,
+};
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;
 use crate::topology::{Address, NodeName};
@@ -100,6 +102,31 @@ pub enum ServerAction {
     },
     /// Give the running server the deployment's password, or none, as `masterauth`.
     SetReplicaAuth,
+    /// `SHUTDOWN SAVE`: save its data and end, if its role is still this one. One that cannot save
+    /// goes on.
+    ShutDown {
+        /// Milliseconds to wait for its end.
+        within_ms: u64,
+        /// Writes are paused first, for at most so many milliseconds; `None`: it has no such pause.
+        pause_ms: Option<u64>,
+        /// The node that it follows; `None`: it is a primary.
+        follows: Option<NodeName>,
+        /// Its keys are counted before.
+        counts: bool,
+    },
+    /// Wait until it has loaded its data.
+    AwaitLoaded {
+        /// Milliseconds to wait without any progress.
+        within_ms: u64,
+    },
+    /// See that it has the keys that it had when it was ended, but for those that have expired
+    /// since.
+    CompareKeys,
+    /// See that it runs with these settings.
+    SeeSettings {
+        /// Name and value, as `CONFIG GET` tells them.
+        settings: Vec<(String, String)>,
+    },
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
     ProveWrite {
         /// The replicas.
@@ -120,8 +147,12 @@ impl ServerAction {
             | Self::AwaitAnswer { .. }
             | Self::AwaitUnlisted { .. }
             | Self::CountClients
+            | Self::AwaitLoaded { .. }
+            | Self::CompareKeys
+            | Self::SeeSettings { .. }
             | Self::ProveWrite { .. } => false,
-            Self::PauseWrites { .. }
+            Self::ShutDown { .. }
+            | Self::PauseWrites { .. }
             | Self::KickClients
             | Self::ResumeWrites
             | Self::RequireReplicas { .. }
@@ -159,11 +190,20 @@ impl ServerAction {
             | Self::CheckMostAdvanced { .. }
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
-            | Self::AwaitUnlisted { .. } => &[INFO],
+            | Self::AwaitUnlisted { .. }
+            | Self::AwaitLoaded { .. }
+            | Self::CompareKeys => &[INFO],
+            Self::ShutDown {
+                pause_ms: Some(_), ..
+            } => &[INFO, ROLE, PAUSE, UNPAUSE, SHUTDOWN],
+            Self::ShutDown { .. } => &[INFO, ROLE, SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
             // The server is not started yet. Or the step has no effect without the right, and
             // reports that.
-            Self::AwaitAnswer { .. } | Self::CountClients | Self::ProveWrite { .. } => &[],
+            Self::AwaitAnswer { .. }
+            | Self::CountClients
+            | Self::SeeSettings { .. }
+            | Self::ProveWrite { .. } => &[],
         }
     }
 }
@@ -205,6 +245,13 @@ impl fmt::Display for ServerAction {
             }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
+            Self::ShutDown { follows, .. } => ending(follows.as_ref(), f),
+            Self::AwaitLoaded { .. } => f.write_str("wait until it has loaded its data"),
+            Self::CompareKeys => f.write_str("see that it has the keys that it had"),
+            Self::SeeSettings { settings } => {
+                let (n, s) = (settings.len(), if settings.len() == 1 { "" } else { "s" });
+                write!(f, "see that it runs with the {n} setting{s} that it had")
+            }
             Self::ProveWrite { replicas } => {
                 write!(
                     f,
@@ -213,5 +260,16 @@ impl fmt::Display for ServerAction {
                 )
             }
         }
+    }
+}
+
+/// The end of a server that follows this node, or of a primary.
+fn ending(follows: Option<&NodeName>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match follows {
+        Some(upstream) => write!(
+            f,
+            "see that it still follows {upstream}, save its data and end it"
+        ),
+        None => f.write_str("pause writes, count its keys, save its data and end it"),
     }
 }

@@ -103,6 +103,22 @@ fn server(action: &ServerAction) -> Vec<String> {
             list_clients().into_iter().chain([kill]).collect()
         }
         ServerAction::ProveWrite { replicas } => prove(replicas),
+        ServerAction::ShutDown {
+            pause_ms, counts, ..
+        } => {
+            let pause = pause_ms.map(|ms| format!("CLIENT PAUSE {ms} WRITE"));
+            let info = counts.then(|| "INFO keyspace".to_owned());
+            let all = pause.into_iter().chain(["ROLE".to_owned()]).chain(info);
+            all.chain(["SHUTDOWN SAVE".to_owned()]).collect()
+        }
+        ServerAction::AwaitLoaded { .. } => vec!["INFO persistence".to_owned()],
+        ServerAction::CompareKeys => vec!["INFO".to_owned()],
+        ServerAction::SeeSettings { settings } => {
+            let names = settings.iter();
+            names
+                .map(|(name, _)| format!("CONFIG GET {name}"))
+                .collect()
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub const EXIT: Section = Section {
         ("3", "refused; nothing was touched"),
         (
             "4",
-            "status found problems, endpoint no primary to name, or clients a node that cannot be asked",
+            "status or check found problems, endpoint no primary to name, or clients a node that cannot be asked",
         ),
         ("5", "stopped half-way; go on with `replctl resume`"),
         ("130", "interrupted"),

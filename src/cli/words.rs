@@ -71,12 +71,16 @@ pub const WORDS: &[Word] = &[
     ),
     // The present state.
     word(
-        "topology, tree, list, ls, show, info, health, healthcheck, check, verify, test, \
-         diagnose, doctor, inspect, describe, get, state, stat, stats, ps, nodes, members, \
+        "topology, tree, list, ls, show, info, health, healthcheck, test, \
+         describe, get, state, stat, stats, ps, nodes, members, \
          replicas, slaves, role, roles, lag, replication, discover, ping, cluster show, \
          cluster check, cluster info, cluster nodes, cluster crosscheck, cluster matrix, \
          node check, node status, replication-analysis, topology-tabulated",
         "status",
+    ),
+    word(
+        "verify, diagnose, doctor, inspect, inspection, audit-hosts, preflight, precheck, lint",
+        "check",
     ),
     answer(
         "monitor, watch, top, daemon",
@@ -153,9 +157,9 @@ pub const WORDS: &[Word] = &[
         "init --help",
     ),
     answer(
-        "import, adopt, onboard",
-        "`init --from HOST` writes the inventory of a deployment that runs",
-        "init --help",
+        "import, onboard, take-in",
+        "`init --from HOST` writes the inventory of a deployment that runs, and `adopt` makes its servers replctl's",
+        "adopt --help",
     ),
     answer(
         "start",

@@ -2,6 +2,7 @@
 //! managed blocks. Pure: text in, text out.
 
 pub mod block;
+pub mod defaults;
 pub mod directives;
 pub mod paths;
 pub mod sentinel;

@@ -241,10 +241,11 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
                     failure: Failure::none(why),
                 };
             }
-            // The line of a stage's first step is on disk before that step is sent. Later lines
-            // wait for no fsync: inside a fence, writers would wait for it. The servers' roles show
-            // what those lines add.
-            if let Err(e) = self.journal.record(&Entry::Started { at: *at }, n == 0) {
+            // The line of a stage's first step is on disk before that step is sent. Of the later
+            // ones, those wait for it whose effect no look at the servers shows. The others do not:
+            // inside a fence, writers would wait, too.
+            let durable = n == 0 || stage.mode == Mode::Atomic && step.is_noted_first();
+            if let Err(e) = self.journal.record(&Entry::Started { at: *at }, durable) {
                 let failure = Failure::none(format!("the journal cannot be written: {e}"));
                 self.watch.failed(step, &failure.why);
                 return Went::Failed { at: *at, failure };

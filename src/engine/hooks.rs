@@ -3,11 +3,13 @@
 
 use super::operate::{self, Asked, Finished};
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
 use crate::engine::execute::Watch as _;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Entry, Journal as _, NodeFailure, Outcome};
-use crate::engine::{Mode, Operation, Properties};
+use crate::engine::{Mode, Plan, Stage};
 use crate::error::{Exit, Problem, Reason, Result};
+use crate::inventory::edit::Kind;
 use crate::inventory::hooks::HookPoint;
 use crate::output;
 use crate::output::screen::Screen;
@@ -19,16 +21,7 @@ use std::time::Instant;
 /// Runs `on_failure` if the run ended without reaching its goal. The hook does not change the
 /// outcome.
 pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
-    let failed = match finished.outcome {
-        Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => true,
-        Outcome::Completed | Outcome::Incomplete { .. } => false,
-    };
-    let stage = finished
-        .plan
-        .stages
-        .iter()
-        .find(|s| s.mode == Mode::OnFailure);
-    let Some(stage) = stage.filter(|_| failed) else {
+    let Some(stage) = wanted(&finished.plan, &finished.outcome) else {
         return;
     };
     // Another holder of the lock began after this operation ended. So the hook runs with or without
@@ -56,6 +49,21 @@ pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
         }
     }
     screen.finish();
+}
+
+/// The stage of the hook, if the change of the primary itself has failed: in an adoption, other
+/// stages come before it and after it.
+fn wanted<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<&'a Stage> {
+    let failed = match outcome {
+        Outcome::RolledBack { at, .. } | Outcome::Stopped { at, .. } => at.stage,
+        Outcome::Halted { failed } => failed.first()?.at.stage,
+        Outcome::Completed | Outcome::Incomplete { .. } => return None,
+    };
+    let adopts = plan.stages.get(failed)?.steps.iter().any(|s| {
+        matches!(&s.action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt)
+    });
+    let stage = plan.stages.iter().find(|s| s.mode == Mode::OnFailure);
+    stage.filter(|_| !adopts)
 }
 
 /// Warns of a hook that failed after the promotion. The promotion stays. Returns the exit code for
@@ -105,14 +113,14 @@ pub fn leave_out(record: &mut Record) {
 
 /// Runs the failed hook of a promotion again, if all other steps are done.
 pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Result<Exit> {
-    let Operation::Promote(promote) = record.plan.operation.clone() else {
+    let promoted = record.plan.steps().find(|step| step.action.promotes());
+    let Some(promoted) = promoted.map(|step| step.node.clone()) else {
         return Ok(Exit::Done);
     };
     let now = world.observe_servers().await;
-    if !now.all().get(&promote.node).is_some_and(Node::is_primary) {
+    if !now.all().get(&promoted).is_some_and(Node::is_primary) {
         return Err(Problem::new(format!(
-            "`{}` is not the primary any more: its hook has nothing to report",
-            promote.node
+            "`{promoted}` is not the primary any more: its hook has nothing to report"
         ))
         .hint("replctl status")
         .because(Reason::Role)
@@ -136,7 +144,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
         record.progress.done.extend(done);
     }
     let id = record.id.clone();
-    let again = promote.again();
+    let again = record.plan.operation.properties().again();
     let mut finished = operate::take_up(world, asked, record, false).await?;
     if finished.outcome == Outcome::Completed {
         let text = format!("The hook after_promote of {id} has run.");
@@ -153,4 +161,32 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
     }
     let exit = warned(&finished);
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::simulation::adopt::model::World;
+    use crate::simulation::adopt::operation;
+
+    #[test]
+    fn a_node_that_cannot_be_adopted_is_no_failed_promotion() {
+        let world = World::new(&[None, Some(0)], 0b11, true);
+        let mut plan = world.lock().plan(&operation(&[], false)).unwrap();
+        plan.stages
+            .push(Stage::new("only if it fails", Mode::OnFailure, Vec::new()));
+        let titles: Vec<&str> = plan.stages.iter().map(|s| s.title.as_str()).collect();
+        let runs = |title: &str| {
+            let stage = titles.iter().position(|t| *t == title).unwrap();
+            let outcome = Outcome::RolledBack {
+                at: At { stage, step: 0 },
+                why: String::new(),
+            };
+            wanted(&plan, &outcome).is_some()
+        };
+        assert!(runs("hand over from n0 to n1"));
+        assert!(!runs("adopt n1") && !runs("adopt n0"));
+        assert!(wanted(&plan, &Outcome::Completed).is_none());
+    }
 }

@@ -34,7 +34,7 @@ pub fn edits(plan: &Plan) -> impl Iterator<Item = &Edit> {
         let Action::Local(LocalAction::EditInventory(edit)) = &step.action else {
             return None;
         };
-        (!matches!(edit.kind, Kind::Repoint { .. })).then_some(edit.as_ref())
+        matches!(edit.kind, Kind::Add | Kind::Remove).then_some(edit.as_ref())
     })
 }
 

@@ -33,6 +33,10 @@ pub enum Operation {
     Add(Add),
     /// Remove a node.
     Remove(Remove),
+    /// Nodes that replctl did not make, and makes its own.
+    Adopt(Adopt),
+    /// Set on hosts what the servers need.
+    FixHosts(FixHosts),
 }
 
 impl Operation {
@@ -49,6 +53,8 @@ impl Operation {
             Self::Replay(replay) => replay,
             Self::Add(add) => add,
             Self::Remove(remove) => remove,
+            Self::Adopt(adopt) => adopt,
+            Self::FixHosts(fix) => fix,
         }
     }
 }
@@ -133,11 +139,29 @@ pub struct Remove {
     pub leave_running: bool,
 }
 
+/// `replctl adopt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    /// The nodes; empty is all that replctl did not make.
+    pub nodes: Vec<NodeName>,
+    /// Whoever was the primary is the primary again afterwards.
+    pub hand_back: bool,
+    /// A primary without a replica may be away for as long as its restart takes.
+    pub pause: bool,
+}
+
 /// `replctl detach`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detach {
     /// The node.
     pub node: NodeName,
+}
+
+/// `replctl check --fix`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixHosts {
+    /// The nodes whose hosts need something.
+    pub nodes: Vec<NodeName>,
 }
 
 /// `replctl rejoin`.
@@ -172,6 +196,8 @@ pub enum Accept {
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,
+    /// `--ignore pause`: a primary that is away while it is restarted.
+    Pause,
 }
 
 impl Accept {
@@ -185,6 +211,7 @@ impl Accept {
             Self::Unkept(unkept) => unkept.option(),
             Self::Permissions => "--ignore permissions",
             Self::WithoutSentinel => "--without-sentinel",
+            Self::Pause => "--ignore pause",
         }
     }
 }

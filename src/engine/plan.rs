@@ -1,6 +1,7 @@
 //! The answer to an operation: stages of steps, each with what undoes it. Pure.
 
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::{Operation, Warning};
 use crate::topology::NodeName;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,23 @@ impl Step {
             node: node.clone(),
             action,
             undo,
+        }
+    }
+
+    /// Whether the journal must have it on disk before it is sent. The roles of servers do not show
+    /// that it was begun, so a run that lost the line could not put it back.
+    pub fn is_noted_first(&self) -> bool {
+        match &self.action {
+            Action::Host(_) | Action::Local(_) => self.undo != Undo::Nothing,
+            Action::Server(ServerAction::ShutDown { .. }) => true,
+            Action::Server(ServerAction::RequireReplicas { .. }) => self.undo == Undo::Impossible,
+            Action::Server(_)
+            | Action::Role(_)
+            | Action::Rescue(_)
+            | Action::Service(_)
+            | Action::Password(_)
+            | Action::Sentinel(_)
+            | Action::Hook(_) => false,
         }
     }
 }

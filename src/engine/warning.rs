@@ -3,6 +3,7 @@
 //!
 //! Each subject has a file with the enum, the codes and the sentences. Nothing reads a sentence.
 
+pub mod adopt;
 pub mod change;
 pub mod copy;
 pub mod files;
@@ -32,6 +33,8 @@ pub struct Warning {
 /// What a warning is about, by subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Matter {
+    /// Nodes that replctl did not make, and makes its own.
+    Adopt(adopt::Adopt),
     /// What a change of roles means.
     Change(change::Change),
     /// An accepted difference between a node and the primary that it replaces.
@@ -78,6 +81,7 @@ impl Warning {
     /// What it is, in one word for programs; stable.
     pub fn code(&self) -> &'static str {
         match &self.matter {
+            Matter::Adopt(it) => it.code(),
             Matter::Change(it) => it.code(),
             Matter::Difference(it) => it.code(),
             Matter::Copy(it) => it.code(),
@@ -97,6 +101,7 @@ impl Warning {
     pub fn text(&self) -> String {
         let node = self.node.as_ref().map_or("", |node| node.0.as_str());
         match &self.matter {
+            Matter::Adopt(it) => it.text(node),
             Matter::Change(it) => it.text(node),
             Matter::Difference(it) => it.text(node),
             Matter::Copy(it) => it.text(node),
@@ -120,7 +125,8 @@ impl Warning {
             Matter::Files(it) => it.nodes(),
             Matter::Host(it) => it.nodes().to_vec(),
             Matter::Password(it) => it.nodes().to_vec(),
-            Matter::Change(_)
+            Matter::Adopt(_)
+            | Matter::Change(_)
             | Matter::Difference(_)
             | Matter::Login(_)
             | Matter::Inventory(_)
@@ -134,6 +140,7 @@ impl Warning {
     /// command for that node.
     fn holds_for_many(&self) -> bool {
         match &self.matter {
+            Matter::Adopt(it) => it.holds_for_many(),
             Matter::Change(it) => it.holds_for_many(),
             Matter::Copy(it) => it.holds_for_many(),
             Matter::Returning(it) => it.holds_for_many(),

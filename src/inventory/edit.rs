@@ -3,19 +3,22 @@
 //!
 //! A change belongs to the text it was made for. It is applied there completely, or not at all.
 
+mod adopt;
 mod layout;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod words;
 
 use super::node::PORT;
 use super::parse::parse;
 use super::template::quoted;
 use crate::topology::{Address, NodeName};
+pub use adopt::{Kept, adopt};
 use layout::{Layout, line_number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// A change to an inventory.
@@ -50,6 +53,10 @@ pub enum Kind {
         /// The upstream before.
         was: NodeName,
     },
+    /// The node is replctl's, and has the directives of its former file.
+    Adopt,
+    /// It is somebody else's again.
+    Release,
 }
 
 /// One place of the file.
@@ -289,6 +296,8 @@ impl Edit {
             kind: match &self.kind {
                 Kind::Add => Kind::Remove,
                 Kind::Remove => Kind::Add,
+                Kind::Adopt => Kind::Release,
+                Kind::Release => Kind::Adopt,
                 Kind::Repoint { to, was } => Kind::Repoint {
                     to: was.clone(),
                     was: to.clone(),
@@ -314,6 +323,12 @@ impl Edit {
             Kind::Add => node.is_some() && self.changes.iter().all(|c| text.contains(c.new.trim())),
             Kind::Remove => node.is_none(),
             Kind::Repoint { to, .. } => node.is_some_and(|n| n.replicaof.as_ref() == Some(to)),
+            // Whether it has all of it or a part cannot be told from what it means.
+            Kind::Adopt | Kind::Release => {
+                let there = |c: &Change| c.new.is_empty() || text.contains(c.new.trim());
+                let gone = |c: &Change| c.old.is_empty() || !text.contains(c.old.trim());
+                node.is_some() && self.changes.iter().all(|c| there(c) && gone(c))
+            }
         }
     }
 
@@ -323,7 +338,7 @@ impl Edit {
         let coming = match &self.kind {
             Kind::Add => self.clone(),
             Kind::Remove => self.reversed(),
-            Kind::Repoint { .. } => return None,
+            Kind::Repoint { .. } | Kind::Adopt | Kind::Release => return None,
         };
         if coming.apply(text).is_some() {
             return Some(coming);
@@ -337,63 +352,5 @@ impl Edit {
             text,
             vec![change],
         ))
-    }
-}
-
-/// Lines in the form for a sentence: without comments and empty lines.
-fn in_one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.collect::<Vec<_>>().join(", ")
-}
-
-impl Change {
-    /// The old lines that are not empty: "line 7", "lines 7 to 9".
-    fn lines(&self) -> String {
-        let empty = self.old.lines().take_while(|line| line.trim().is_empty());
-        let first = self.line + empty.count();
-        let last = self.line + self.old.trim_end().matches('\n').count();
-        if last > first {
-            format!("lines {first} to {last}")
-        } else {
-            format!("line {first}")
-        }
-    }
-}
-
-impl fmt::Display for Edit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = &self.file;
-        let is_table = |c: &&Change| c.old.contains("[[") || c.new.contains("[[");
-        let table = self.changes.iter().find(is_table);
-        match (&self.kind, table) {
-            (Kind::Add, Some(table)) => {
-                let after = table.line.saturating_sub(1);
-                write!(
-                    f,
-                    "write it into {file} after line {after}: {}",
-                    in_one_line(&table.new)
-                )?;
-            }
-            (Kind::Remove, Some(table)) => write!(f, "take {} out of {file}", table.lines())?,
-            (Kind::Add | Kind::Remove, None) => write!(f, "edit {file}")?,
-            (Kind::Repoint { to, .. }, _) => {
-                let line = self.changes.first().map_or(0, |c| c.line);
-                write!(f, "change line {line} of {file}: it is to follow {to}")?;
-            }
-        }
-        for other in self
-            .changes
-            .iter()
-            .filter(|c| !is_table(c) && table.is_some())
-        {
-            let line = other.line;
-            if other.new.is_empty() {
-                write!(f, "; and {} from line {line}", in_one_line(&other.old))?;
-            } else {
-                write!(f, "; line {line} then names {}", in_one_line(&other.new))?;
-            }
-        }
-        Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub mod place;
 pub mod secrets;
 mod section;
 mod sentinel;
-mod server;
+pub mod server;
 mod service;
 pub mod source;
 mod ssh;

@@ -169,7 +169,7 @@ fn directive_name(key: &Found<&str>, problems: &mut Problems, called: &str) -> O
 }
 
 /// Replaces the older word for replica, in every directive that had it, by the present one.
-pub(super) fn present_name(name: &str) -> String {
+pub fn present_name(name: &str) -> String {
     let words = name.split('-').map(|word| match word {
         "slave" => "replica",
         "slaves" => "replicas",
@@ -190,7 +190,7 @@ fn unsupported(name: &str) -> Option<&'static str> {
 }
 
 /// The hint for a directive that replctl writes itself.
-fn owned(name: &str) -> Option<&'static str> {
+pub fn owned(name: &str) -> Option<&'static str> {
     let instead = match name {
         "port" => "set `port` of the `[[node]]`",
         "databases" => "use `databases` in `[server]`",

@@ -9,6 +9,8 @@
 
 pub mod abandon;
 pub mod add;
+pub mod adopt;
+pub mod check;
 pub mod clients;
 pub mod command;
 pub mod completions;
@@ -51,6 +53,7 @@ fn kind(command: &Command) -> Kind<'_> {
         Command::Init(args) => Local(&**args),
         Command::Setup(args) => Remote(args),
         Command::Status(args) => Remote(args),
+        Command::Check(args) => Remote(args),
         Command::Explain(args) => Local(args),
         Command::Endpoint(args) => Remote(args),
         Command::Clients(args) => Remote(args),
@@ -58,6 +61,7 @@ fn kind(command: &Command) -> Kind<'_> {
         Command::Move(args) => Remote(args),
         Command::Detach(args) => Remote(args),
         Command::Add(args) => Remote(args),
+        Command::Adopt(args) => Remote(args),
         Command::Remove(args) => Remote(args),
         Command::Lost(args) => Remote(args),
         Command::Rejoin(args) => Remote(args),
@@ -89,6 +93,8 @@ fn performer(operation: &Operation) -> &dyn Perform {
         Operation::Replay(it) => it,
         Operation::Add(it) => it,
         Operation::Remove(it) => it,
+        Operation::Adopt(it) => it,
+        Operation::FixHosts(it) => it,
     }
 }
 
@@ -106,6 +112,7 @@ pub const EXAMPLES: &[(&str, Examples)] = &[
     ("init", init::args::EXAMPLES),
     ("setup", setup::args::EXAMPLES),
     ("status", status::args::EXAMPLES),
+    ("check", check::args::EXAMPLES),
     ("promote", promote::args::EXAMPLES),
     ("history", history::args::EXAMPLES),
     ("report", report::args::EXAMPLES),
@@ -127,6 +134,7 @@ pub const EXAMPLES: &[(&str, Examples)] = &[
     ("repair", repair::args::EXAMPLES),
     ("lost", lost::args::EXAMPLES),
     ("add", add::args::EXAMPLES),
+    ("adopt", adopt::args::EXAMPLES),
     ("remove", remove::args::EXAMPLES),
     ("detach", detach::args::EXAMPLES),
     ("move", moves::args::EXAMPLES),

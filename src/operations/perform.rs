@@ -2,17 +2,55 @@
 //! `repair` do in the end is a promotion, a move, an addition or a removal of the ordinary kind,
 //! and `resume` goes on with every kind.
 
+use super::adopt::run::{HandsOver, PlansHandOver};
 use super::command::Running;
-use super::{add, setup};
-use crate::engine::Operation;
+use super::{add, promote, setup};
 use crate::engine::operate::{Asked, Finished};
+use crate::engine::{Operation, Promote};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
 use crate::output;
 use crate::plan::forecast::Unkept;
-use crate::plan::hooks::Wanted;
+use crate::plan::hooks::{self, Wanted};
 use crate::plan::reverse::Past;
+use crate::plan::strangers;
+use crate::topology::{NodeName, Topology};
 use crate::world::World;
+use futures::future::LocalBoxFuture;
+
+/// How `adopt` changes the primary: as `promote` does.
+pub fn hand_over() -> HandsOver {
+    fn look(world: &World, topology: Topology) -> LocalBoxFuture<'_, (Topology, PlansHandOver)> {
+        Box::pin(async move {
+            let seen = promote::run::Observation::of(world, topology, false).await;
+            let named = seen.topology().clone();
+            let hooks = world.inventory.hooks.clone();
+            let plans: PlansHandOver = Box::new(move |of, on| {
+                let mut plan = seen.plan_on(of, on)?;
+                strangers::warn(&mut plan, &of.node, on);
+                hooks::add(&mut plan, of, on, &hooks, Wanted::All);
+                Ok(plan)
+            });
+            (named, plans)
+        })
+    }
+    fn promote(world: &World, node: NodeName, asked: Asked) -> LocalBoxFuture<'_, Result<Exit>> {
+        Box::pin(async move {
+            let promote = Promote {
+                node,
+                accept: Vec::new(),
+            };
+            let options = promote::run::Options {
+                asked,
+                hooks: Wanted::All,
+                kick: false,
+                undoes: None,
+            };
+            promote::run::perform(world, &promote, options).await
+        })
+    }
+    HandsOver { look, promote }
+}
 
 /// The settings that go with the operation.
 pub struct Request<'a> {

@@ -1,6 +1,7 @@
 //! The facts about a host that `setup` plans with. Pure data without secrets; other modules gather
 //! it.
 
+pub mod boot;
 mod left;
 pub mod trial;
 

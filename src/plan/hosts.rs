@@ -7,6 +7,8 @@ mod directories;
 mod program;
 mod tls;
 
+pub use directories::apart;
+
 use crate::actions::Action;
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::config::server::Supervision;

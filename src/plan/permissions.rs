@@ -62,10 +62,10 @@ pub fn logins(plan: &Plan) -> Vec<Follower> {
             else {
                 continue;
             };
-            let mended = |s: &Step| {
+            let fixed = |s: &Step| {
                 s.node == step.node && s.action == Action::Server(ServerAction::SetReplicaAuth)
             };
-            if stage.steps.iter().any(mended) {
+            if stage.steps.iter().any(fixed) {
                 continue;
             }
             if !all.iter().any(|l| l.node == step.node && l.at == *upstream) {

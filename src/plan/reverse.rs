@@ -81,7 +81,9 @@ pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
         | Operation::Repair(_)
         | Operation::Replay(_)
         | Operation::Add(_)
-        | Operation::Remove(_) => {}
+        | Operation::Remove(_)
+        | Operation::Adopt(_)
+        | Operation::FixHosts(_) => {}
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
 use crate::actions::role::{NodeRole, Was};
+use crate::actions::server::ServerAction;
 use crate::engine::{Plan, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use std::collections::HashSet;
@@ -75,6 +76,17 @@ pub fn replicas(plan: &Plan) -> Vec<NodeName> {
         ) {
             found.push(step.node.clone());
         }
+        // It is restarted as a replica, and is none only by this plan.
+        let restarts = matches!(
+            step.action,
+            Action::Server(ServerAction::ShutDown {
+                follows: Some(_),
+                ..
+            })
+        );
+        if restarts && !demotes(plan, &step.node) {
+            found.push(step.node.clone());
+        }
     }
     let promoted = plan.steps().filter(|s| s.action.promotes());
     let promoted: HashSet<&NodeName> = promoted.map(|s| &s.node).collect();
@@ -82,6 +94,11 @@ pub fn replicas(plan: &Plan) -> Vec<NodeName> {
     found.sort();
     found.dedup();
     found
+}
+
+fn demotes(plan: &Plan, node: &NodeName) -> bool {
+    let mut steps = plan.steps().filter(|s| s.node == *node);
+    steps.any(|s| matches!(s.action, Action::Role(RoleAction::Demote { .. })))
 }
 
 /// The node that is primary now, although a begun step of the plan promoted another one (`began`

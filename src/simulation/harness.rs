@@ -57,6 +57,8 @@ pub struct State<M> {
     /// effect.
     life: Option<usize>,
     progress: Progress,
+    /// What of it was on disk at the last line that waited for that.
+    synced: Progress,
 }
 
 impl<M> Deref for State<M> {
@@ -85,6 +87,7 @@ impl<M: Model> Simulated<M> {
             fail_at: None,
             life: None,
             progress: Progress::default(),
+            synced: Progress::default(),
         }))
     }
 
@@ -167,6 +170,12 @@ impl<M: Model> Simulated<M> {
         state.died();
     }
 
+    /// The operator's machine has lost its power: lines that waited for no disk are gone.
+    pub fn loses_power(&self) {
+        let mut state = self.lock();
+        state.progress = state.synced.clone();
+    }
+
     /// Goes on with what was begun.
     pub fn resume(&self, plan: &Plan) -> Outcome {
         let progress = self.lock().progress.clone();
@@ -218,7 +227,7 @@ impl<M: Model> Act for Simulated<M> {
 }
 
 impl<M: Model> Journal for Simulated<M> {
-    fn record(&self, entry: &Entry, _durable: bool) -> io::Result<()> {
+    fn record(&self, entry: &Entry, durable: bool) -> io::Result<()> {
         let mut state = self.lock();
         match &mut state.life {
             Some(0) => return Err(io::Error::other("dead")),
@@ -226,6 +235,9 @@ impl<M: Model> Journal for Simulated<M> {
             None => {}
         }
         state.progress.take(entry);
+        if durable {
+            state.synced = state.progress.clone();
+        }
         Ok(())
     }
 }

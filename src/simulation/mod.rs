@@ -2,6 +2,7 @@
 //! of every step, in memory. `harness` is what all simulations share; promotions are below. An
 //! operation may have its simulation in its own folder, as `detach` has.
 
+pub(crate) mod adopt;
 mod clients;
 pub mod harness;
 mod hooks;

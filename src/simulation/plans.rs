@@ -4,6 +4,7 @@
 //!
 //! `UPDATE=1` writes the files instead. The diff then shows the effect of a change to a planner.
 
+mod adopt;
 mod members;
 mod returning;
 mod roles;

@@ -211,6 +211,10 @@ impl Servers {
             ServerAction::AwaitAnswer { .. }
             | ServerAction::AwaitUnlisted { .. }
             | ServerAction::SetReplicaAuth
+            | ServerAction::ShutDown { .. }
+            | ServerAction::AwaitLoaded { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. }
             | ServerAction::ProveWrite { .. } => return Err(not_simulated(action)),
         }
         Ok(())

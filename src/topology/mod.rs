@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod fed;
 #[cfg(test)]
 pub mod growth;
+pub mod host;
 mod index;
 pub mod lag;
 pub mod lineage;

@@ -11,6 +11,7 @@ mod keep;
 mod phrases;
 mod process;
 pub mod resolve;
+pub mod whole;
 
 pub use chain::{Chain, DataFiles};
 pub use keep::{Keep, Obstacle};

@@ -5,8 +5,10 @@ use super::backup::Backup;
 use super::replication as r;
 use super::sentinel::SentinelSteps;
 use super::{World, act_local, check_roles, clients, directive, log, observe, persisted, prove};
-use super::{rejoin, replay, role_change, stopped};
+use super::{rejoin, replay, restarted, role_change, stopped};
 use crate::actions::Action;
+use crate::actions::former::FormerAction;
+use crate::actions::host::HostAction;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
 use crate::actions::sentinel::SentinelAction;
@@ -14,7 +16,7 @@ use crate::actions::server::ServerAction;
 use crate::engine::execute::{Act, Failure};
 use crate::engine::journal::Seen;
 use crate::topology::tls::could_not_follow;
-use crate::topology::{Address, Link, NodeName, ReplicaAuth, Server};
+use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
     /// Replies go to the journal and to the terminal, so no secret may be in them.
@@ -65,7 +67,19 @@ impl World {
             Action::Password(action) => self.passwords.act(node, action).await,
             Action::Sentinel(action) => self.sentinel_steps().act(node, action).await,
             Action::Hook(hook) => self.hooks.run(hook, None).await,
-            Action::Host(action) => self.host_steps().act(node, action).await,
+            Action::Host(HostAction::Former(FormerAction::Start(former))) => {
+                restarted::start_again(self, node, former).await
+            }
+            Action::Host(HostAction::Former(FormerAction::StopOwn { launch, fenced })) => {
+                restarted::stop_own(self, node, launch, *fenced).await
+            }
+            Action::Host(action) => {
+                let done = self.host_steps().act(node, action).await;
+                if action.restarts() {
+                    self.connections.forget_one(node);
+                }
+                done
+            }
         }
     }
 
@@ -75,8 +89,7 @@ impl World {
             ServerAction::PauseWrites { ms } => stopped::pause_writes(to, node, *ms).await,
             ServerAction::ResumeWrites => stopped::resume_writes(to, node).await,
             ServerAction::RequireReplicas { to_write, max_lag } => {
-                let raised = action.fences();
-                self.require_replicas(node, *to_write, *max_lag, raised)
+                self.require_replicas(node, *to_write, *max_lag, action.fences())
                     .await
             }
             ServerAction::AwaitNear {
@@ -113,6 +126,12 @@ impl World {
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
             ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
+            ServerAction::ShutDown { follows, .. } => {
+                self.shut_down(node, action, follows.as_ref()).await
+            }
+            ServerAction::AwaitLoaded { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. } => restarted::act(to, node, action).await,
             ServerAction::CountClients => Ok(clients::count_clients(to, node).await),
             ServerAction::KickClients => clients::kick_clients(to, node).await,
             ServerAction::AwaitUnlisted {
@@ -120,12 +139,24 @@ impl World {
                 within_ms,
                 optional,
                 ..
-            } => {
-                let conn = to.get(node).await?;
-                r::await_unlisted(&conn, addresses, *within_ms, *optional).await
-            }
+            } => r::await_unlisted(&*to.get(node).await?, addresses, *within_ms, *optional).await,
             ServerAction::AwaitAnswer { within_ms } => prove::answer(to, node, *within_ms).await,
         }
+    }
+
+    /// Ends a server that follows this node, or a primary.
+    async fn shut_down(
+        &self,
+        node: &NodeName,
+        action: &ServerAction,
+        follows: Option<&NodeName>,
+    ) -> Result<Seen, Failure> {
+        let upstream = match follows {
+            Some(upstream) => Some(self.like(upstream).await?),
+            None => None,
+        };
+        let is_upstream = |at: &Address| upstream.as_ref().is_some_and(|n| n.answers_to(at));
+        restarted::shut_down(&self.connections, node, action, is_upstream).await
     }
 
     async fn check_most_advanced(
@@ -222,7 +253,7 @@ impl World {
         self.running.planned_as_replica(node) || was.is_some_and(|n| n.upstream().is_some())
     }
 
-    fn host_steps(&self) -> HostSteps<'_> {
+    pub(super) fn host_steps(&self) -> HostSteps<'_> {
         HostSteps {
             hosts: &self.hosts,
             logins: &self.logins,
@@ -290,6 +321,11 @@ impl World {
         r::await_near(&mine, &theirs, bytes, within_ms, optional).await
     }
 
+    /// A node with all its addresses, as it was seen last.
+    async fn like(&self, node: &NodeName) -> Result<Node, Failure> {
+        self.last_seen.node_or_unseen(node, &self.inventory).await
+    }
+
     async fn await_in_sync(
         &self,
         node: &NodeName,
@@ -300,7 +336,7 @@ impl World {
             self.connections.get(node).await?,
             self.connections.get(with).await?,
         );
-        let node_like = self.last_seen.node_or_unseen(with, &self.inventory).await?;
+        let node_like = self.like(with).await?;
         let is_with = |a: &Address| node_like.answers_to(a);
         let watched = super::watch_sync::await_in_sync(
             &mine,

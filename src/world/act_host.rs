@@ -104,6 +104,9 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RemoveLink { .. }
         | HostAction::WriteBlock { .. }
         | HostAction::RemoveBlock { .. }
+        | HostAction::SetKernel { .. }
+        | HostAction::KeepFile { .. }
+        | HostAction::DropFile { .. }
         | HostAction::SetHostName { .. } => true,
         HostAction::PutCertificates { .. }
         | HostAction::RemoveTree { .. }
@@ -113,11 +116,13 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::OwnAgain { .. }
+        | HostAction::Own { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }
         | HostAction::StartServer(_)
-        | HostAction::StopServer(_) => false,
+        | HostAction::StopServer(_)
+        | HostAction::Former(_) => false,
     }
 }
 
@@ -151,6 +156,18 @@ impl HostSteps<'_> {
         };
         let done = self.setup_step(host.as_ref(), node, action).await;
         // If the answer of an SSH command is lost, its effect is not known.
+        done.map(seen).map_err(Failure::unknown)
+    }
+
+    /// Stops the node's own server, which has said that it may be stopped where it was `asked`.
+    pub async fn stop_own(
+        &self,
+        node: &NodeName,
+        launch: &Launch,
+        (fenced, asked): (bool, bool),
+    ) -> Result<Seen, Failure> {
+        let (_, host) = self.hosts.node_on_host(node).await?;
+        let done = host::stop_own(host.as_ref(), launch, fenced, asked).await;
         done.map(seen).map_err(Failure::unknown)
     }
 

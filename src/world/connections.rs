@@ -2,6 +2,7 @@
 //! to be settled.
 
 use super::resp::{Conn, REPLY};
+use super::restarted::Keys;
 use super::watch_sync::StreamPosition;
 use crate::engine::execute::Failure;
 use crate::topology::{NodeName, Trouble};
@@ -50,6 +51,7 @@ pub struct Connections {
     before: Mutex<BTreeMap<NodeName, StreamPosition>>,
     demoted: Mutex<BTreeMap<NodeName, u64>>,
     stopped: Mutex<Option<Stopped>>,
+    keys: Mutex<BTreeMap<NodeName, Keys>>,
     /// How many nodes are asked side by side.
     pub(super) concurrency: usize,
 }
@@ -67,6 +69,7 @@ impl Connections {
             before: Mutex::default(),
             demoted: Mutex::default(),
             stopped: Mutex::default(),
+            keys: Mutex::default(),
             concurrency,
         }
     }
@@ -115,6 +118,11 @@ impl Connections {
             let pings = kept.iter().map(|conn| conn.call(&ping, ALIVE));
             join_all(pings).await;
         }
+    }
+
+    /// Drops the connection to a node whose server has ended. The next question opens a new one.
+    pub fn forget_one(&self, node: &NodeName) {
+        locked(&self.kept).remove(node);
     }
 
     /// Drops all connections. The next question to a node opens a new one.
@@ -176,6 +184,16 @@ impl Connections {
     /// What was seen since writes were stopped.
     pub fn stopped(&self) -> Option<Stopped> {
         locked(&self.stopped).clone()
+    }
+
+    /// Keeps how many keys a server has that is about to be restarted.
+    pub(super) fn keep_keys(&self, node: &NodeName, count: Keys) {
+        locked(&self.keys).insert(node.clone(), count);
+    }
+
+    /// How many it had.
+    pub(super) fn keys_before(&self, node: &NodeName) -> Option<Keys> {
+        locked(&self.keys).get(node).copied()
     }
 
     /// Its stream position before.

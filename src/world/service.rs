@@ -4,7 +4,12 @@
 //! One round trip, and another for each level of includes. Files are read with the rights of the
 //! server's user, never with more.
 
+mod boot;
 mod said;
+mod whole;
+
+pub(super) use boot::{Subject as BootSubject, at_boot};
+pub(super) use whole::{stored, users_in, whole};
 
 use super::host::Shell;
 use super::host::owner::{OWNER, SOCKETS, without_comments};

@@ -2,7 +2,9 @@
 //! each topic, and `support` for all. For how they run side by side, see `.config/nextest.toml`.
 
 mod addresses;
+mod adopt_lab;
 mod beside_others;
+mod check_lab;
 mod claim_bench;
 mod claims;
 mod clients;

@@ -8,7 +8,7 @@ mod cost;
 mod faults;
 mod foreign;
 mod logins;
-mod many;
+pub mod many;
 mod others;
 mod refused;
 

@@ -16,16 +16,14 @@ impl fmt::Display for HostAction {
                 let all: Vec<&str> = shared.iter().chain(private).map(String::as_str).collect();
                 write!(f, "make {} for {owner}", braced(&all))
             }
-            Self::PutServer { server, into } => {
-                let mb = server.bytes / 1_000_000;
-                write!(
-                    f,
-                    "upload {} {} for {} ({mb} MB) to {into}",
-                    server.program(),
-                    server.version,
-                    server.arch
-                )
-            }
+            Self::PutServer { server, into } => write!(
+                f,
+                "upload {} {} for {} ({} MB) to {into}",
+                server.program(),
+                server.version,
+                server.arch,
+                server.bytes / 1_000_000
+            ),
             Self::InstallPackage {
                 name: Some(name), ..
             } => write!(f, "install the package {name}"),
@@ -52,6 +50,10 @@ impl fmt::Display for HostAction {
             | Self::WriteConfig { .. }
             | Self::RestoreConfig { .. }
             | Self::OwnAgain { .. }
+            | Self::Own { .. }
+            | Self::SetKernel { .. }
+            | Self::KeepFile { .. }
+            | Self::DropFile { .. }
             | Self::ProtectConfig { .. }
             | Self::StampConfig { .. }
             | Self::WriteUnit { .. }
@@ -61,6 +63,7 @@ impl fmt::Display for HostAction {
             Self::SetHostName { name } => write!(f, "set the host name {name}"),
             Self::StartServer(launch) => write!(f, "start {}", launch.what()),
             Self::StopServer(launch) => write!(f, "stop {}", launch.what()),
+            Self::Former(action) => action.fmt(f),
         }
     }
 }
@@ -80,13 +83,21 @@ impl HostAction {
             Self::RemoveServer { path, .. } => {
                 format!("remove {path} where no other node needs it")
             }
-            Self::RemoveConfig { path } => format!("remove {path}"),
+            Self::RemoveConfig { path } | Self::DropFile { path, .. } => format!("remove {path}"),
             Self::RemoveFiles { paths } => format!("remove {}", paths.join(", ")),
-            Self::WriteConfig { path, .. } => format!("write {path}"),
+            Self::WriteConfig { path, .. } | Self::KeepFile { path, .. } => format!("write {path}"),
+            Self::SetKernel { file, value } if value.is_empty() => format!("empty {file}"),
+            Self::SetKernel { file, value } => format!("set {file} to {value}"),
             Self::RestoreConfig { path, .. } => format!("put back the earlier {path}"),
             Self::OwnAgain { all } => {
                 let paths: Vec<&str> = all.iter().map(|(path, _)| path.as_str()).collect();
                 format!("give {} its earlier owner and mode back", braced(&paths))
+            }
+            Self::Own { all } => {
+                let all = all.iter().map(|(path, to)| {
+                    format!("give {path} mode {:o} and to user {}", to.mode, to.uid)
+                });
+                all.collect::<Vec<_>>().join(", ")
             }
             Self::ProtectConfig { path, owner } => {
                 format!("make {path} readable by {owner} alone")
@@ -114,7 +125,8 @@ impl HostAction {
             | Self::PutCertificates { .. }
             | Self::SetHostName { .. }
             | Self::StartServer(_)
-            | Self::StopServer(_) => String::new(),
+            | Self::StopServer(_)
+            | Self::Former(_) => String::new(),
         }
     }
 }

@@ -2,7 +2,9 @@
 //! Pure.
 
 use crate::actions::Action;
+use crate::actions::host::HostAction;
 use crate::actions::rescue::RescueAction;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::{At, Progress};
 use crate::engine::{Stage, Step, Undo};
 use crate::topology::situation::forgot;
@@ -36,6 +38,12 @@ fn holds(step: &Step, now: &Topology) -> bool {
     }
     if let Action::Rescue(RescueAction::Replay { .. }) = step.action {
         return true; // some of it may be done, and is not put back
+    }
+    if let Action::Server(ServerAction::RequireReplicas { .. }) = step.action {
+        return true; // it may have taken writes since
+    }
+    if let Action::Host(HostAction::WriteConfig { .. }) = step.action {
+        return true; // a restart may have let it take writes since
     }
     if let Action::Password(_) = step.action {
         return true; // the earlier password may be gone

@@ -12,7 +12,7 @@ use crate::actions::server::ServerAction;
 use crate::engine::journal::snapshot::NodeThen;
 use crate::engine::journal::store::FileJournal;
 use crate::engine::journal::{At, NodeFailure, Outcome, Progress, unnamed};
-use crate::engine::{Plan, Step};
+use crate::engine::{Operation, Plan, Step};
 use crate::error::{Error, Exit, Problem, Reason};
 use crate::inventory::hooks::HookPoint;
 use crate::output;
@@ -187,15 +187,19 @@ fn forbidden(finished: &Finished, (at, why): (At, &str), again: &str) -> Error {
     let stage = finished.plan.stages.get(at.stage);
     let step = stage.and_then(|s| s.steps.get(at.step));
     let why = step.map_or(why, |step| unnamed(&step.node, why));
-    let hint = format!(
-        "its output is in the journal of {}; without the hooks: {again} --no-hooks",
-        finished.id
-    );
+    let output = format!("its output is in the journal of {}", finished.id);
+    let hint = if matches!(finished.plan.operation, Operation::Promote(_)) {
+        format!("{output}; without the hooks: {again} --no-hooks")
+    } else {
+        format!("{output}; when it agrees: {again}")
+    };
     let (changed, exit) = if finished.put_back_before {
         (
             "what an earlier attempt had changed was put back",
             Exit::Failed,
         )
+    } else if at.stage > 0 {
+        ("the stages before it are done and stay", Exit::Stopped)
     } else {
         ("nothing was changed", Exit::Refused)
     };

@@ -62,11 +62,14 @@ fn all() -> Vec<Operation> {
             purge: true,
             leave_running: false,
         }),
+        Operation::FixHosts(FixHosts {
+            nodes: vec![node()],
+        }),
     ]
 }
 
 /// Asserts what the operations answer, in the order of [`all`].
-fn answers<T: PartialEq + std::fmt::Debug>(ask: impl Fn(&Operation) -> T, wanted: [T; 12]) {
+fn answers<T: PartialEq + std::fmt::Debug>(ask: impl Fn(&Operation) -> T, wanted: [T; 13]) {
     let all = all();
     assert_eq!(all.len(), wanted.len());
     for (operation, wanted) in all.iter().zip(wanted) {
@@ -91,6 +94,7 @@ fn each_operation_has_its_command() {
             "replay",
             "add",
             "remove",
+            "check-fix",
         ],
     );
     let lines = [
@@ -106,6 +110,7 @@ fn each_operation_has_its_command() {
         "lost slave1 --replay --with-conflicts",
         "add slave1 --address 10.0.0.9:6379 --replicaof slave2 --announce n9 --priority 5 --ssh op@n9 --discard-data slave1",
         "remove slave1 --purge",
+        "check --fix",
     ];
     answers(Operation::line, lines.map(str::to_owned));
     // What was accepted is asked anew, and a set-up goes on with all nodes.
@@ -135,6 +140,7 @@ fn each_operation_names_its_node_and_whom_all_follow() {
             node(),
             node(),
             node(),
+            None,
         ],
     );
     let (primary, unsaid) = (|| "the primary".to_owned(), || "unsaid".to_owned());
@@ -157,6 +163,7 @@ fn each_operation_names_its_node_and_whom_all_follow() {
             primary(),
             primary(),
             primary(),
+            unsaid(),
         ],
     );
 }
@@ -168,7 +175,7 @@ fn each_operation_says_what_it_changes() {
         |it| it.answers().changes,
         [
             Nothing, Primary, Roles, Roles, Nothing, Nothing, Nothing, Roles, Primary, Nothing,
-            Members, Members,
+            Members, Members, Nothing,
         ],
     );
     let first = [Primary, Roles, Members, Nothing].map(Changes::comes_first);
@@ -200,7 +207,7 @@ fn each_operation_names_the_hosts_it_works_on() {
     answers(
         |it| hosts(it.properties(), &inventory),
         [
-            one, "", "", "", &sentinels, &sentinels, "", "", "", "", one, one,
+            one, "", "", "", &sentinels, &sentinels, "", "", "", "", one, one, one,
         ]
         .map(str::to_owned),
     );

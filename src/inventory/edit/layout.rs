@@ -26,9 +26,23 @@ pub(super) struct Table {
     pub replicaof: Option<Key>,
     /// A directive of the node whose value must never be shown.
     pub secret: Option<String>,
+    /// `managed`, `unit` and `config_file`, each with its value.
+    pub service: Vec<Range<usize>>,
+    /// Its own directives; `None`: it has none.
+    pub config: Option<Config>,
     header: Range<usize>,
     /// The end of the last thing in it.
     end: usize,
+}
+
+/// The `config` of a node.
+pub(super) struct Config {
+    /// The names in it, as they are written.
+    pub names: Vec<String>,
+    /// The end of the last thing in it.
+    pub end: usize,
+    /// It stands under `[node.config]`, a header of its own.
+    pub own_header: bool,
 }
 
 /// A key that is a string.
@@ -127,9 +141,24 @@ impl<'a> Layout<'a> {
 
     /// The line of a key, if nothing else stands on it.
     pub fn line_of(&self, key: &Key) -> Option<Range<usize>> {
-        let line = self.line_start(key.name.start)..self.line_end(key.value.end);
-        let before = self.text[line.start..key.name.start].trim();
-        let after = self.text[key.value.end..line.end].trim();
+        self.line_around(&(key.name.start..key.value.end))
+    }
+
+    /// The place behind the line on which a table ends.
+    pub fn behind(&self, table: &Table) -> usize {
+        self.line_end(table.end)
+    }
+
+    /// The place behind the line on which `at` is.
+    pub fn behind_line(&self, at: usize) -> usize {
+        self.line_end(at)
+    }
+
+    /// The line of a key and its value, if nothing else stands on it.
+    pub fn line_around(&self, place: &Range<usize>) -> Option<Range<usize>> {
+        let line = self.line_start(place.start)..self.line_end(place.end);
+        let before = self.text[line.start..place.start].trim();
+        let after = self.text[place.end..line.end].trim();
         let alone = before.is_empty() && (after.is_empty() || after.starts_with('#'));
         alone.then_some(line)
     }
@@ -170,17 +199,41 @@ fn table(text: &str, item: &Spanned<DeValue<'_>>) -> Option<Table> {
             is: value.get_ref().as_str()?.to_owned(),
         })
     };
-    let config = inside.get("config").and_then(|c| c.get_ref().as_table());
-    let directives = config.into_iter().flat_map(|c| c.iter());
-    let mut names = directives.map(|(name, _)| name.get_ref().as_ref());
+    let config = config(text, inside);
+    let mut names = config.iter().flat_map(|c| &c.names);
+    let service = ["managed", "unit", "config_file"].into_iter();
+    let service = service.filter_map(|key| {
+        let (name, value) = inside.get_key_value(key)?;
+        Some(name.span().start..value.span().end)
+    });
     Some(Table {
         name: string("name").map(|key| key.is),
         replicaof: ["replicaof", "slaveof", "slave"]
             .into_iter()
             .find_map(string),
-        secret: names.find(|name| is_secret(name)).map(str::to_owned),
+        secret: names.find(|name| is_secret(name)).cloned(),
+        service: service.collect(),
+        config,
         header,
         end,
+    })
+}
+
+/// The `config` of a node. What stands under a header has the key of that header, which comes
+/// before all of its own.
+fn config(text: &str, inside: &DeTable<'_>) -> Option<Config> {
+    let (key, value) = inside.get_key_value("config")?;
+    let table = value.get_ref().as_table()?;
+    let mut end = key.span().end;
+    spans(table, &mut |span| end = end.max(span.end));
+    let line = text[..key.span().start].rfind('\n').map_or(0, |n| n + 1);
+    Some(Config {
+        names: table
+            .iter()
+            .map(|(name, _)| name.get_ref().to_string())
+            .collect(),
+        end,
+        own_header: text[line..].trim_start().starts_with('['),
     })
 }
 

@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::actions::Action;
-use crate::actions::host::{HostAction, PayloadInfo};
+use crate::actions::host::PayloadInfo;
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::config::Paths;
@@ -17,7 +17,7 @@ use crate::inventory::Inventory;
 use crate::inventory::edit::Edit;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::plan::follow::IN_SYNC_MS;
-use crate::plan::hosts::HostLook;
+use crate::plan::hosts::{HostLook, apart};
 use crate::plan::root::{Root, walk};
 use crate::plan::versions;
 use crate::topology::candidate::{primaries, same_process};
@@ -221,7 +221,12 @@ fn steps(
     let mut steps = vec![write(edit)];
     for step in set_up.into_iter().flat_map(|stage| stage.steps) {
         if !matches!(step.action, Action::Server(ServerAction::ProveWrite { .. })) {
-            steps.extend(apart(around, step));
+            let spec = around.inventory.get(&step.node);
+            let data = spec.map(|spec| Paths::of(around.inventory, spec).data());
+            match data {
+                Some(data) => steps.extend(apart(&data, step)),
+                None => steps.push(step),
+            }
         }
     }
     let waits = steps
@@ -231,54 +236,6 @@ fn steps(
         steps.extend((!waits).then_some(in_sync));
         steps.push(written);
     }
-    steps
-}
-
-/// Splits the step into the directories of all nodes and those of this one. If the node's own
-/// directories are new, the undo removes them with all that its server has written into them.
-fn apart(around: &AddInput<'_>, step: Step) -> Vec<Step> {
-    let spec = around.inventory.get(&step.node);
-    let data = spec.map(|spec| Paths::of(around.inventory, spec).data());
-    let (
-        Some(data),
-        Action::Host(HostAction::MakeDirectories {
-            shared,
-            private,
-            owner,
-        }),
-    ) = (data, &step.action)
-    else {
-        return vec![step];
-    };
-    let Undo::By(Action::Host(HostAction::RemoveDirectories { paths })) = &step.undo else {
-        return vec![step];
-    };
-    if !paths.contains(&data) {
-        return vec![step];
-    }
-    let made = |shared: &[String], private: &[String]| {
-        Action::Host(HostAction::MakeDirectories {
-            shared: shared.to_vec(),
-            private: private.to_vec(),
-            owner: owner.clone(),
-        })
-    };
-    let of_all: Vec<String> = paths
-        .iter()
-        .filter(|p| shared.contains(p))
-        .cloned()
-        .collect();
-    let back = |action| Undo::By(Action::Host(action));
-    let mut steps = Vec::new();
-    if !of_all.is_empty() {
-        let undo = back(HostAction::RemoveDirectories { paths: of_all });
-        steps.push(Step::new(&step.node, made(shared, &[]), undo));
-    }
-    let undo = back(HostAction::RemoveTree {
-        path: data,
-        bytes: None,
-    });
-    steps.push(Step::new(&step.node, made(&[], private), undo));
     steps
 }
 

@@ -120,7 +120,7 @@ impl Explained {
             text.push('\n');
         };
         paragraph(
-            "What `replctl status` and `replctl sentinel status` can find. `replctl explain CODE` prints one of these, and `replctl explain` lists all. \
+            "What `replctl status`, `replctl check` and `replctl sentinel status` can find. `replctl explain CODE` prints one of these, and `replctl explain` lists all. \
              `status --json` has the code of each finding. Codes are added to, and not renamed.",
         );
         for one in &self.findings {

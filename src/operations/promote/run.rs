@@ -229,14 +229,18 @@ impl Observation {
             let refusal = detached::refusal(&operation.node, detached::primary(&seen).as_ref());
             return Err(output::plan::refused(vec![refusal]));
         }
-        let mut topology = seen.deployment().into_owned();
         let beside = operation.accept.contains(&Accept::WithoutSentinel);
+        Ok(Self::of(world, seen.deployment().into_owned(), beside).await)
+    }
+
+    /// The same from nodes that were looked at. `beside`: whatever Sentinels there are.
+    pub async fn of(world: &World, mut topology: Topology, beside: bool) -> Self {
         let by = if !beside && sentinel::watched(&topology).is_some() {
             By::Sentinels(world.sentinels.look(&mut topology).await)
         } else {
             By::Us(world.hosts.access(&topology).await)
         };
-        Ok(Self { topology, by })
+        Self { topology, by }
     }
 
     /// The nodes, without those that stand alone on purpose.
@@ -249,11 +253,20 @@ impl Observation {
         &self,
         operation: &Promote,
     ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
+        self.plan_on(operation, &self.topology)
+    }
+
+    /// The same for nodes that differ by then in what starts them.
+    pub fn plan_on(
+        &self,
+        operation: &Promote,
+        topology: &Topology,
+    ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
         match &self.by {
             By::Sentinels(watch) => {
-                super::plan::sentinel::plan(operation, &self.topology, watch.as_ref())
+                super::plan::sentinel::plan(operation, topology, watch.as_ref())
             }
-            By::Us(access) => super::plan::plan(operation, &self.topology, access),
+            By::Us(access) => super::plan::plan(operation, topology, access),
         }
     }
 }
@@ -284,7 +297,8 @@ async fn make_plan(
         | Accept::Drift
         | Accept::Difference(_)
         | Accept::Permissions
-        | Accept::WithoutSentinel => None,
+        | Accept::WithoutSentinel
+        | Accept::Pause => None,
     });
     let plan = permitted(world, plan, &accepted.collect::<Vec<_>>()).await?;
     let elsewhere = topology.nodes.iter();

@@ -1,5 +1,7 @@
 //! `resume` and `rollback`: what is done about an operation that stopped half-way.
 
+use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
 use crate::engine::operate::{self, Asked, Finished};
@@ -8,6 +10,7 @@ use crate::error::{Exit, Problem, Reason, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
+use crate::topology::NodeName;
 use crate::world::World;
 use crate::world::sentinel::settle_failovers;
 use crate::world::settle::settle;
@@ -49,7 +52,7 @@ pub async fn run(
         world.passwords.knock(true).await;
         same_password(world, &record, back).await?;
     }
-    settle(&world.connections, &record.progress.connections).await?;
+    settle(&world.connections, &still_there(&record)).await?;
     let (plan, progress) = (&record.plan, &record.progress);
     settle_failovers(
         &world.sentinels.connections,
@@ -78,6 +81,20 @@ pub async fn run(
         pending_demotions::demote_pending(world, &asked).await?;
     }
     operate::verdict(&finished, &operation.properties().again()).map_or(Ok(exit), Err)
+}
+
+/// The connections of an earlier run, but those to servers that it has ended: they ended with them,
+/// and a server that was started since has others of these numbers.
+fn still_there(record: &Record) -> Vec<(NodeName, u64)> {
+    let ended = |node: &NodeName| {
+        record.plan.numbered().any(|((stage, step), s)| {
+            let begun = record.progress.started.contains(&At { stage, step });
+            let ends = matches!(s.action, Action::Server(ServerAction::ShutDown { .. }));
+            begun && ends && s.node == *node
+        })
+    };
+    let all = record.progress.connections.iter();
+    all.filter(|(node, _)| !ended(node)).cloned().collect()
 }
 
 /// Says that it was put back, all of it or from where it failed.

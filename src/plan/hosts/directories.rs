@@ -1,6 +1,8 @@
 //! The steps that make a node's directories, and correct the owner of existing ones.
 
 use super::{Do, Host};
+use crate::actions::Action;
+use crate::engine::{Step, Undo};
 use crate::plan::facts::Ownership;
 
 impl Host<'_> {
@@ -71,4 +73,47 @@ impl Host<'_> {
             self.add(make, Some(Do::RemoveDirectories { paths: created }));
         }
     }
+}
+
+/// The directories of all nodes, and those of this one: these go with all that its server has
+/// written into them, where they were not there before.
+pub fn apart(data: &str, step: Step) -> Vec<Step> {
+    let Action::Host(Do::MakeDirectories {
+        shared,
+        private,
+        owner,
+    }) = &step.action
+    else {
+        return vec![step];
+    };
+    let Undo::By(Action::Host(Do::RemoveDirectories { paths })) = &step.undo else {
+        return vec![step];
+    };
+    if !paths.iter().any(|path| path == data) {
+        return vec![step];
+    }
+    let made = |shared: &[String], private: &[String]| {
+        Action::Host(Do::MakeDirectories {
+            shared: shared.to_vec(),
+            private: private.to_vec(),
+            owner: owner.clone(),
+        })
+    };
+    let of_all: Vec<String> = paths
+        .iter()
+        .filter(|p| shared.contains(p))
+        .cloned()
+        .collect();
+    let back = |action| Undo::By(Action::Host(action));
+    let mut steps = Vec::new();
+    if !of_all.is_empty() {
+        let undo = back(Do::RemoveDirectories { paths: of_all });
+        steps.push(Step::new(&step.node, made(shared, &[]), undo));
+    }
+    let undo = back(Do::RemoveTree {
+        path: data.to_owned(),
+        bytes: None,
+    });
+    steps.push(Step::new(&step.node, made(&[], private), undo));
+    steps
 }

@@ -137,7 +137,6 @@ pub struct Start<'a> {
 
 impl Chain {
     /// A file with that role alone.
-    #[cfg(test)]
     pub fn of_file(path: &str, role: Option<&Address>) -> Self {
         let line = role.map(|role| {
             ChainEntry::Role(Line {
@@ -272,7 +271,9 @@ impl Walk<'_> {
                         file: path.map(str::to_owned),
                     }));
                 }
-                ("dir", [folder]) => self.data.folder = self.absolute(folder),
+                ("dir", [folder]) => {
+                    self.data.folder = absolute(self.data.folder.as_deref(), folder);
+                }
                 ("dbfilename", [name]) => self.data.snapshot.clone_from(name),
                 ("appendfilename", [name]) => self.data.log.clone_from(name),
                 ("appenddirname", [name]) => self.data.log_folder.clone_from(name),
@@ -286,7 +287,7 @@ impl Walk<'_> {
                     }
                 }
                 ("include", [named]) => {
-                    let target = self.absolute(named).ok_or_else(|| {
+                    let target = absolute(self.data.folder.as_deref(), named).ok_or_else(|| {
                         format!("{at} includes `{named}`, and from which folder is not known")
                     })?;
                     out.push(ChainEntry::Include(self.include(&target, depth)?));
@@ -315,18 +316,19 @@ impl Walk<'_> {
         }
         Ok(out)
     }
+}
 
-    fn absolute(&self, path: &str) -> Option<String> {
-        if path.starts_with('/') {
-            return Some(path.to_owned());
-        }
-        let folder = self.data.folder.as_deref()?.trim_end_matches('/');
-        let path = path.trim_start_matches("./");
-        Some(match path {
-            "" | "." => format!("{folder}/"),
-            path => format!("{folder}/{path}"),
-        })
+/// A path as it is read from `folder`; `None`: the folder is not known.
+pub(super) fn absolute(folder: Option<&str>, path: &str) -> Option<String> {
+    if path.starts_with('/') {
+        return Some(path.to_owned());
     }
+    let folder = folder?.trim_end_matches('/');
+    let path = path.trim_start_matches("./");
+    Some(match path {
+        "" | "." => format!("{folder}/"),
+        path => format!("{folder}/{path}"),
+    })
 }
 
 /// As `systemctl show` joins the words of a command with blanks, a value with blanks is one of
@@ -336,7 +338,7 @@ fn unreadable(at: &str, name: &str) -> String {
 }
 
 /// Whether the server takes it for a pattern.
-fn is_pattern(path: &str) -> bool {
+pub(super) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?']) || (path.contains('[') && path.contains(']'))
 }
 

@@ -113,7 +113,14 @@ fn unit<'a>(answer: &'a Answer, subject: &Subject) -> Result<Chosen<'a>, Ask> {
             .copied()
             .find(|u| u.get("Id").is_some_and(|id| id == name))
     };
-    if let Some(unit) = subject.unit.as_deref().and_then(named) {
+    // What runs from the file of replctl's own unit is started by that, whatever the inventory said
+    // before it was adopted.
+    let runs_from = |unit: &&Properties| {
+        let file = command(unit).ok().and_then(|c| c.file);
+        subject.running && file.is_some() && file == subject.config_file
+    };
+    let own = named(&subject.own_unit).filter(runs_from);
+    if let Some(unit) = own.or_else(|| subject.unit.as_deref().and_then(named)) {
         return Ok(Chosen::of(unit, command(unit).ok()));
     }
     // Another unit that fits would be a guess against the inventory.

@@ -1,7 +1,7 @@
 //! Does one planned action on a host.
 
 use super::install::ServerFiles;
-use super::{Progress, Shell, files, install, launch};
+use super::{Progress, Shell, files, fixes, former, install, launch};
 use crate::actions::host::{Certificates, HostAction, PayloadInfo};
 use crate::world::host::files::{Secrets, quick};
 use secrecy::zeroize::Zeroizing;
@@ -61,11 +61,17 @@ pub async fn act(
         HostAction::RemoveLink { link, node } => done(install::unlink(shell, link, node).await),
         HostAction::StartServer(it) => launch::start(shell, it).await,
         HostAction::StopServer(it) => launch::stop(shell, it, PATIENCE).await,
+        HostAction::Former(action) => former::act(shell, action).await,
         HostAction::PutCertificates {
             files,
             program,
             owner,
         } => done(put_certificates(shell, files, program, owner).await),
+        HostAction::SetKernel { file, value } => done(fixes::kernel(shell, file, value).await),
+        HostAction::KeepFile { path, text, reload } => {
+            done(fixes::keep(shell, path, text, *reload).await)
+        }
+        HostAction::DropFile { path, reload } => done(fixes::drop_file(shell, path, *reload).await),
         HostAction::MakeDirectories { .. }
         | HostAction::RemoveDirectories { .. }
         | HostAction::RemoveTree { .. }
@@ -75,6 +81,7 @@ pub async fn act(
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::OwnAgain { .. }
+        | HostAction::Own { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }
@@ -113,7 +120,7 @@ async fn write(
         }
         HostAction::RestoreConfig { path, mode } => files::restore(shell, path, *mode).await,
         HostAction::ProtectConfig { path, owner } => files::protect(shell, path, owner).await,
-        HostAction::OwnAgain { all } => {
+        HostAction::OwnAgain { all } | HostAction::Own { all } => {
             for (path, was) in all.iter().rev() {
                 files::own_again(shell, path, *was).await?;
             }
@@ -140,8 +147,12 @@ async fn write(
         | HostAction::PutCertificates { .. }
         | HostAction::LinkServer { .. }
         | HostAction::RemoveLink { .. }
+        | HostAction::SetKernel { .. }
+        | HostAction::KeepFile { .. }
+        | HostAction::DropFile { .. }
         | HostAction::StartServer(_)
-        | HostAction::StopServer(_) => Ok(()),
+        | HostAction::StopServer(_)
+        | HostAction::Former(_) => Ok(()),
     }
 }
 

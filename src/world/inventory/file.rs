@@ -28,6 +28,10 @@ pub fn write(edit: &Edit) -> Result<String, Failure> {
             Kind::Add => format!("write `{node}` into it"),
             Kind::Remove => format!("take `{node}` out of it"),
             Kind::Repoint { to, .. } => format!("let `{node}` follow `{to}` in it"),
+            Kind::Adopt => {
+                format!("take `managed`, `unit` and `config_file` of `{node}` out of it")
+            }
+            Kind::Release => format!("write `managed = false` under `{node}`"),
         };
         return Err(Failure::none(format!(
             "{file} was changed since this was planned, and is left as it is: {by_hand} by hand, and run this again"

@@ -6,7 +6,7 @@ use crate::support::{Flavour, Lab, NodeText, figure};
 use std::process::{Child, Command};
 
 /// Hosts beside the three that every lab has.
-const MORE: u8 = 47;
+pub const MORE: u8 = 47;
 
 /// Endless work for every core, until it is dropped.
 struct Busy(Vec<Child>);
@@ -31,16 +31,16 @@ impl Drop for Busy {
     }
 }
 
-fn name(n: u8) -> String {
+pub fn name(n: u8) -> String {
     format!("more{n}")
 }
 
-fn address(n: u8) -> String {
+pub fn address(n: u8) -> String {
     format!("192.168.0.{}", 10 + n)
 }
 
 /// Boots them two at a time.
-fn boot(lab: &Lab) {
+pub fn boot(lab: &Lab) {
     let small = ["disk=128M"];
     std::thread::scope(|scope| {
         for half in 0..2 {

@@ -50,6 +50,22 @@ const ALL: &[(&str, How)] = &[
     ("replctl setup --keep-earlier-password", Yes),
     ("replctl status", Run),
     ("replctl status --seconds", Run),
+    ("replctl check", Run),
+    ("replctl check --seconds", Run),
+    ("replctl check --matrix", Run),
+    (
+        "replctl check --fix --dry-run",
+        Parsed("it would change the machine of the tests; tests/check_lab/fix.rs has hosts for it"),
+    ),
+    (
+        "replctl check --fix",
+        Parsed("it would change the machine of the tests; tests/check_lab/fix.rs has hosts for it"),
+    ),
+    ("replctl check --report > inspection.md", Run),
+    (
+        "replctl check --json | jq -r '.findings[] | .hint // empty'",
+        Run,
+    ),
     ("replctl explain", Run),
     ("replctl explain no-primary", Run),
     ("replctl endpoint", Run),
@@ -118,6 +134,13 @@ const ALL: &[(&str, How)] = &[
     (
         "replctl add slave3 --address db4.example.org:6380 --ssh ops@gate:2222 --priority 0",
         Parsed(ELSEWHERE),
+    ),
+    ("replctl adopt slave1 --dry-run", Run),
+    ("replctl adopt --all", Yes),
+    ("replctl adopt --all --hand-back", Yes),
+    (
+        "replctl adopt cache --ignore pause",
+        Parsed("the node is another deployment's"),
     ),
     ("replctl remove slave3 --dry-run", Parsed(AFTER_ADD)),
     ("replctl remove slave3", Parsed(AFTER_ADD)),
@@ -294,7 +317,7 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     }
     let operator = &group.bench.operator;
     let line = filled(group, line);
-    let (before, after) = around(shell, line.contains("completions"));
+    let (before, after) = unlike::around(shell, line.contains("completions"));
     let mut command = operator.command(&[]);
     let environment: Vec<_> = command
         .get_envs()
@@ -313,27 +336,13 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
         .env("PATH", path);
     let ran = run(&mut command, Duration::from_mins(1));
     // A look at what needs doing says so by its exit code.
-    let looks = line.starts_with("replctl status") && line.contains("jq");
+    let status = line.starts_with("replctl status") && line.contains("jq");
+    let looks = status || line.starts_with("replctl check");
     let done = matches!((ran.code, looks), (Some(0), _) | (Some(4), true));
     let prints = (line.contains("jq") && !line.contains("unfinished")) || line.contains("echo");
     let empty = prints && ran.stdout.trim().is_empty();
     let null = ran.stdout.lines().any(|l| l == "null");
     (!done || empty || null).then(|| format!("{line}: {ran}"))
-}
-
-/// The text before and after a line in its shell. A line that loads completions succeeds even if it
-/// loads none: so the shell must know them then.
-fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
-    match (shell, completions) {
-        // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
-        ("zsh", _) => (
-            "set -o pipefail; autoload -Uz compinit; compinit -u; ",
-            "; (( $+_comps[replctl] ))",
-        ),
-        ("fish", _) => ("", "; complete -c replctl | grep -q replctl"),
-        (_, true) => ("set -o pipefail; ", "; complete -p replctl"),
-        (_, false) => ("set -o pipefail; ", ""),
-    }
 }
 
 /// The shells have no completions of ours unless a line loads them. Otherwise the test above would
@@ -352,7 +361,7 @@ fn a_shell_without_our_completions_is_seen() {
             ("compdef _files replctl", shell == "zsh"),
             ("complete -W word replctl", shell == "bash"),
         ] {
-            let (before, after) = around(shell, true);
+            let (before, after) = unlike::around(shell, true);
             let line = format!("{before}{brought}{after}");
             let mut command = Command::new(shell);
             command.args(["-c", &line]).env("HOME", home.path());

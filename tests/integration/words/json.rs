@@ -146,6 +146,13 @@ fn looks(listen: &mut Listener<'_>) {
     let warnings = warned["warnings"].as_array().unwrap();
     assert!(warnings.contains(&no_effect.into()), "{warned:#}");
     assert!(!status["warnings"].to_string().contains(no_effect));
+    // All nodes are on one host here.
+    let checked = listen.run("check --matrix --seconds 1", 4);
+    assert!(
+        checked["writes"]["bytes_per_second"].is_u64(),
+        "{checked:#}"
+    );
+    assert!(checked["findings"].to_string().contains("one-host"));
     let endpoint = listen.run("endpoint", 0);
     assert_eq!(endpoint["primary"], "master");
     listen.run("clients", 0);
@@ -233,6 +240,8 @@ fn changes(listen: &mut Listener<'_>) {
     listen.run("move slave2 --under master --discard-data slave2 --yes", 0);
     listen.run("remove slave2 --dry-run", 0);
     assert_eq!(listen.run("remove slave2 --yes", 0)["stopped"], true);
+    let idle = listen.run("adopt --all", 0);
+    assert_eq!(idle["command"], "adopt", "{idle:#}");
     // The inventory has it again, and its host too.
     let added = listen.run("undo last --yes", 0);
     assert_eq!(added["written"], true, "{added:#}");

@@ -48,7 +48,10 @@ pub(in crate::operations::setup) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
             if look.adding.is_some() {
                 ADDED.to_owned()
             } else {
-                format!("{WORKS}{beside}")
+                format!(
+                    "to make it replctl's, with its data: replctl adopt {}; or leave it: {WORKS}{beside}",
+                    node.name
+                )
             },
         )
     };

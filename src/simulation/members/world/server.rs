@@ -79,6 +79,10 @@ impl Members {
             | ServerAction::AwaitUnlisted { .. }
             | ServerAction::CountClients
             | ServerAction::KickClients
+            | ServerAction::ShutDown { .. }
+            | ServerAction::AwaitLoaded { .. }
+            | ServerAction::CompareKeys
+            | ServerAction::SeeSettings { .. }
             | ServerAction::SetReplicaAuth => return Err(not_simulated(action)),
         }
         Ok(())

@@ -1,6 +1,7 @@
 # Reads what it is asked for, as the user that runs it, and tells it as said.sh does. POSIX sh; only what busybox has. It changes nothing.
-# f:PATH the lines of a file that have to do with a server's role   c:PATH those without passwords   k:PATH those with passwords (K: nobody has seen yet
-# that it has one name only)   d:PATH the beginning of a snapshot   b:PATH that of the base of a log   p:PATTERN the files that it stands for   w:PATH may it be replaced
+# f:PATH the lines of a file that have to do with a server's role   a:PATH all lines, of passwords the name only   c:PATH those without passwords
+# k:PATH those with passwords (K: nobody has seen yet that it has one name only)   d:PATH the beginning of a snapshot   b:PATH that of the base of a log
+# p:PATTERN the files that it stands for   w:PATH may it be replaced
 # However much is asked of a file, it is read once.
 LC_ALL=C; export LC_ALL
 # What was said before may have no end of line, and comes by the same pipe.
@@ -22,34 +23,39 @@ open_for_passwords() {
   esac
   [ -r "$1" ] || { p no_passwords "$1 cannot be read by the user who acts there"; return 1; }
 }
-# Reads file $1 for what $2 says: some of f, c, k, K.
+# Reads file $1 for what $2 says: some of f, a, c, k, K.
 lines() {
   what=$2
-  case $what in *f*) echo read=; tell read "$1" ;; esac
+  case $what in *[fa]*) echo read=; tell read "$1" ;; esac
   case $what in *[kK]*) if ! open_for_passwords "$1" "$2"; then what=${what%%[kK]*}${what#*[kK]}; fi ;; esac
   state=
   if [ ! -e "$1" ]; then if seen "$1"; then state=missing; else state=unreadable; fi
   elif [ ! -f "$1" ]; then state=kind
   elif [ ! -r "$1" ]; then state=unreadable
   fi
-  if [ -n "$state" ]; then case $what in *f*) tell read $state ;; esac; return; fi
+  if [ -n "$state" ]; then case $what in *[fa]*) tell read $state ;; esac; return; fi
   # Nothing else leaves the host: passwords stand in the same file. A line may be without end; the last one says that all of it was read.
   { head -c 1048578 2>/dev/null <"$1" && printf '\n.\n'; } 2>/dev/null | file=$1 awk -v what="$what" '
     function take(lower, start) {
       size += length(line) + 1
       lower = tolower(line)
       start = substr(lower, 1, 1000)
-      if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|dbfilename|appendfilename|appenddirname|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
+      if (whole) {
+        if (lower ~ secret_line) { sub(/^[ \t\r\v\f]*["\047]?/, "", lower); sub(/["\047 \t\r\v\f].*/, "", lower); keep[++n] = lower }
+        else if (lower ~ /^[ \t\r\v\f]*#.*(pass|pwd|secret|token|auth|credential|login|user[ \t]|:\/\/.*@)/) keep[++n] = "#"
+        else keep[++n] = substr(line, 1, 4000)
+      }
+      else if (role && n < 400 && (start ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|dbfilename|appendfilename|appenddirname|port|tls-port)["\047]?[ \t\r\v\f]/ || start ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
       if (config) {
         if (NR == 2) print "config="
         if ((told += length(line) + 8) > 262144) config = 0
-        else if (lower !~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel["\047]?[ \t\r\v\f]+["\047]?(auth|sentinel)-pass)["\047]?[ \t\r\v\f]/) print "config+" line
+        else if (lower !~ secret_line) print "config+" line
       }
       if (secrets && lower ~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|masteruser|primaryuser|aclfile|user)["\047]?[ \t\r\v\f]/) {
         if ((held += length(line) + 1) <= 65536) secret[++m] = line
       }
     }
-    BEGIN { role = what ~ /f/; config = what ~ /c/; secrets = what ~ /[kK]/ }
+    BEGIN { secret_line = "^[ \t\r\v\f]*[\"\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"\047]?[ \t\r\v\f]+[\"\047]?(auth|sentinel)-pass)[\"\047]?[ \t\r\v\f]"; whole = what ~ /a/; role = what ~ /[fa]/; config = what ~ /c/; secrets = what ~ /[kK]/ }
     { if (NR > 1) take(); line = $0 }
     END {
       # With the line break before the last one.
@@ -71,11 +77,11 @@ replace() {
 read_already=
 for x; do
   case $x in
-  [fckK]:*)
+  [fackK]:*)
     path=${x#?:}
     case $nl$read_already$nl in *"$nl$path$nl"*) continue ;; esac
     read_already=$read_already$nl$path all=
-    for y; do case $y in [fckK]:*) if [ "${y#?:}" = "$path" ]; then all=$all${y%%:*}; fi ;; esac; done
+    for y; do case $y in [fackK]:*) if [ "${y#?:}" = "$path" ]; then all=$all${y%%:*}; fi ;; esac; done
     lines "$path" "$all" ;;
   # One that cannot be read may hold keys.
   [db]:*)

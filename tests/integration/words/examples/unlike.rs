@@ -44,3 +44,18 @@ pub fn parsed(group: &Group, line: &str) {
         ran.stderr.contains("/nonexistent/inventory.toml") && !ran.stderr.contains("Usage:");
     assert!(init || understood, "{ran}");
 }
+
+/// The text before and after a line in its shell. A line that loads completions succeeds even if it
+/// loads none: so the shell must know them then.
+pub fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
+    match (shell, completions) {
+        // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
+        ("zsh", _) => (
+            "set -o pipefail; autoload -Uz compinit; compinit -u; ",
+            "; (( $+_comps[replctl] ))",
+        ),
+        ("fish", _) => ("", "; complete -c replctl | grep -q replctl"),
+        (_, true) => ("set -o pipefail; ", "; complete -p replctl"),
+        (_, false) => ("set -o pipefail; ", ""),
+    }
+}

@@ -1,0 +1,80 @@
+//! Versions of servers, and until when their makers fix them. Pure.
+
+use super::super::{Code, Explanation, Finding, Severity};
+use super::Check;
+use crate::topology::phrases::list;
+use crate::topology::{Node, Product, Version};
+use jiff::civil::{Date, date};
+use std::collections::BTreeMap;
+
+/// When the table was compiled, from endoflife.date and valkey.io/topics/releases. What ended or
+/// was announced later is not in it.
+const COMPILED: Date = date(2026, 11, 30);
+
+/// The last day on which the maker fixes faults of security, where it is known.
+const ENDS: [(Product, u16, u16, Date); 8] = [
+    (Product::Redis, 5, 0, date(2022, 4, 27)),
+    (Product::Redis, 6, 0, date(2022, 5, 31)),
+    (Product::Redis, 7, 0, date(2024, 7, 29)),
+    (Product::Redis, 8, 0, date(2026, 12, 1)),
+    (Product::Valkey, 7, 2, date(2029, 4, 16)),
+    (Product::Valkey, 8, 0, date(2027, 9, 15)),
+    (Product::Valkey, 8, 1, date(2030, 3, 31)),
+    (Product::Valkey, 9, 0, date(2028, 10, 21)),
+];
+
+/// The end of a version; `None`: not known.
+fn end_of(product: Product, version: Version) -> Option<Date> {
+    let series = |(p, major, minor, _): &&(Product, u16, u16, Date)| {
+        *p == product && (*major, *minor) == (version.major, version.minor)
+    };
+    ENDS.iter().find(series).map(|(.., end)| *end)
+}
+
+impl Check<'_> {
+    /// One finding for all nodes of one version.
+    pub(super) fn lifetimes(&self, found: &mut Vec<Finding>) {
+        let mut ended: BTreeMap<(Product, Version), Vec<&Node>> = BTreeMap::new();
+        for node in &self.topology.nodes {
+            if let Some(server) = node.server() {
+                let version = (server.product, server.version);
+                ended.entry(version).or_default().push(node);
+            }
+        }
+        for ((product, version), nodes) in ended {
+            let end = end_of(product, version).filter(|end| self.today > *end);
+            if let (Some(end), Some(first)) = (end, nodes.first()) {
+                found.push(of_version((product, version), end, first, &nodes));
+            }
+        }
+    }
+}
+
+fn of_version(
+    (product, version): (Product, Version),
+    end: Date,
+    first: &Node,
+    nodes: &[&Node],
+) -> Finding {
+    let called = match product {
+        Product::Redis => "Redis",
+        Product::Valkey => "Valkey",
+    };
+    let run = if nodes.len() == 1 { "runs" } else { "run" };
+    let message = format!(
+        "{} {run} {called} {version}, which its maker has not fixed since {end}; whether your distribution fixes it is not known (table of {COMPILED})",
+        list(nodes.iter().copied())
+    );
+    let names: Vec<&str> = nodes.iter().map(|node| node.name.0.as_str()).collect();
+    Finding::about(first, Code::EndOfLife, Severity::Note, message)
+        .with("nodes", names)
+        .with("ended", end.to_string())
+        .with("table_of", COMPILED.to_string())
+}
+
+pub(in super::super) const END_OF_LIFE: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The maker of the server fixes no faults of that version any more, those of security neither. A distribution may still do so. replctl knows the dates that were known when it was built; the end of other versions is not known.",
+    cause: "The version is old, and nobody has updated the server.",
+    way_out: "Ask whoever the program comes from. Otherwise update: first the replicas, then promote one of them, then the old primary.",
+};

@@ -1,0 +1,133 @@
+//! Names of nodes that lead elsewhere on some host. Pure.
+
+use super::super::{Code, Explanation, Finding, Severity};
+use super::{Check, OnHost};
+use crate::topology::Node;
+use crate::topology::phrases::name;
+use std::net::IpAddr;
+
+impl Check<'_> {
+    pub(super) fn names(&self, host: &OnHost<'_>, found: &mut Vec<Finding>) {
+        for node in &self.topology.nodes {
+            let used = is_name(&node.announced.host);
+            if used {
+                found.extend(self.used(host, node));
+            }
+            if !used || node.name.0 != node.announced.host {
+                found.extend(self.unused(host, node));
+            }
+        }
+    }
+
+    /// A name by which the nodes reach each other.
+    fn used(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
+        let called = node.announced.host.as_str();
+        let there = host.state.names.get(called)?;
+        let (own, on) = (name(&node.name), name(&host.first.name));
+        let right = right(node);
+        let hint = right.and_then(|ip| self.corrected(host, called, &ip));
+        if there.is_empty() {
+            let message = format!(
+                "the host of {on} does not know the name {called} of {own}: nothing there can follow {own}"
+            );
+            return Some(
+                Finding::about(host.first, Code::NameUnknown, Severity::Warning, message)
+                    .maybe_hint(hint)
+                    .with("name", called),
+            );
+        }
+        let wrong: Vec<&String> = there.iter().filter(|ip| !leads_to(node, ip)).collect();
+        let first = wrong.first()?;
+        let what = if is_loopback(first) {
+            "itself"
+        } else {
+            "another address"
+        };
+        let message = format!(
+            "the host of {on} takes the name {called} of {own} for {what}: {first}{}",
+            right_as_text(node)
+        );
+        Some(
+            Finding::about(host.first, Code::NameElsewhere, Severity::Warning, message)
+                .maybe_hint(hint)
+                .with("name", called)
+                .with("addresses", there.clone()),
+        )
+    }
+
+    /// The name of a node, which is in `/etc/hosts` only for people. The host's own name stands for
+    /// its loopback on many systems.
+    fn unused(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
+        let called = node.name.0.as_str();
+        let lines = host.state.hosts_file.iter();
+        let mut lines = lines.filter(|(_, names)| names.iter().any(|n| n == called));
+        let (ip, _) = lines.find(|(ip, _)| !is_loopback(ip) && !leads_to(node, ip))?;
+        let right = right(node)?;
+        let message = format!(
+            "`/etc/hosts` on the host of {} says {ip} for {called}, and {} is at {right}",
+            name(&host.first.name),
+            name(&node.name)
+        );
+        Some(
+            Finding::about(host.first, Code::NameElsewhere, Severity::Note, message)
+                .maybe_hint(self.corrected(host, called, &right))
+                .with("name", called)
+                .with("addresses", vec![ip.clone()]),
+        )
+    }
+
+    /// Takes the name out of all lines of `/etc/hosts`, and adds a line for it. The file as it was
+    /// stays beside it.
+    fn corrected(&self, host: &OnHost<'_>, called: &str, ip: &str) -> Option<String> {
+        let pattern = called.replace('.', "[.]");
+        let line = format!(
+            "cp -p /etc/hosts /etc/hosts.before-replctl && {{ sed -E 's/([[:blank:]]){pattern}([[:blank:]]|$)/\\1\\2/g' /etc/hosts.before-replctl; echo {ip} {called}; }} >/etc/hosts"
+        );
+        self.as_root(host.first, &line)
+    }
+}
+
+fn is_name(host: &str) -> bool {
+    host.parse::<IpAddr>().is_err() && !host.eq_ignore_ascii_case("localhost")
+}
+
+fn is_loopback(ip: &str) -> bool {
+    ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether that is an address of the node, as far as it is known. Where none is known, each is.
+fn leads_to(node: &Node, ip: &str) -> bool {
+    let mut known = addresses(node).peekable();
+    known.peek().is_none() || known.any(|known| known == ip)
+}
+
+/// The addresses of the node, as they are seen from here.
+fn addresses(node: &Node) -> impl Iterator<Item = String> {
+    let all = [&node.announced.host, &node.address.host].into_iter();
+    let all = all.chain(&node.resolved).chain(&node.reached);
+    all.filter_map(|host| host.parse::<IpAddr>().ok())
+        .map(|ip| ip.to_canonical().to_string())
+}
+
+/// The address that a line for the node would have.
+fn right(node: &Node) -> Option<String> {
+    addresses(node).find(|ip| !is_loopback(ip))
+}
+
+fn right_as_text(node: &Node) -> String {
+    right(node).map_or_else(String::new, |ip| format!(", and it is at {ip}"))
+}
+
+pub(in super::super) const NAME_ELSEWHERE: Explanation = Explanation {
+    severities: &[Severity::Warning, Severity::Note],
+    meaning: "A host has another address for the name of a node than the machine that replctl runs on. If nodes reach each other by that name, a replica or a Sentinel on that host goes elsewhere. If not, only people do.",
+    cause: "An old line in `/etc/hosts`, or the line with `127.0.1.1` that an installer wrote for the host's own name.",
+    way_out: "Correct `/etc/hosts` on that host. With `hostnames = true` under `[server]`, `setup` writes these lines.",
+};
+
+pub(in super::super) const NAME_UNKNOWN: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A host does not know the name by which nodes are reached. A replica or a Sentinel on it cannot find that node, at the latest after a promotion.",
+    cause: "The name stands in `/etc/hosts` of some hosts only, or the host uses another name server.",
+    way_out: "Add a line to `/etc/hosts` on that host, or use addresses in the inventory.",
+};

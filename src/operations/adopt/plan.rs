@@ -1,0 +1,403 @@
+//! `adopt`: servers that somebody else made get replctl's directories, program, file and unit, one
+//! after the other, and keep their data. Pure.
+//!
+//! * A replica is stopped and started again with a copy of its data, while its upstream goes on.
+//! * A primary hands over to one of its replicas first, as `promote` does it, and is a replica
+//!   then.
+//! * A primary without a replica has nobody to hand over to. It is started again so that it refuses
+//!   writes until it was seen to have its data: up to that point all of it can be put back without
+//!   losing a write.
+//!
+//! All that is done to one node is one stage: it is put back as a whole.
+
+mod checks;
+mod former;
+mod later;
+pub mod settings;
+mod steps;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use crate::actions::Action;
+use crate::actions::host::PayloadInfo;
+use crate::actions::role::RoleAction;
+use crate::engine::operation::Properties as _;
+use crate::engine::warning::adopt::Adopt as Say;
+use crate::engine::{Adopt, Ground, Operation, Plan, Promote, Refusal, Stage, Warning};
+use crate::inventory::parse::parse;
+use crate::inventory::{Inventory, NodeSpec};
+use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::{HostFacts, Unseen};
+use crate::plan::hosts::HostLook;
+use crate::topology::service::whole::Stated;
+use crate::topology::{Address, Node, NodeName, PersistedRole, Topology};
+use std::collections::BTreeMap;
+use steps::Adoption;
+
+/// Plans a hand-over to the node that is named, as `promote` does.
+pub type HandOver<'a> = dyn Fn(&Promote, &Topology) -> Result<Plan, Vec<Refusal>> + 'a;
+
+/// What was read of a server that somebody else made.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its configuration in the order of a start; the reason where it is not known.
+    pub stated: Result<Vec<Stated>, String>,
+    /// What it runs with, by present names, without secrets.
+    pub live: BTreeMap<String, String>,
+    /// What its data takes on the disk, bytes.
+    pub data_bytes: Option<u64>,
+    /// Free bytes where its data lies.
+    pub free_bytes: Option<u64>,
+    /// What has it started at boot; the reason where that is not known.
+    pub boot: Result<AtBoot, String>,
+    /// Users of its access list that no file has; the reason where they are not known.
+    pub strays: Result<Vec<String>, String>,
+}
+
+#[cfg(test)]
+impl Found {
+    /// Nothing was read.
+    pub fn unseen() -> Self {
+        Self {
+            stated: Ok(Vec::new()),
+            live: BTreeMap::new(),
+            data_bytes: None,
+            free_bytes: None,
+            boot: Ok(AtBoot::default()),
+            strays: Ok(Vec::new()),
+        }
+    }
+}
+
+/// Everything that the planner looks at.
+pub struct AdoptInput<'a> {
+    /// The inventory as it is.
+    pub inventory: &'a Inventory,
+    /// Its text.
+    pub text: &'a str,
+    /// All nodes but those that stand alone.
+    pub topology: &'a Topology,
+    /// Their hosts; or why one cannot be looked at.
+    pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    /// The servers that replctl can bring.
+    pub payload: &'a [PayloadInfo],
+    /// What was read of those that somebody else made.
+    pub found: &'a BTreeMap<NodeName, Found>,
+    /// Sentinels watch, or are counted.
+    pub watched: bool,
+    /// Plans a hand-over.
+    pub hand_over: &'a HandOver<'a>,
+}
+
+impl<'a> AdoptInput<'a> {
+    fn facts(&self, name: &NodeName) -> Option<&'a HostFacts> {
+        self.hosts.get(name)?.as_ref().ok()
+    }
+}
+
+/// A node that is adopted.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    spec: &'a NodeSpec,
+    node: &'a Node,
+}
+
+/// Plans it. All refusals come at once.
+pub fn plan(op: &Adopt, around: &AdoptInput<'_>) -> Result<Plan, Vec<Refusal>> {
+    let (subjects, mut refusals) = subjects(op, around);
+    let mut plan = Plan {
+        operation: Operation::Adopt(op.clone()),
+        stages: Vec::new(),
+        warnings: Vec::new(),
+        may_lose: None,
+    };
+    for subject in &subjects {
+        refusals.extend(checks::refusals(around, *subject));
+    }
+    let way = way(op, around, &subjects);
+    if let Err(more) = &way {
+        refusals.extend(more.iter().cloned());
+    }
+    let (Ok(way), true) = (way, refusals.is_empty()) else {
+        return Err(refusals);
+    };
+    let mut text = around.text.to_owned();
+    let (replicas, primaries): (Vec<_>, Vec<_>) =
+        subjects.iter().partition(|s| !s.node.is_primary());
+    for subject in leaves_first(&replicas, around.topology) {
+        let upstream = around.topology.upstream_of(subject.node);
+        let follows = subject.node.upstream().map(|up| up.address.clone());
+        let (Some(above), Some(address)) = (upstream, follows) else {
+            continue;
+        };
+        let to = Some((above.name.clone(), address));
+        adopt(around, *subject, to.as_ref(), &mut text, &mut plan)?;
+    }
+    for subject in primaries {
+        let to = match &way {
+            Way::Restart => None,
+            Way::HandOver(to, stages) => {
+                plan.stages.extend(stages.stages.iter().cloned());
+                plan.warnings.extend(stages.warnings.iter().cloned());
+                let says = Say::HandsOver {
+                    to: to.clone(),
+                    back: op.hand_back,
+                };
+                plan.warnings.push(Warning::of(&subject.spec.name, says));
+                demoted_under(stages, &subject.spec.name)
+            }
+        };
+        adopt(around, *subject, to.as_ref(), &mut text, &mut plan)?;
+    }
+    Ok(plan)
+}
+
+/// The nodes that are worked on, in inventory order, and what stands against naming some.
+fn subjects<'a>(op: &Adopt, around: &AdoptInput<'a>) -> (Vec<Subject<'a>>, Vec<Refusal>) {
+    let (mut subjects, mut refusals) = (Vec::new(), Vec::new());
+    for spec in &around.inventory.nodes {
+        let named = op.nodes.contains(&spec.name);
+        if !named && !op.nodes.is_empty() {
+            continue;
+        }
+        match around.topology.get(&spec.name) {
+            Some(node) if is_managed(node) => {}
+            Some(node) => subjects.push(Subject { spec, node }),
+            None if named => refusals.push(Refusal::new(
+                Ground::Topology,
+                format!("`{}` was detached, and stands alone", spec.name),
+                format!(
+                    "bring it back first: replctl move {} --under NODE",
+                    spec.name
+                ),
+            )),
+            None => {}
+        }
+    }
+    (subjects, refusals)
+}
+
+/// The nodes as they are when a plan changes their roles: those that are adopted before have
+/// replctl's files by then.
+pub fn later(op: &Adopt, around: &AdoptInput<'_>) -> Topology {
+    let (subjects, _) = subjects(op, around);
+    let hands_over = |s: &Subject<'_>| {
+        let mut nodes = around.topology.nodes.iter();
+        s.node.is_primary() && nodes.any(|n| follows(around.topology, n, &s.spec.name))
+    };
+    later::adopted(around, &subjects, !subjects.iter().any(hands_over))
+}
+
+/// Whether a node follows that one.
+fn follows(topology: &Topology, node: &Node, upstream: &NodeName) -> bool {
+    topology
+        .upstream_of(node)
+        .is_some_and(|up| up.name == *upstream)
+}
+
+/// Whether it is replctl's already.
+fn is_managed(node: &Node) -> bool {
+    node.service.as_ref().is_some_and(|s| s.managed)
+}
+
+/// What is done about the primary.
+enum Way {
+    /// Nothing: none is adopted, or it has no replica that could take over.
+    Restart,
+    /// It hands over to this node by these stages.
+    HandOver(NodeName, Box<Plan>),
+}
+
+fn way(op: &Adopt, around: &AdoptInput<'_>, subjects: &[Subject<'_>]) -> Result<Way, Vec<Refusal>> {
+    let primaries: Vec<_> = subjects.iter().filter(|s| s.node.is_primary()).collect();
+    let [primary] = primaries[..] else {
+        return match primaries[..] {
+            [] => Ok(Way::Restart),
+            _ => Err(vec![several(&primaries)]),
+        };
+    };
+    let name = &primary.spec.name;
+    let below = |n: &&Node| follows(around.topology, n, name);
+    let replicas: Vec<&Node> = around.topology.nodes.iter().filter(below).collect();
+    if replicas.is_empty() {
+        return restart(op, around, primary);
+    }
+    let ours = |n: &&Node| is_managed(n) || subjects.iter().any(|s| s.spec.name == n.name);
+    let candidates: Vec<&Node> = replicas.iter().copied().filter(ours).collect();
+    let later = later::adopted(around, subjects, false);
+    let mut refusals = Vec::new();
+    for candidate in candidates {
+        let promote = Promote {
+            node: candidate.name.clone(),
+            accept: Vec::new(),
+        };
+        match (around.hand_over)(&promote, &later) {
+            Ok(plan) => return Ok(Way::HandOver(candidate.name.clone(), Box::new(plan))),
+            Err(why) if refusals.is_empty() => refusals = why,
+            Err(_) => {}
+        }
+    }
+    if refusals.is_empty() {
+        let first = replicas.first().map_or("NODE", |n| n.name.0.as_str());
+        refusals.push(Refusal::new(
+            Ground::Role,
+            format!("`{name}` is the primary, and none of its replicas is replctl's: nobody can take over from it"),
+            format!("adopt a replica first: replctl adopt {first}; or all of them: replctl adopt --all"),
+        ));
+    }
+    Err(refusals)
+}
+
+/// A primary that nobody can take over from.
+fn restart(
+    op: &Adopt,
+    around: &AdoptInput<'_>,
+    primary: &Subject<'_>,
+) -> Result<Way, Vec<Refusal>> {
+    let refusals = checks::alone(around, primary);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    if op.pause {
+        return Ok(Way::Restart);
+    }
+    let name = &primary.spec.name;
+    let used = primary.node.server().and_then(|s| s.used_memory);
+    let says = Warning::of(name, Say::Pause(used.unwrap_or(0)));
+    let again = Adopt {
+        pause: true,
+        ..op.clone()
+    };
+    Err(vec![
+        Refusal::new(
+            Ground::Topology,
+            says.text(),
+            format!(
+                "give it a replica first: replctl add; or accept the pause: replctl {}",
+                again.line()
+            ),
+        )
+        .unless(crate::engine::Accept::Pause),
+    ])
+}
+
+fn several(primaries: &[&Subject<'_>]) -> Refusal {
+    let names: Vec<String> = primaries
+        .iter()
+        .map(|p| format!("`{}`", p.spec.name))
+        .collect();
+    Refusal::new(
+        Ground::Role,
+        format!(
+            "{} are primaries: which of their data is kept has to be decided first",
+            names.join(" and ")
+        ),
+        "replctl repair",
+    )
+}
+
+/// Whom the old primary follows after a hand-over, and by which address.
+fn demoted_under(plan: &Plan, old: &NodeName) -> Option<(NodeName, Address)> {
+    plan.steps().find_map(|step| {
+        let Action::Role(RoleAction::Demote {
+            upstream, address, ..
+        }) = &step.action
+        else {
+            return None;
+        };
+        (step.node == *old).then(|| (upstream.clone(), address.clone()))
+    })
+}
+
+/// Those first that nobody of the others follows.
+fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Vec<&'b Subject<'a>> {
+    let depth = |subject: &Subject<'_>| {
+        let mut depth = 0;
+        let mut at = subject.node;
+        while let Some(up) = topology.upstream_of(at) {
+            depth += 1;
+            if depth > topology.nodes.len() {
+                break;
+            }
+            at = up;
+        }
+        depth
+    };
+    let mut all = replicas.to_vec();
+    all.sort_by_key(|s| std::cmp::Reverse(depth(s)));
+    all
+}
+
+/// Whether its next start would not make it the replica that it is when it is adopted. What stands
+/// on a command line that it hides is given again.
+fn role_unwritten(node: &Node) -> bool {
+    let now = node.upstream();
+    let next = node.service.as_ref().map(|service| service.next_role());
+    match (now, next) {
+        (Some(_), Some(PersistedRole::ReplicaOf(_) | PersistedRole::Unknown(_))) => false,
+        (Some(_), Some(PersistedRole::Primary | PersistedRole::Unwritten) | None) | (None, _) => {
+            true
+        }
+    }
+}
+
+/// Adds what is done to one node. `text`: the inventory as it is by then.
+fn adopt(
+    around: &AdoptInput<'_>,
+    subject: Subject<'_>,
+    follows: Option<&(NodeName, Address)>,
+    text: &mut String,
+    plan: &mut Plan,
+) -> Result<(), Vec<Refusal>> {
+    let name = &subject.spec.name;
+    let (Some(facts), Some(found), Some(server)) = (
+        around.facts(name),
+        around.found.get(name),
+        subject.node.server(),
+    ) else {
+        return Ok(());
+    };
+    let (edit, kept) = steps::edit(around, subject, (facts, found), text)?;
+    let after = edit.apply(text).unwrap_or_default();
+    let inventory = parse(&around.inventory.path, &after).map_err(|problems| {
+        let why = problems
+            .first()
+            .map_or_else(String::new, |p| p.what.clone());
+        vec![steps::unwritable(name, &around.inventory.path, &why)]
+    })?;
+    let Some(spec) = inventory.get(name) else {
+        return Ok(());
+    };
+    let adoption = Adoption {
+        look: &HostLook::new(&inventory, around.topology, around.hosts, around.payload),
+        spec,
+        server,
+        facts,
+        found,
+        follows,
+        former: former::former(around, subject, found),
+        links: found.boot.as_ref().map_or(&[], |boot| &boot.links),
+        role_unwritten: follows.is_some() && role_unwritten(subject.node),
+        edit: &edit,
+    };
+    let other = checks::other_data(name, found, server, &adoption.rendered());
+    if !other.is_empty() {
+        return Err(other);
+    }
+    plan.stages.push(Stage {
+        title: format!("adopt {name}"),
+        mode: crate::engine::Mode::Atomic,
+        steps: adoption.steps(),
+    });
+    let changed = (!kept.changed.is_empty()).then_some(Say::ChangedLive(kept.changed));
+    let pause = follows
+        .is_none()
+        .then(|| Say::Pause(server.used_memory.unwrap_or(0)));
+    let watched = (around.watched && follows.is_some()).then_some(Say::Sentinels);
+    let stay = found.live.get("dir").map(|dir| Say::FilesStay(dir.clone()));
+    let says = [changed, pause, watched, stay].into_iter().flatten();
+    plan.warnings.extend(says.map(|it| Warning::of(name, it)));
+    *text = after;
+    Ok(())
+}

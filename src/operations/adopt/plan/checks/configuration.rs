@@ -1,0 +1,180 @@
+//! What of a server's configuration the inventory and replctl's own file cannot take over. Pure.
+
+use super::super::{AdoptInput, Found, Subject, steps};
+use crate::config::directives::memory;
+use crate::engine::{Ground, Refusal};
+use crate::inventory::secrets::is_secret;
+use crate::inventory::server::present_name;
+use crate::plan::facts::HostFacts;
+use crate::topology::service::Arguments;
+use crate::topology::service::whole::Stated;
+use crate::topology::{NodeName, Server};
+
+/// What stands against it.
+pub(super) fn refusals(
+    around: &AdoptInput<'_>,
+    subject: Subject<'_>,
+    (facts, server): (&HostFacts, &Server),
+    out: &mut Vec<Refusal>,
+) {
+    let name = &subject.spec.name;
+    let Some(found) = around.found.get(name) else {
+        return;
+    };
+    let stated = match &found.stated {
+        Ok(stated) => stated,
+        Err(why) => {
+            out.push(Refusal::new(
+                Ground::Unknown,
+                format!("the configuration of `{name}` cannot be read: {why}"),
+                "see: replctl status",
+            ));
+            return;
+        }
+    };
+    if found.live.is_empty() {
+        out.push(Refusal::new(
+            Ground::Permission,
+            format!("what `{name}` runs with cannot be read: CONFIG GET gives nothing"),
+            "allow it, or take `rename-command CONFIG` out of its file",
+        ));
+        return;
+    }
+    if stated.iter().any(|t| t.line.name == "user") {
+        out.push(Refusal::new(
+            Ground::Secret,
+            format!("the configuration of `{name}` has `user` lines, which hold passwords: they come into no inventory"),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        ));
+    }
+    if subject.spec.tls.is_some() || found.live.get("tls-port").is_some_and(|port| port != "0") {
+        out.push(Refusal::new(
+            Ground::Unsupported,
+            format!("`{name}` speaks TLS: `adopt` does not take over certificates"),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        ));
+    }
+    on_command_line(subject, found, server, out);
+    users_and_modules(subject, found, out);
+    socket(name, found, out);
+    numbers(around, subject, found, out);
+    if let Err(why) = steps::edit(around, subject, (facts, found), around.text) {
+        out.extend(why);
+    }
+}
+
+/// A password that stands there only could not be given again.
+fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let service = subject.node.service.as_deref();
+    let Ok(stated) = &found.stated else { return };
+    let shown = stated
+        .iter()
+        .any(|t| t.file.is_none() && is_secret(&t.line.name));
+    let in_file = stated
+        .iter()
+        .any(|t| t.file.is_some() && present_name(&t.line.name) == "requirepass");
+    let hides = service.is_some_and(|s| matches!(s.arguments, Arguments::Hidden(_)));
+    if shown || hides && !in_file && server.has_password == Some(true) {
+        out.push(Refusal::new(
+            Ground::Secret,
+            format!("a password of `{name}` stands on its command line, and in none of its files"),
+            "write it into its configuration file (CONFIG REWRITE does), and take it off its command line",
+        ));
+    }
+}
+
+/// What no file has, and what may hold a password.
+fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let mut refuse = |why: String, hint: &str| out.push(Refusal::new(Ground::Secret, why, hint));
+    if found
+        .live
+        .get("aclfile")
+        .is_some_and(|file| !file.is_empty())
+    {
+        refuse(
+            format!("`{name}` has its users in an `aclfile`, which `adopt` does not take over"),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        );
+    }
+    match &found.strays {
+        Ok(strays) if strays.is_empty() => {}
+        Ok(strays) => refuse(
+            format!(
+                "`{name}` has users that no file has, and a restart would lose them: {}",
+                strays.join(", ")
+            ),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        ),
+        Err(why) => refuse(
+            format!("the users of `{name}` cannot be compared with its access list: {why}"),
+            "see: replctl status",
+        ),
+    }
+    let Ok(stated) = &found.stated else { return };
+    let with_arguments = |t: &&Stated| t.line.name == "loadmodule" && t.line.args.len() > 1;
+    let inventory = subject.spec.config.contains_key("loadmodule");
+    if let Some(module) = stated.iter().find(with_arguments).filter(|_| !inventory) {
+        let module = module.line.args.first().map_or("", String::as_str);
+        refuse(
+            format!(
+                "`{name}` loads {module} with arguments, which may hold a password: they come into no inventory"
+            ),
+            "write it yourself under its [[node]], in [node.config]: loadmodule = \"FILE ARGUMENTS\"",
+        );
+    }
+}
+
+/// A socket in a folder that its former unit makes.
+fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
+    let socket = found.live.get("unixsocket").filter(|path| {
+        ["/run/", "/var/run/"]
+            .iter()
+            .any(|run| path.starts_with(run))
+    });
+    if let Some(path) = socket {
+        out.push(Refusal::new(
+            Ground::Host,
+            format!("`{name}` listens on {path} too, in a folder that is made anew by what starts it now"),
+            "take `unixsocket` out of its configuration, or move it to a folder that stays",
+        ));
+    }
+}
+
+/// What the inventory has keys of its own for, and says otherwise.
+fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let live = |key: &str| found.live.get(key).map(String::as_str);
+    let mut refuse = |why: String, hint: String| {
+        out.push(Refusal::new(Ground::Inventory, why, hint));
+    };
+    let databases = around.inventory.server.databases.to_string();
+    if let Some(has) = live("databases").filter(|has| *has != databases) {
+        refuse(
+            format!("`{name}` has {has} databases, and the inventory says {databases}"),
+            format!("in [server]: databases = {has}"),
+        );
+    }
+    let priority = subject.spec.priority.unwrap_or(100).to_string();
+    if let Some(has) = live("replica-priority").filter(|has| *has != priority) {
+        refuse(
+            format!("`{name}` has `replica-priority {has}`, and the inventory says {priority}"),
+            format!("under its [[node]]: priority = {has}"),
+        );
+    }
+    let announced = subject.spec.announce.as_ref();
+    let ip = announced.map_or("", |a| a.host.as_str());
+    let port = announced.map_or(0, |a| u64::from(a.port));
+    let host = live("replica-announce-ip").unwrap_or_default();
+    let has_port = live("replica-announce-port").and_then(memory).unwrap_or(0);
+    let other_port = has_port != port && (announced.is_none() || has_port != 0);
+    if host != ip && !(host.is_empty() && announced.is_some()) || other_port {
+        refuse(
+            format!(
+                "`{name}` announces `{host}`, port {has_port}, and the inventory says otherwise"
+            ),
+            format!("under its [[node]]: announce = \"HOST:PORT\", as `{name}` has it"),
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! Whether it is known what starts a server, and whether that can be taken over. Pure.
+
+use super::super::{Found, Subject};
+use super::is_foreign;
+use crate::engine::{Ground, Refusal};
+use crate::plan::facts::HostFacts;
+use crate::topology::service::{Service, Starter};
+
+/// What `systemctl is-enabled` says of units that can be kept from starting, and put back.
+const STATES: [&str; 6] = [
+    "enabled", "disabled", "linked", "static", "indirect", "alias",
+];
+
+/// What stands against it.
+pub(super) fn refusals(
+    subject: Subject<'_>,
+    facts: &HostFacts,
+    found: Option<&Found>,
+    out: &mut Vec<Refusal>,
+) {
+    let name = &subject.spec.name;
+    let Some(service) = subject.node.service.as_deref() else {
+        return;
+    };
+    let mut refuse = |ground, why: String, hint: String| out.push(Refusal::new(ground, why, hint));
+    match &service.starter {
+        Starter::Container(why) => {
+            refuse(
+                Ground::Unsupported,
+                format!("`{name}` cannot be adopted: {why}"),
+                "leave it as it is: status, promote, move, detach, rejoin and repair work on it"
+                    .to_owned(),
+            );
+            return;
+        }
+        Starter::Unknown(why) => refuse(
+            Ground::Unknown,
+            format!("what starts the server of `{name}` is not known: {why}"),
+            "say it under the [[node]]: unit = \"NAME.service\"".to_owned(),
+        ),
+        Starter::Script(line) => refuse(
+            Ground::Foreign,
+            format!("`{name}` is started by /etc/rc.local of its host: `{line}`"),
+            "take that line out of /etc/rc.local, and run this again: the server goes on meanwhile"
+                .to_owned(),
+        ),
+        Starter::Unit(unit) => {
+            let lasting = unit.fragment.as_ref().filter(|f| !f.starts_with("/run/"));
+            if lasting.is_none() {
+                refuse(
+                    Ground::Foreign,
+                    format!(
+                        "{}, which starts `{name}`, is no unit of a file that stays: it could not be started again",
+                        unit.name
+                    ),
+                    "write a unit file for it below /etc/systemd/system first".to_owned(),
+                );
+            }
+        }
+        Starter::Nothing => by_hand(subject, facts, (service, found), out),
+    }
+    let process = service.process.as_ref();
+    if process.and_then(|p| p.program.as_ref()).is_none() || !is_foreign(facts) {
+        out.push(Refusal::new(
+            Ground::Host,
+            format!("the process of `{name}` cannot be seen on its host"),
+            "see: replctl status",
+        ));
+    }
+}
+
+/// What has it started at boot, beside what replctl takes away.
+pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let mut refuse = |ground, why: String, hint: String| out.push(Refusal::new(ground, why, hint));
+    let boot = match &found.boot {
+        Ok(boot) => boot,
+        Err(why) => {
+            refuse(
+                Ground::Unknown,
+                format!("what has `{name}` started at boot is not known: {why}"),
+                "see: replctl status".to_owned(),
+            );
+            return;
+        }
+    };
+    let again =
+        "restart it by its own means, so that it runs the installed program, and run this again";
+    if boot.replaced {
+        refuse(
+            Ground::Version,
+            format!(
+                "the program of `{name}` was replaced since it was started: a restart brings another one"
+            ),
+            again.to_owned(),
+        );
+    }
+    let port = subject.spec.address.port;
+    if let Some(other) = boot.other_for(port) {
+        refuse(
+            Ground::Foreign,
+            format!("{other} is started at boot too, and has a server for port {port}"),
+            format!("on that host: systemctl disable {other}"),
+        );
+    }
+    let service = subject.node.service.as_deref();
+    let Some(unit) = service.and_then(Service::unit).map(|unit| &unit.name) else {
+        return;
+    };
+    let mut by = boot.wanted_by_lines();
+    by.extend(boot.triggers.iter().map(String::as_str));
+    if !by.is_empty() {
+        refuse(
+            Ground::Foreign,
+            format!(
+                "{} starts {unit}, too: nothing that can be taken away and put back",
+                by.join(" and ")
+            ),
+            format!("take {unit} out of it, and run this again"),
+        );
+    }
+    if !STATES.contains(&boot.state.as_str()) {
+        refuse(
+            Ground::Unsupported,
+            format!(
+                "systemd says of {unit} `{}`: how that is put back is not known",
+                boot.state
+            ),
+            format!("on that host: systemctl enable {unit}, and run this again"),
+        );
+    }
+}
+
+/// A person has started it, and nothing else starts it again.
+fn by_hand(
+    subject: Subject<'_>,
+    facts: &HostFacts,
+    (service, found): (&Service, Option<&Found>),
+    out: &mut Vec<Refusal>,
+) {
+    let name = &subject.spec.name;
+    let mut refuse = |ground, why: String, hint: &str| out.push(Refusal::new(ground, why, hint));
+    // A shell may run a loop, and `systemd --user` and supervisors restart what they have started.
+    if let Some((program, pid)) = facts.holder.as_ref().and_then(|h| h.parent.as_ref()) {
+        refuse(
+            Ground::Foreign,
+            format!(
+                "`{name}` was started by `{program}` (process {pid}), which still runs and may start it again"
+            ),
+            "take it out of what that program starts, start it in the background (`daemonize yes`), and run this again",
+        );
+    }
+    if service.file.is_none() {
+        refuse(
+            Ground::Unknown,
+            format!(
+                "`{name}` was started by hand without a configuration file: it could not be started again as it is"
+            ),
+            "write its settings into a file and start it with that",
+        );
+    }
+    let stated = found.and_then(|found| found.stated.as_ref().ok());
+    let dir = stated.and_then(|stated| stated.iter().rev().find(|t| t.line.name == "dir"));
+    let dir = dir.and_then(|stated| stated.line.args.first());
+    if let Some(dir) = dir.filter(|dir| !dir.starts_with('/')) {
+        refuse(
+            Ground::Unknown,
+            format!(
+                "`{name}` was started by hand with `dir {dir}`, from a directory that is not known: it could not be started again there"
+            ),
+            "write the whole path of `dir` into its file",
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! How a server that somebody else made is started, for the way back. Pure.
+
+use super::{AdoptInput, Found, Subject};
+use crate::actions::former::{Former, User};
+use crate::config::Paths;
+use crate::config::defaults::default_of;
+use crate::findings::drift::same;
+use crate::inventory::secrets::is_secret;
+use crate::inventory::server::present_name;
+use crate::topology::service::{Arguments, Service};
+use crate::topology::{Node, PersistedRole};
+
+/// What stands on the command line of a server that hides it, as far as it is not in its file: what
+/// else makes it run as it runs.
+const PLACES: [(&str, &str); 5] = [
+    ("port", "6379"),
+    ("dir", ""),
+    ("dbfilename", "dump.rdb"),
+    ("logfile", ""),
+    ("daemonize", "no"),
+];
+
+/// How it is started.
+pub(super) fn former(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found) -> Former {
+    let service = subject.node.service.as_deref();
+    let process = service.and_then(|s| s.process.as_ref());
+    let folder = found.live.get("dir").cloned().unwrap_or_default();
+    let unit = service.and_then(Service::unit).map(|u| u.name.clone());
+    Former {
+        port: subject.spec.address.port,
+        arguments: match (&unit, service) {
+            (None, Some(service)) => arguments(service, subject.node, found),
+            (Some(_), _) | (None, None) => Vec::new(),
+        },
+        unit,
+        program: process.and_then(|p| p.program.clone()).unwrap_or_default(),
+        folder,
+        user: User {
+            uid: process.map_or(0, |p| p.uid),
+            gid: process.map_or(0, |p| p.gid),
+            groups: process.map_or_else(Vec::new, |p| p.groups.clone()),
+        },
+        unless: Paths::of(around.inventory, subject.spec).data(),
+    }
+}
+
+/// The file and what stands behind it.
+fn arguments(service: &Service, node: &Node, found: &Found) -> Vec<String> {
+    let mut words: Vec<String> = service.file.iter().cloned().collect();
+    match &service.arguments {
+        Arguments::Shown(all) => words.extend(all.iter().cloned()),
+        Arguments::Hidden(_) => words.extend(hidden(service, node, found)),
+        Arguments::Unknown(_) => {}
+    }
+    words
+}
+
+/// What it must have been stated beside its file, by what it runs with.
+fn hidden(service: &Service, node: &Node, found: &Found) -> Vec<String> {
+    let (Some(server), Ok(stated)) = (node.server(), &found.stated) else {
+        return Vec::new();
+    };
+    let mut words = Vec::new();
+    for (name, live) in found.live.iter().filter(|(name, _)| !is_secret(name)) {
+        let said = stated
+            .iter()
+            .rev()
+            .find(|t| present_name(&t.line.name) == *name);
+        let place = PLACES.iter().find(|(place, _)| place == name);
+        let otherwise = match (said, place) {
+            (Some(said), _) => !same(name, live, &said.line.args),
+            (None, Some((_, usual))) => live != usual,
+            (None, None) => default_of(name, server.product, server.version)
+                .is_some_and(|usual| !same(name, live, &[usual.to_owned()]) && live != usual),
+        };
+        // These are several values in one, which the file says line by line.
+        if otherwise && name != "save" && name != "client-output-buffer-limit" {
+            words.extend([format!("--{name}"), live.clone()]);
+        }
+    }
+    let now = node.upstream().map(|up| &up.address);
+    let file = service.role_in_file();
+    if let (Some(now), Some(PersistedRole::Primary) | None) = (now, &file) {
+        words.extend([
+            "--replicaof".to_owned(),
+            now.host.clone(),
+            now.port.to_string(),
+        ]);
+    }
+    words
+}

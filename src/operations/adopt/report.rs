@@ -1,0 +1,114 @@
+//! Nodes that were adopted, as people read it and as `--json` prints it: what the steps have seen.
+
+use crate::actions::Action;
+use crate::actions::former::FormerAction;
+use crate::actions::host::HostAction;
+use crate::actions::local::LocalAction;
+use crate::actions::server::ServerAction;
+use crate::engine::journal::Outcome;
+use crate::engine::run_facts::RunFacts;
+use crate::engine::{Adopt, Step};
+use crate::inventory::Inventory;
+use crate::inventory::edit::Kind;
+use crate::output::escape;
+use crate::topology::NodeName;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What became of `adopt`.
+#[derive(Debug, Serialize)]
+pub struct Adopted<'a> {
+    /// The operation's id in the journal.
+    pub id: &'a str,
+    /// The nodes that were worked on, in the order of the plan.
+    pub nodes: Vec<One<'a>>,
+    /// Who is the primary, where that was changed.
+    pub primary: Option<&'a NodeName>,
+    /// The inventory.
+    pub inventory: String,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+}
+
+/// One node.
+#[derive(Debug, Serialize)]
+pub struct One<'a> {
+    /// Its name.
+    pub node: &'a NodeName,
+    /// It is replctl's now, and the inventory says so.
+    pub adopted: bool,
+    /// The unit that started it, and does not any more.
+    pub former_unit: Option<&'a str>,
+    /// Where its former data lies still.
+    pub former_folder: Option<&'a str>,
+    /// What was seen of its data.
+    pub proved: Option<&'a str>,
+}
+
+/// Puts it together.
+pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> Adopted<'a> {
+    let is_written = |action: &Action| matches!(action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt);
+    let is_edit = |step: &&Step| is_written(&step.action);
+    let mut nodes = Vec::new();
+    for step in run.plan.steps().filter(is_edit) {
+        let node = &step.node;
+        let of_node = || run.plan.steps().filter(|s| s.node == *node);
+        let former = of_node().find_map(|s| {
+            let Action::Host(HostAction::Former(FormerAction::SeeStopped(former))) = &s.action
+            else {
+                return None;
+            };
+            Some(former)
+        });
+        let is_proof = |s: &Step| {
+            s.node == *node
+                && matches!(
+                    s.action,
+                    Action::Server(ServerAction::CompareKeys | ServerAction::AwaitInSync { .. })
+                )
+        };
+        let proof = run.passed.iter().rev().find(|p| is_proof(&p.step));
+        nodes.push(One {
+            node,
+            adopted: run.did_on(node, is_written),
+            former_unit: former.and_then(|f| f.unit.as_deref()),
+            former_folder: former.map(|f| f.folder.as_str()),
+            proved: proof
+                .map(|p| p.seen.text.as_str())
+                .filter(|t| !t.is_empty()),
+        });
+    }
+    let promoted = run.plan.steps().find(|s| s.action.promotes());
+    Adopted {
+        id: run.id,
+        nodes,
+        primary: promoted
+            .filter(|s| run.did_on(&s.node, Action::promotes))
+            .map(|s| &s.node),
+        inventory: inventory.path.display().to_string(),
+        outcome: run.outcome,
+    }
+}
+
+/// For people.
+pub fn text(adopted: &Adopted<'_>) -> String {
+    let mut text = String::new();
+    for one in adopted.nodes.iter().filter(|n| n.adopted) {
+        let _ = write!(text, "{} is replctl's now", one.node);
+        if let Some(unit) = one.former_unit {
+            let _ = write!(text, ", and {unit} is disabled");
+        }
+        text.push_str(".\n");
+        if let Some(proof) = one.proved {
+            let _ = writeln!(text, "  proved: {proof}");
+        }
+        if let Some(folder) = one.former_folder {
+            let _ = writeln!(text, "  its former files are still in {folder}");
+        }
+    }
+    if let Some(primary) = adopted.primary {
+        let _ = writeln!(text, "{primary} is the primary.");
+    }
+    let lines: Vec<String> = text.lines().map(escape).collect();
+    lines.join("\n") + "\nLook at it with: replctl status"
+}

@@ -1,0 +1,83 @@
+//! `check --json`: what was seen of servers and hosts, with what was concluded from it.
+
+use super::{Shown, live_role, planned_role};
+use crate::findings::{Finding, healthy};
+use crate::output::verdict::{deployment_of, verdict};
+use crate::topology::candidate::primaries;
+use crate::topology::host::{HostState, Places, Unseen, WriteRate};
+use crate::topology::service::Service;
+use crate::topology::{Address, Node, NodeName, Server, Version};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    deployment: &'a str,
+    when: String,
+    verdict: String,
+    healthy: bool,
+    /// The one primary; null where there is none or more than one.
+    primary: Option<&'a NodeName>,
+    nodes: Vec<OfNode<'a>>,
+    /// Absent where it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writes: Option<&'a WriteRate>,
+    findings: &'a [Finding],
+}
+
+#[derive(Serialize)]
+struct OfNode<'a> {
+    name: &'a NodeName,
+    address: &'a Address,
+    /// `primary`, `replica`; null where the server gives no usable answer.
+    role: Option<&'static str>,
+    planned_role: &'static str,
+    version: Option<Version>,
+    starts_at_boot: Option<bool>,
+    /// Null where the host was not looked at; `host_error` says why.
+    host: Option<&'a HostState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_error: Option<&'a Unseen>,
+    places: Option<&'a Places>,
+    settings: Option<&'a BTreeMap<String, String>>,
+}
+
+/// All of it.
+pub(super) fn check<'a>(seen: &'a Shown<'a>) -> impl Serialize + 'a {
+    let deployment = deployment_of(seen.topology, seen.findings);
+    Checked {
+        deployment: seen.deployment,
+        when: seen.when.to_string(),
+        verdict: verdict(seen.deployment, seen.topology, seen.findings),
+        healthy: healthy(seen.findings),
+        primary: match primaries(&deployment)[..] {
+            [one] => seen.topology.get(&one.name).map(|node| &node.name),
+            _ => None,
+        },
+        nodes: seen
+            .topology
+            .nodes
+            .iter()
+            .map(|node| of_node(seen, node))
+            .collect(),
+        writes: seen.hosts.rate.as_ref(),
+        findings: seen.findings,
+    }
+}
+
+fn of_node<'a>(seen: &Shown<'a>, node: &'a Node) -> OfNode<'a> {
+    let look = seen.hosts.look(&node.name);
+    let service = node.service.as_deref();
+    OfNode {
+        name: &node.name,
+        address: &node.announced,
+        role: live_role(node),
+        planned_role: planned_role(seen, node),
+        version: node.server().map(|server: &Server| server.version),
+        starts_at_boot: service.and_then(Service::starts_at_boot),
+        host: seen.hosts.of(&node.name),
+        host_error: look.and_then(|look| look.state.as_ref().err()),
+        places: seen.hosts.places(&node.name),
+        settings: seen.hosts.settings.get(&node.name),
+    }
+}

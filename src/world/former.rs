@@ -1,0 +1,157 @@
+//! What is read of a server that somebody else made before it is adopted: its configuration, what
+//! it runs with, its data. It changes nothing.
+
+use super::connections::Connections;
+use super::hosts::Hosts;
+use super::resp::REPLY;
+use super::service;
+use crate::config::Paths;
+use crate::inventory::ServerSource;
+use crate::inventory::secrets::is_secret;
+use crate::inventory::server::present_name;
+use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::{HostFacts, Unseen};
+use crate::topology::service::whole::Stated;
+use crate::topology::{Node, NodeName, Product};
+use futures::StreamExt;
+use redis::Value;
+use std::collections::BTreeMap;
+
+/// What was read of one server.
+#[derive(Debug, Clone, Default)]
+pub struct Read {
+    /// Its configuration in the order of a start; the reason where it is not known.
+    pub stated: Option<Result<Vec<Stated>, String>>,
+    /// What it runs with, by present names, without secrets.
+    pub live: BTreeMap<String, String>,
+    /// What its data takes on the disk, bytes.
+    pub data_bytes: Option<u64>,
+    /// Free bytes where its data lies.
+    pub free_bytes: Option<u64>,
+    /// What has it started at boot; the reason where that is not known.
+    pub boot: Option<Result<AtBoot, String>>,
+    /// Users of its access list that no file has; the reason where they are not known.
+    pub strays: Option<Result<Vec<String>, String>>,
+}
+
+/// Reads all of that, nodes side by side.
+pub async fn read(
+    hosts: &Hosts,
+    connections: &Connections,
+    facts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    nodes: &[&Node],
+) -> BTreeMap<NodeName, Read> {
+    let looks = nodes.iter().map(|node| async {
+        let of_package = matches!(hosts.inventory.server.source, ServerSource::Package(_));
+        let facts = facts.get(&node.name).and_then(|f| f.as_ref().ok());
+        let package = facts.and_then(|f| f.package.as_deref());
+        let package = package.filter(|_| of_package);
+        let read = read_one(hosts, connections, node, package).await;
+        (node.name.clone(), read)
+    });
+    futures::stream::iter(looks)
+        .buffer_unordered(hosts.concurrency)
+        .collect()
+        .await
+}
+
+async fn read_one(
+    hosts: &Hosts,
+    connections: &Connections,
+    node: &Node,
+    package: Option<&str>,
+) -> Read {
+    let mut read = Read {
+        live: live(connections, &node.name).await.unwrap_or_default(),
+        ..Read::default()
+    };
+    let (Some(service), Some(server)) = (node.service.as_deref(), node.server()) else {
+        return read;
+    };
+    let host = match hosts.session_within(&node.name, hosts.patience).await {
+        Ok(host) => host,
+        Err(error) => {
+            read.stated = Some(Err(error.brief()));
+            return read;
+        }
+    };
+    let patterns = server.product == Product::Valkey || server.version.major >= 7;
+    let stated = service::whole(&host, service, patterns, hosts.patience).await;
+    read.stated = Some(stated);
+    let name = |key: &str| read.live.get(key).map_or("", String::as_str);
+    let names = ["dbfilename", "appendfilename", "appenddirname"].map(name);
+    let names: Vec<&str> = names.into_iter().filter(|n| !n.is_empty()).collect();
+    let stored = service::stored(&host, service, name("dir"), &names).await;
+    read.data_bytes = stored.bytes;
+    read.free_bytes = stored.free;
+    if let Some(spec) = hosts.inventory.get(&node.name) {
+        let subject = service::BootSubject {
+            service,
+            own_unit: &Paths::of(&hosts.inventory, spec).unit(),
+            port: spec.address.port,
+            package,
+        };
+        read.boot = Some(service::at_boot(&host, &subject, hosts.patience).await);
+    }
+    let users = users(connections, &node.name).await;
+    read.strays = match (users, name("aclfile")) {
+        (users, _) if users.iter().all(|user| user == "default") => Some(Ok(Vec::new())),
+        (users, "") => Some(Ok(without(users, &["default".to_owned()]))),
+        (users, file) => {
+            let known = service::users_in(&host, service, file).await;
+            Some(known.map(|known| without(users, &known)))
+        }
+    };
+    read
+}
+
+/// Those of `users` that `known` lacks.
+fn without(mut users: Vec<String>, known: &[String]) -> Vec<String> {
+    users.retain(|user| user != "default" && !known.contains(user));
+    users
+}
+
+/// The names of the users in its access list; none where it has no such list.
+async fn users(connections: &Connections, node: &NodeName) -> Vec<String> {
+    let Ok(conn) = connections.get(node).await else {
+        return Vec::new();
+    };
+    let reply = conn.call(redis::cmd("ACL").arg("USERS"), REPLY).await;
+    let users = reply.ok().and_then(|r| redis::from_redis_value(r).ok());
+    users.unwrap_or_default()
+}
+
+/// What `CONFIG GET *` tells; no secret is kept of it.
+async fn live(connections: &Connections, node: &NodeName) -> Option<BTreeMap<String, String>> {
+    let conn = connections.get(node).await.ok()?;
+    let mut question = redis::pipe();
+    question.cmd("CONFIG").arg("GET").arg("*");
+    let reply = conn
+        .exchange(&question, REPLY)
+        .await
+        .ok()?
+        .into_iter()
+        .next()?;
+    let text = |value: &Value| {
+        if let Value::BulkString(bytes) = value {
+            return Some(String::from_utf8_lossy(bytes).into_owned());
+        }
+        let Value::SimpleString(text) = value else {
+            return None;
+        };
+        Some(text.clone())
+    };
+    let pairs: Vec<(Option<String>, Option<String>)> = if let Value::Array(parts) = &reply {
+        let pairs = parts.chunks_exact(2);
+        pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
+    } else if let Value::Map(pairs) = &reply {
+        pairs.iter().map(|(n, v)| (text(n), text(v))).collect()
+    } else {
+        return None;
+    };
+    let known = pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name?, value?)));
+    let plain = known.filter(|(name, _)| !is_secret(name));
+    Some(plain.map(|(n, v)| (present_name(&n), v)).collect())
+}

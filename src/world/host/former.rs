@@ -1,0 +1,167 @@
+//! What is done on a host with a server that replctl did not make: what starts it, its end, its
+//! start as before, and a copy of its data.
+
+use super::owner::{OWNER, SOCKETS, without_comments};
+use super::{Shell, script};
+use crate::actions::former::{DataCopy, Former, FormerAction, Link, User};
+use crate::actions::host::Launch;
+use std::time::Duration;
+
+const LIB: &str = include_str!("scripts/lib.sh");
+const BECOME: &str = include_str!("../service/as.sh");
+const GONE: &str = include_str!("scripts/former_gone.sh");
+const START: &str = include_str!("scripts/former_start.sh");
+const STOP_OWN: &str = include_str!("scripts/former_stop.sh");
+const COPY: &str = include_str!("scripts/former_copy.sh");
+
+/// systemd reads all units anew.
+const RELOAD: Duration = Duration::from_secs(90);
+
+/// The script itself gives up after a minute.
+const ENDS: Duration = Duration::from_mins(2);
+
+/// A unit counts as started once its server has loaded its data.
+const STARTS: Duration = Duration::from_mins(10);
+
+/// The slowest copy that is waited for: 60 GB at 20 MB/s.
+const COPIES: Duration = Duration::from_mins(50);
+
+/// A file below /run is gone at the next boot, whatever becomes of replctl. Of files that say the
+/// same, the one counts whose name is the last.
+const HOLD: &str = r#"d=/run/systemd/system/$1.d
+mkdir -p "$d" && printf '# Written by replctl, for the time of `replctl adopt`.\n[Service]\nRestart=no\n' >"$d/zzzz-replctl-adopt.conf" || exit 1
+systemctl daemon-reload || exit 1
+is=$(systemctl show -p Restart -- "$1")
+[ "$is" = Restart=no ] || { echo "systemd still has $is for $1" >&2; exit 1; }"#;
+
+const RELEASE: &str = r#"d=/run/systemd/system/$1.d
+[ -e "$d/zzzz-replctl-adopt.conf" ] || exit 0
+rm -f "$d/zzzz-replctl-adopt.conf"; rmdir "$d" 2>/dev/null
+systemctl daemon-reload"#;
+
+/// Takes away the links, as pairs behind the unit, and nothing else. `systemctl disable` would also
+/// take a unit away that is itself a link.
+const DISABLE: &str = r#"unit=$1; shift
+while [ $# -gt 1 ]; do
+  if [ -L "$1" ]; then
+    [ "$(readlink "$1")" = "$2" ] || { echo "$1 leads elsewhere than when it was looked at" >&2; exit 1; }
+    rm -f "$1" || exit 1
+  fi
+  shift 2
+done
+systemctl daemon-reload || exit 1
+case $(systemctl is-enabled "$unit" 2>/dev/null) in enabled*) echo "$unit is still started at boot" >&2; exit 1 ;; esac"#;
+
+/// Puts the same links back.
+const ENABLE: &str = r#"shift
+while [ $# -gt 1 ]; do
+  if [ ! -L "$1" ]; then mkdir -p "${1%/*}" && ln -s "$2" "$1" || exit 1; fi
+  [ "$(readlink "$1")" = "$2" ] || { echo "$1 leads elsewhere" >&2; exit 1; }
+  shift 2
+done
+systemctl daemon-reload"#;
+
+/// Does it, and says in a few words what was seen.
+pub(super) async fn act(shell: &impl Shell, action: &FormerAction) -> Result<String, String> {
+    let units = |text: &'static str, unit: String| async move {
+        script(shell, text, &[&unit], Vec::new(), RELOAD)
+            .await
+            .map(|_| String::new())
+    };
+    match action {
+        FormerAction::Hold { unit } => units(HOLD, unit.clone()).await,
+        FormerAction::Release { unit } => units(RELEASE, unit.clone()).await,
+        FormerAction::Disable { unit, links } => at_boot(shell, DISABLE, unit, links).await,
+        FormerAction::Enable { unit, links } => at_boot(shell, ENABLE, unit, links).await,
+        FormerAction::SeeStopped(former) => gone(shell, former).await,
+        FormerAction::Start(former) => start(shell, former).await,
+        FormerAction::StopOwn { launch, fenced } => stop_own(shell, launch, *fenced, false).await,
+        FormerAction::CopyData(copy) => copy_data(shell, copy).await,
+    }
+}
+
+async fn at_boot(
+    shell: &impl Shell,
+    text: &str,
+    unit: &str,
+    links: &[Link],
+) -> Result<String, String> {
+    let pairs = links.iter().flat_map(|link| [&*link.path, &*link.target]);
+    let args: Vec<&str> = std::iter::once(unit).chain(pairs).collect();
+    let done = script(shell, text, &args, Vec::new(), RELOAD).await;
+    done.map(|_| String::new())
+}
+
+/// Stops the node's own server, and no other that listens on its port. `asked`: the server itself
+/// has said that it may be stopped.
+pub async fn stop_own(
+    shell: &impl Shell,
+    launch: &Launch,
+    fenced: bool,
+    asked: bool,
+) -> Result<String, String> {
+    let args = [
+        &*launch.unit,
+        &*launch.port.to_string(),
+        &*launch.data,
+        &*launch.config,
+        if fenced { "fenced" } else { "replica" },
+        if asked { "asked" } else { "" },
+    ];
+    let text = without_comments(&[OWNER, SOCKETS, LIB, STOP_OWN]);
+    let done = script(shell, &text, &args, Vec::new(), ENDS).await;
+    done.map(|seen| seen.trim().to_owned())
+}
+
+async fn gone(shell: &impl Shell, former: &Former) -> Result<String, String> {
+    let port = former.port.to_string();
+    let unit = former.unit.as_deref().unwrap_or_default();
+    let text = without_comments(&[OWNER, SOCKETS, LIB, GONE]);
+    let args = [port.as_str(), unit, &former.unless];
+    let said = script(shell, &text, &args, Vec::new(), ENDS).await?;
+    Ok(said.trim().to_owned())
+}
+
+async fn start(shell: &impl Shell, former: &Former) -> Result<String, String> {
+    let port = former.port.to_string();
+    let (uid, gid, groups) = numbers(&former.user);
+    let unit = former.unit.as_deref().unwrap_or_default();
+    let mut args = vec![
+        port.as_str(),
+        unit,
+        &former.unless,
+        &uid,
+        &gid,
+        &groups,
+        &former.folder,
+        &former.program,
+    ];
+    args.extend(former.arguments.iter().map(String::as_str));
+    let text = without_comments(&[OWNER, SOCKETS, LIB, BECOME, START]);
+    let said = script(shell, &text, &args, Vec::new(), STARTS).await?;
+    Ok(said.trim().to_owned())
+}
+
+async fn copy_data(shell: &impl Shell, copy: &DataCopy) -> Result<String, String> {
+    let (uid, gid, groups) = numbers(&copy.reader);
+    let args = [
+        uid.as_str(),
+        &gid,
+        &groups,
+        &copy.owner,
+        &copy.from,
+        &copy.to,
+        &copy.dump.0,
+        &copy.dump.1,
+        copy.appended.as_deref().unwrap_or_default(),
+    ];
+    let text = without_comments(&[OWNER, BECOME, COPY]);
+    let said = script(shell, &text, &args, Vec::new(), COPIES).await?;
+    Ok(said.trim().to_owned())
+}
+
+/// As the scripts take them.
+fn numbers(user: &User) -> (String, String, String) {
+    let groups: Vec<String> = user.groups.iter().map(u32::to_string).collect();
+    (user.uid.to_string(), user.gid.to_string(), groups.join(","))
+}

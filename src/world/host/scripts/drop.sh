@@ -1,0 +1,9 @@
+# Removes file $1 of root's, which was not there before. $2: systemd reads its units anew. Put behind owner.sh.
+folder=${1%/*}
+if [ -e "$1" ] || [ -L "$1" ]; then
+  walk "$folder"
+  [ "$who" = 0 ] || no "others than root may write in $why"
+  rm -f "$real/${1##*/}" || exit 1
+fi
+case $folder in *.service.d) rmdir "$folder" 2>/dev/null ;; esac
+if [ -n "$2" ]; then systemctl daemon-reload; fi

@@ -1,0 +1,20 @@
+# Sees that a server is gone that was asked to end; put behind owner.sh, sockets.sh and lib.sh. $1 port  $2 its unit, or nothing  $3 data directory of the node's own server
+port=$1 unit=$2 own=$3
+i=0
+while [ $i -lt 600 ]; do
+  sockets "$port"
+  state=; if [ -n "$unit" ]; then state=$(systemctl is-active "$unit" 2>/dev/null); fi
+  case $state in active | activating | reloading | deactivating) ;; *) if [ -z "$inodes" ]; then break; fi ;; esac
+  i=$((i + 1)); nap
+done
+if [ -n "$inodes" ]; then
+  listener "$port"
+  [ -z "$pid" ] || { [ -d "$own" ] && serves "$pid" "$own"; } || echo "process $pid listens on port $port: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)" >&2
+  echo "port $port is still listened on" >&2; exit 1
+fi
+case $state in active | activating | reloading | deactivating) echo "$unit is $state" >&2; exit 1 ;; esac
+# Whatever starts it again at once is seen a moment later.
+nap 0.5
+sockets "$port"
+if [ -n "$inodes" ]; then echo "something starts a server on port $port again at once" >&2; exit 1; fi
+if [ -n "$unit" ]; then echo "$unit is ${state:-gone}, and nobody listens on port $port"; else echo "nobody listens on port $port"; fi

@@ -1,0 +1,29 @@
+# Stops the node's own server and no other; put behind owner.sh, sockets.sh and lib.sh. $1 its unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
+# $6 asked, if the server itself has said that it is that
+unit=$1 port=$2 data=$3 config=$4 role=$5 asked=$6
+# A server that works in the folder, whether it listens yet or not.
+own() {
+  for f in /proc/[0-9]*; do
+    p=${f##*/}
+    if [ -d "$data" ] && serves "$p" "$data" && alive "$p"; then
+      case "$(tr '\0' ' ' <"$f/cmdline" 2>/dev/null) $(readlink "$f/exe" 2>/dev/null)" in *redis* | *valkey*) return 0 ;; esac
+    fi
+  done
+  p=; return 1
+}
+if own; then
+  [ -n "$asked" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
+elif [ -e "$config" ]; then
+  # It has ended by itself. What its file says is what it was.
+  case $role in
+  replica) grep -qiE '^[[:space:]]*"?(replicaof|slaveof)"?[[:space:]]' "$config" || { echo "$config says that it was made a primary: it may have taken writes" >&2; exit 1; } ;;
+  *) grep -qE '^[[:space:]]*min-replicas-to-write[[:space:]]+1000' "$config" || { echo "$config lets it take writes: it may have taken some" >&2; exit 1; } ;;
+  esac
+fi
+if has_unit "$unit"; then systemctl stop --no-block "$unit"; fi
+if [ -z "$p" ]; then echo "it does not run"; exit 0; fi
+if ! has_unit "$unit"; then kill -TERM "$p" 2>/dev/null; fi
+i=0; while alive "$p" && [ $i -lt 300 ]; do nap; i=$((i + 1)); done
+if alive "$p"; then kill -KILL "$p" 2>/dev/null; i=0; while alive "$p" && [ $i -lt 50 ]; do nap; i=$((i + 1)); done; fi
+if alive "$p"; then echo "process $p does not end" >&2; exit 1; fi
+echo "stopped"

@@ -1,0 +1,151 @@
+//! The way back of a server that was adopted: the node's own server is stopped only if nothing that
+//! it took would be lost, and the former one counts as running only once it answers.
+
+use crate::actions::former::{Former, FormerAction};
+use crate::actions::host::{HostAction, Launch};
+use crate::engine::execute::Failure;
+use crate::topology::NodeName;
+use crate::world::World;
+use crate::world::replication::{Acted, CALM};
+use crate::world::resp::{Conn, REPLY};
+use crate::world::role::{LiveRole, parse};
+use redis::{Value, cmd};
+use std::time::{Duration, Instant};
+
+/// A server that was asked to end may still save its data: it answers nothing meanwhile.
+const ANSWERS: Duration = Duration::from_mins(10);
+
+/// How long writes are paused at most while it is stopped, ms.
+const PAUSE_MS: u64 = 5_000;
+
+/// What the fence of a server that is started again asks for.
+const NOBODY_HAS: &str = "1000";
+
+/// Starts the former server and sees it answer. One that listens may be about to end: it was asked
+/// to, and saves its data.
+pub async fn start_again(world: &World, node: &NodeName, former: &Former) -> Acted {
+    let action = HostAction::Former(FormerAction::Start(former.clone()));
+    let begun = Instant::now();
+    loop {
+        let started = world.host_steps().act(node, &action).await;
+        world.connections.forget_one(node);
+        let started = started?;
+        let why = match world.connections.fresh(node).await {
+            Ok(conn) => match goes_on(&conn).await {
+                Ok(()) => return Ok(started),
+                Err(why) => why,
+            },
+            Err(failure) => failure.why,
+        };
+        if begun.elapsed() >= ANSWERS {
+            return Err(Failure::unknown(format!(
+                "it was started, and does not answer: {why}"
+            )));
+        }
+        tokio::time::sleep(CALM).await;
+    }
+}
+
+/// Whether it answers, and is not about to end. From 7.0 on, a server that waits for its replicas
+/// before it ends still answers; older ones do not know the first command.
+async fn goes_on(conn: &Conn) -> Result<(), String> {
+    let mut questions = redis::pipe();
+    questions.cmd("SHUTDOWN").arg("ABORT");
+    questions.cmd("PING");
+    let answered = conn.exchange(&questions, REPLY).await;
+    answered.map(drop).map_err(|trouble| trouble.detail)
+}
+
+/// Stops the node's own server. A replica loses nothing by that. A primary may have taken writes:
+/// only one that still refuses them is stopped.
+pub async fn stop_own(world: &World, node: &NodeName, launch: &Launch, fenced: bool) -> Acted {
+    let asked = match world.connections.fresh(node).await {
+        Ok(conn) => {
+            may_stop(&conn, fenced).await.map_err(Failure::unknown)?;
+            true
+        }
+        // The host says whether it runs.
+        Err(_) => false,
+    };
+    let steps = world.host_steps();
+    let stopped = steps.stop_own(node, launch, (fenced, asked)).await;
+    world.connections.forget_one(node);
+    stopped
+}
+
+/// Whether it may be stopped. Writes are paused before its role is asked: from 6.2 on, one that is
+/// promoted in between acknowledges none.
+async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
+    let mut questions = redis::pipe();
+    let pause = questions.cmd("CLIENT").arg("PAUSE");
+    pause.arg(PAUSE_MS).arg("WRITE");
+    questions.cmd("ROLE");
+    questions
+        .cmd("CONFIG")
+        .arg("GET")
+        .arg("min-replicas-to-write");
+    let replies = conn.exchange(&questions, REPLY).await;
+    let replies = replies.map_err(|trouble| {
+        format!(
+            "its role cannot be asked, so it is not stopped: {}",
+            trouble.detail
+        )
+    })?;
+    let judged = match &replies[..] {
+        [_, role, fence] => judge(role, fence, fenced),
+        _ => Err("its role cannot be asked, so it is not stopped".to_owned()),
+    };
+    if judged.is_err() {
+        let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
+    }
+    judged
+}
+
+fn judge(role: &Value, fence: &Value, fenced: bool) -> Result<(), String> {
+    // What is not loaded yet has taken no write.
+    if matches!(role, Value::ServerError(error) if error.code() == "LOADING") {
+        return Ok(());
+    }
+    let refuses = super::settings::value(fence).is_some_and(|value| value == NOBODY_HAS);
+    match parse(role) {
+        Some(LiveRole::Primary { .. }) if fenced && refuses => Ok(()),
+        Some(LiveRole::Replica { .. }) if !fenced => Ok(()),
+        Some(LiveRole::Primary { .. }) => Err(
+            "it is a primary and takes writes, which no other node may have: it is not stopped"
+                .to_owned(),
+        ),
+        Some(LiveRole::Replica { upstream, .. }) => Err(format!(
+            "it follows {upstream} now, which was not planned: it is not stopped"
+        )),
+        Some(LiveRole::Sentinel) | None => {
+            Err("its role is not known, so it is not stopped".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(words: &[&str]) -> Value {
+        let text = |word: &&str| Value::BulkString(word.as_bytes().to_vec());
+        Value::Array(words.iter().map(text).collect())
+    }
+
+    #[test]
+    fn a_server_that_may_have_taken_writes_is_not_stopped() {
+        let primary = all(&["master", "100"]);
+        let replica = all(&["slave", "10.0.0.1", "6379", "connected", "100"]);
+        let closed = all(&["min-replicas-to-write", "1000"]);
+        let open = all(&["min-replicas-to-write", "0"]);
+        assert!(judge(&replica, &open, false).is_ok());
+        // Somebody has promoted it.
+        assert!(judge(&primary, &open, false).is_err());
+        assert!(judge(&primary, &closed, false).is_err());
+        // One that was alone.
+        assert!(judge(&primary, &closed, true).is_ok());
+        assert!(judge(&primary, &open, true).is_err());
+        assert!(judge(&primary, &Value::Nil, true).is_err());
+        assert!(judge(&Value::Nil, &closed, true).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! Reads what has a server's unit started at boot, over SSH. It changes nothing.
+
+use super::{AS, Script, run};
+use crate::actions::former::Link;
+use crate::plan::facts::boot::AtBoot;
+use crate::topology::Version;
+use crate::topology::service::Service;
+use crate::world::host::owner::{OWNER, without_comments};
+use crate::world::ssh::Host;
+use std::time::Duration;
+
+const BOOT: &str = include_str!("boot.sh");
+
+/// What is asked about.
+pub struct Subject<'a> {
+    /// How the server is run.
+    pub service: &'a Service,
+    /// The unit that replctl would make.
+    pub own_unit: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The program of the distribution's package, where that is to run.
+    pub package: Option<&'a str>,
+}
+
+/// What has it started at boot; the reason where that cannot be read.
+pub async fn at_boot(
+    host: &Host,
+    subject: &Subject<'_>,
+    patience: Duration,
+) -> Result<AtBoot, String> {
+    let service = subject.service;
+    let process = service.process.as_ref();
+    let process = process.ok_or_else(|| "its process was not seen".to_owned())?;
+    let unit = service.unit().map_or("", |unit| unit.name.as_str());
+    let mut words = vec![
+        unit.to_owned(),
+        subject.own_unit.to_owned(),
+        subject.port.to_string(),
+        process.pid.to_string(),
+        subject.package.unwrap_or_default().to_owned(),
+    ];
+    words.extend(super::whole::as_user(service)?);
+    let script = Script {
+        text: without_comments(&[OWNER, AS, BOOT]),
+        words,
+    };
+    let text = tokio::time::timeout(patience, run(host, &script)).await;
+    read(&text.unwrap_or_else(|_| Err(super::SILENT.to_owned()))?)
+}
+
+/// Reads what the script has printed.
+fn read(text: &str) -> Result<AtBoot, String> {
+    let mut boot = AtBoot::default();
+    let words = |value: &str| {
+        value
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let (mut path, mut ended) = (None, false);
+    for (key, value) in text.lines().filter_map(|line| line.split_once(':')) {
+        match key {
+            "deleted" => boot.replaced = true,
+            "version" => boot.of_package = version(value),
+            "state" => value.clone_into(&mut boot.state),
+            "link" => path = Some(value.to_owned()),
+            "target" => boot.links.extend(path.take().map(|path| Link {
+                path,
+                target: value.to_owned(),
+            })),
+            "by" => boot.wanted_by.extend(words(value)),
+            "trigger" => boot.triggers.extend(words(value)),
+            "other" => {
+                let (unit, port) = value.rsplit_once(' ').unwrap_or((value, ""));
+                let port = port.parse().unwrap_or(6379);
+                boot.others.push((unit.to_owned(), port));
+            }
+            "end" => ended = true,
+            _ => {}
+        }
+    }
+    boot.wanted_by.sort();
+    boot.wanted_by.dedup();
+    if ended {
+        Ok(boot)
+    } else {
+        Err(super::said::CUT.to_owned())
+    }
+}
+
+/// `Redis server v=7.0.15 sha=…`.
+fn version(text: &str) -> Option<Version> {
+    let text = text
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("v="))?;
+    let mut numbers = text.split('.').map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some(Version {
+        major: next()?,
+        minor: next()?,
+        patch: next()?,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_unit_started_is_read_and_an_answer_without_an_end_is_none() {
+        let text = "deleted:\nversion:Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\nstate:enabled\n\
+            link:/etc/systemd/system/multi-user.target.wants/r.service\ntarget:/lib/r.service\nby:multi-user.target\nby:\n\
+            trigger:r.timer\nother:redis@a.service 6380\nend:\n";
+        let boot = read(text).unwrap();
+        assert!(boot.replaced && boot.state == "enabled");
+        assert_eq!(boot.links[0].target, "/lib/r.service");
+        assert_eq!(boot.wanted_by, ["multi-user.target"]);
+        assert_eq!(boot.triggers, ["r.timer"]);
+        assert_eq!(boot.others, [("redis@a.service".to_owned(), 6380)]);
+        let version = boot.of_package.unwrap();
+        assert_eq!((version.major, version.minor, version.patch), (7, 0, 15));
+        assert!(read("state:enabled\n").is_err());
+    }
+}
