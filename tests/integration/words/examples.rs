@@ -345,32 +345,6 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     (!done || empty || null).then(|| format!("{line}: {ran}"))
 }
 
-/// The shells have no completions of ours unless a line loads them. Otherwise the test above would
-/// prove nothing.
-#[test]
-fn a_shell_without_our_completions_is_seen() {
-    for shell in ["bash", "zsh", "fish"] {
-        if Command::new(shell).arg("--version").output().is_err() {
-            crate::support::not_run(&format!("{shell} is not installed"));
-            continue;
-        }
-        let home = tempfile::tempdir().unwrap();
-        for (brought, known) in [
-            ("true", false),
-            ("complete -c replctl -a word", shell != "zsh"),
-            ("compdef _files replctl", shell == "zsh"),
-            ("complete -W word replctl", shell == "bash"),
-        ] {
-            let (before, after) = unlike::around(shell, true);
-            let line = format!("{before}{brought}{after}");
-            let mut command = Command::new(shell);
-            command.args(["-c", &line]).env("HOME", home.path());
-            let ran = run(&mut command, Duration::from_secs(20));
-            assert_eq!(ran.code == Some(0), known, "{shell}: {line}: {ran}");
-        }
-    }
-}
-
 fn stands_alone(group: &Group) {
     group.bench.run(&["status"]).says("slave2");
 }

@@ -2,6 +2,9 @@
 //! and others are only parsed.
 
 use super::Group;
+use crate::support::process::run;
+use std::process::Command;
+use std::time::Duration;
 
 /// A line that begins at a server or Sentinel of this deployment.
 pub fn from_there(group: &Group, line: &str) -> String {
@@ -57,5 +60,31 @@ pub fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
         ("fish", _) => ("", "; complete -c replctl | grep -q replctl"),
         (_, true) => ("set -o pipefail; ", "; complete -p replctl"),
         (_, false) => ("set -o pipefail; ", ""),
+    }
+}
+
+/// The shells have no completions of ours unless a line loads them. Otherwise the test above would
+/// prove nothing.
+#[test]
+fn a_shell_without_our_completions_is_seen() {
+    for shell in ["bash", "zsh", "fish"] {
+        if Command::new(shell).arg("--version").output().is_err() {
+            crate::support::not_run(&format!("{shell} is not installed"));
+            continue;
+        }
+        let home = tempfile::tempdir().unwrap();
+        for (brought, known) in [
+            ("true", false),
+            ("complete -c replctl -a word", shell != "zsh"),
+            ("compdef _files replctl", shell == "zsh"),
+            ("complete -W word replctl", shell == "bash"),
+        ] {
+            let (before, after) = around(shell, true);
+            let line = format!("{before}{brought}{after}");
+            let mut command = Command::new(shell);
+            command.args(["-c", &line]).env("HOME", home.path());
+            let ran = run(&mut command, Duration::from_secs(20));
+            assert_eq!(ran.code == Some(0), known, "{shell}: {line}: {ran}");
+        }
     }
 }
