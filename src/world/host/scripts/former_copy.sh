@@ -1,6 +1,8 @@
-# Copies the data of a server; put behind owner.sh and as.sh. What is copied is read with the rights of that server's user and written with those of the
-# node's own, never with more: names and links in either folder mean what they mean to that user.
-# $1 uid  $2 gid  $3 groups(,)  $4 owner  $5 from  $6 to  $7 name of the snapshot there  $8 and here  $9 append-only file or directory, or nothing
+# Copies the data of a server. This text goes after owner.sh and as.sh. The user of that server
+# reads the data, and the user of the node's own server writes it, never with more rights. So names
+# and links in either folder mean what they mean to that user.
+# $1 uid  $2 gid  $3 groups(,)  $4 owner  $5 from  $6 to  $7 name of the snapshot in $5
+# $8 its name in $6  $9 append-only file or directory, or empty
 old_uid=$1 old_gid=$2 old_groups=$3 owner=$4 from=$5 to=$6 dump=$7 name=$8 appended=$9
 case $dump$name$appended in */*) no "a file of data has a folder in its name" ;; esac
 as_old() { become "$old_uid" "$old_gid" "$old_groups"; act "$@"; }
@@ -12,7 +14,7 @@ WRITE='umask 077; cat >"$1.replctl-new" && { sync "$1.replctl-new" 2>/dev/null |
 SUM='sha256sum <"$1"'
 has_file() { as_old sh -c '[ -f "$1" ]' sh "$1"; }
 bytes=0
-# One file; what was written is read again.
+# Copies one file, and reads the copy again.
 copy() {
   as_old sh -c "$READ" sh "$1" | as_new sh -c "$WRITE" sh "$2" || no "$2 could not be written"
   a=$(as_old sh -c "$SUM" sh "$1"); b=$(as_new sh -c "$SUM" sh "$2")

@@ -24,8 +24,8 @@ if [ "$(stat -c %i "$f")" != "$inode" ] && [ ! -L "$f" ]; then
   # everybody on the host could read them here.
   if [ "$secrets" = 0 ] && has_secrets "$f"; then copied=1 most=0660; fi
   set -- $(stat -c '%a %g' "$f")
-  # The new mode allows nothing that the old one did not, and no execution. The file's owner is the
-  # server's user, who could read it before.
+  # The new mode allows nothing that the old one did not allow, and never execution. The owner of
+  # the file is the server's user, who could read the file before.
   all=$((0$was & 0$1 & most | 0400)) tight=$((0$was & 0$1 & most | 0400))
   # Where the group is another one, it gets what everybody had.
   if [ "$2" != "$group" ] || [ "$acl" = 1 ]; then tight=$((all & (0707 | (all & 07) << 3))); fi

@@ -1,5 +1,6 @@
-# Does $inner on file $1, which the server on port $2 calls its own, as the user who runs that server: what it says of its file can be a lie, and
-# then it is a lie about its own rights only. A further root is taken for granted nowhere: a server of root's has its path walked.
+# Runs $inner on file $1 as the user who runs the server on port $2. The server says that this is
+# its file. If that is a lie, it affects only what this user may do anyway. If root runs the server,
+# the path is checked.
 path=$1 port=$2; shift 2
 listener "$port"
 if [ -n "$pid" ]; then
@@ -7,7 +8,7 @@ if [ -n "$pid" ]; then
   account "$uid"
   gid=$(awk '$1 == "Gid:" { print $5 }' "/proc/$pid/status" 2>/dev/null)
   groups=$(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
-  # A process that is gone gives its number to another.
+  # If a process ends, another one may get its number.
   was=$pid; listener "$port"
   [ -n "$uid" ] && [ -n "$gid" ] && [ "$pid" = "$was" ] || no "the process on port $port is another one by now"
 fi

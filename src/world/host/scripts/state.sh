@@ -9,8 +9,8 @@ if [ -L "$f" ]; then kind=link to=$(readlink "$f"); p=$(readlink -f "$f") || exi
 acl=0; if has_acl "$p"; then acl=1; fi
 secrets=0; if has_secrets "$p"; then secrets=1; fi
 set -- $(stat -c '%a %u %g' "$p")
-# The server writes the new file with passwords, and as wide as its umask allows. This limits that
-# to some milliseconds, for replctl hears of the file later.
+# The server writes passwords into the new file, with every right that its umask allows. This loop
+# limits that to some milliseconds, because replctl learns of the file only later.
 (
   n=0
   while [ $n -lt 300 ]; do
