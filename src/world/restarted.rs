@@ -1,5 +1,5 @@
-//! What a server is asked around its restart: its role and its keys, to save and end, and later
-//! whether it has loaded what it had and runs as it ran.
+//! Talks to a server before and after its restart. Before: its role and its keys, and the command
+//! to save and end. After: whether it has loaded its data, and has the same keys and settings.
 
 mod keys;
 mod own;
@@ -14,7 +14,7 @@ use super::resp::{Conn, REPLY};
 use super::role::{LiveRole, parse};
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::{Address, NodeName, TroubleKind};
 use redis::{Value, cmd};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// How long a server that makes progress may take to load its data.
 const LONGEST: Duration = Duration::from_hours(2);
 
-/// Does one of the looks after a restart.
+/// Performs one of the checks after a restart.
 pub async fn act(connections: &Connections, node: &NodeName, action: &ServerAction) -> Acted {
     match action {
         ServerAction::AwaitLoaded { within_ms } => {
@@ -49,18 +49,19 @@ pub async fn act(connections: &Connections, node: &NodeName, action: &ServerActi
         | ServerAction::PersistRole
         | ServerAction::SetDirective { .. }
         | ServerAction::SetReplicaAuth
-        | ServerAction::ProveWrite { .. } => Ok(Seen::default()),
+        | ServerAction::ProveWrite { .. } => Ok(Evidence::default()),
     }
 }
 
-/// `SHUTDOWN SAVE`. The server that does it closes the connection without a word; one that cannot
-/// save says so and goes on. Whether its process is gone, its host has to say.
+/// Sends `SHUTDOWN SAVE`. A server that obeys closes the connection without an answer. A server
+/// that cannot save answers with an error and continues. Only the host knows whether the process is
+/// gone.
 ///
-/// Its role is asked on the same connection right before. Writes are paused before that: a replica
-/// that somebody promotes in between acknowledges none. The pause ends with the server, or by
+/// The same connection asks for the role right before. Writes are paused before that, so a replica
+/// that somebody promotes in between acknowledges no write. The pause ends with the server, or by
 /// itself.
 ///
-/// `is_upstream`: whether an address is that of the node which it has to follow.
+/// `is_upstream`: whether an address belongs to the node that it must follow.
 pub async fn shut_down(
     connections: &Connections,
     node: &NodeName,
@@ -74,7 +75,7 @@ pub async fn shut_down(
         counts,
     } = action
     else {
-        return Ok(Seen::default());
+        return Ok(Evidence::default());
     };
     let conn = connections.fresh(node).await?;
     if let Some(ms) = pause_ms {
@@ -96,7 +97,7 @@ pub async fn shut_down(
     ended
 }
 
-/// Whether its role is the one for which its end was planned.
+/// Whether it has the role that the plan expects at its end.
 fn is_as_planned(
     role: &Value,
     follows: Option<&NodeName>,
@@ -144,7 +145,8 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
     }
 }
 
-/// Waits until it says that it loads nothing. It waits on while more bytes are loaded.
+/// Waits until the server has loaded its data. It keeps waiting while the number of loaded bytes
+/// grows.
 async fn await_loaded(connections: &Connections, node: &NodeName, within_ms: u64) -> Acted {
     let begun = Instant::now();
     let (mut moved, mut loaded) = (begun, None);
