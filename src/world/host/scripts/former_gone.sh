@@ -12,7 +12,7 @@ done
 if [ -n "$inodes" ]; then
   listener "$port"
   [ -z "$pid" ] || { [ -d "$own" ] && serves "$pid" "$own"; } || echo "process $pid listens on port $port: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)" >&2
-  echo "port $port is still listened on" >&2; exit 1
+  echo "something still listens on port $port" >&2; exit 1
 fi
 case $state in active | activating | reloading | deactivating) echo "$unit is $state" >&2; exit 1 ;; esac
 # If something starts it again at once, that shows a moment later.

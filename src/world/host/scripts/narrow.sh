@@ -4,7 +4,7 @@
 # (again) or `unlinked`. COPIED is 1 where the file now holds passwords that none of its own lines
 # held before.
 f=$1 kind=$3 was=$4 group=$6 inode=$7 acl=$8 secrets=$9; shift 9; to=$1 target=$2 copied=0
-[ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
+[ -f "$f" ] || no "user $(id -un 2>/dev/null || id -u) cannot see $f"
 # Writes the new text into the file that the link led to, and puts the link back. This runs in a
 # subshell: where it fails, the file stays as the server made it.
 back() (

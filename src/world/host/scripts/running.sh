@@ -10,12 +10,12 @@ if [ -n "$pid" ]; then
   groups=$(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
   # If a process ends, another one may get its number.
   was=$pid; listener "$port"
-  [ -n "$uid" ] && [ -n "$gid" ] && [ "$pid" = "$was" ] || no "the process on port $port is another one by now"
+  [ -n "$uid" ] && [ -n "$gid" ] && [ "$pid" = "$was" ] || no "the process on port $port has changed meanwhile"
 fi
 real=$path service=$uid
 if is_root; then
-  [ -n "$pid" ] || no "no process is seen to listen on port $port of its host: it may run in a container"
-  [ "/proc/$pid/root/" -ef / ] || no "the server on port $port has a root folder of its own, as in a container"
+  [ -n "$pid" ] || no "no process was found that listens on port $port of its host: it may run in a container"
+  [ "/proc/$pid/root/" -ef / ] || no "the server on port $port has its own root folder, as in a container"
   if [ "$uid" = 0 ]; then
     case $(readlink "/proc/$pid/exe") in *redis* | *valkey*) ;; *) no "port $port is held by $(readlink "/proc/$pid/exe"), which is no server of the Redis family" ;; esac
     choose "$path" ''; service=0

@@ -2,7 +2,7 @@
 # then the text of the link and the file that it leads to, in hex. Mode and owner are those of the
 # file at the end of the link. Then narrows the mode of the new file as soon as that file is there.
 f=$1
-[ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
+[ -f "$f" ] || no "user $(id -un 2>/dev/null || id -u) cannot see $f"
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; echo; }
 inode=$(stat -c %i "$f") kind=file to= p=$f
 if [ -L "$f" ]; then kind=link to=$(readlink "$f"); p=$(readlink -f "$f") || exit 1; fi

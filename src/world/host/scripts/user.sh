@@ -16,4 +16,4 @@ else
   echo "$u:x:$n:$n::/nonexistent:$shell" >>/etc/passwd
 fi
 # Another run may have made the user first.
-id -u "$u" >/dev/null 2>&1 || { echo "${said:-the user did not come to be}" >&2; exit 1; }
+id -u "$u" >/dev/null 2>&1 || { echo "${said:-the user was not created}" >&2; exit 1; }
