@@ -1,4 +1,4 @@
-//! What of a server's configuration the inventory and replctl's own file cannot take over. Pure.
+//! The settings of a server that the inventory and replctl's own file cannot take over. Pure.
 
 use super::super::{AdoptInput, Found, Subject, steps};
 use crate::config::directives::memory;
@@ -10,7 +10,7 @@ use crate::topology::service::Arguments;
 use crate::topology::service::whole::Stated;
 use crate::topology::{NodeName, Server};
 
-/// What stands against it.
+/// The refusals because of its configuration.
 pub(super) fn refusals(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,
@@ -63,7 +63,7 @@ pub(super) fn refusals(
     }
 }
 
-/// A password that stands there only could not be given again.
+/// replctl could not give a password again that is only on the command line.
 fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let service = subject.node.service.as_deref();
@@ -84,7 +84,7 @@ fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &m
     }
 }
 
-/// What no file has, and what may hold a password.
+/// Users that are in no file, and modules whose arguments may hold a password.
 fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut refuse = |why: String, hint: &str| out.push(Refusal::new(Ground::Secret, why, hint));
@@ -126,7 +126,7 @@ fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>
     }
 }
 
-/// A socket in a folder that its former unit makes.
+/// A socket in a folder that its former unit creates.
 fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
     let socket = found.live.get("unixsocket").filter(|path| {
         ["/run/", "/var/run/"]
@@ -142,7 +142,7 @@ fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
     }
 }
 
-/// What the inventory has keys of its own for, and says otherwise.
+/// Settings with a key of their own in the inventory, where the inventory has another value.
 fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let live = |key: &str| found.live.get(key).map(String::as_str);

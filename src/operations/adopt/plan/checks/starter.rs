@@ -1,4 +1,4 @@
-//! Whether it is known what starts a server, and whether that can be taken over. Pure.
+//! Whether replctl knows what starts a server, and whether it can take that over. Pure.
 
 use super::super::{Found, Subject};
 use super::is_foreign;
@@ -6,12 +6,12 @@ use crate::engine::{Ground, Refusal};
 use crate::plan::facts::HostFacts;
 use crate::topology::service::{Service, Starter};
 
-/// What `systemctl is-enabled` says of units that can be kept from starting, and put back.
+/// The answers of `systemctl is-enabled` for units that replctl can disable and restore.
 const STATES: [&str; 6] = [
     "enabled", "disabled", "linked", "static", "indirect", "alias",
 ];
 
-/// What stands against it.
+/// The refusals because of what starts it.
 pub(super) fn refusals(
     subject: Subject<'_>,
     facts: &HostFacts,
@@ -69,7 +69,7 @@ pub(super) fn refusals(
     }
 }
 
-/// What has it started at boot, beside what replctl takes away.
+/// The refusals because of what starts it at boot and replctl does not remove.
 pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut refuse = |ground, why: String, hint: String| out.push(Refusal::new(ground, why, hint));
@@ -131,7 +131,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
     }
 }
 
-/// A person has started it, and nothing else starts it again.
+/// The refusals if a person has started it, and nothing else starts it again.
 fn by_hand(
     subject: Subject<'_>,
     facts: &HostFacts,
@@ -140,7 +140,7 @@ fn by_hand(
 ) {
     let name = &subject.spec.name;
     let mut refuse = |ground, why: String, hint: &str| out.push(Refusal::new(ground, why, hint));
-    // A shell may run a loop, and `systemd --user` and supervisors restart what they have started.
+    // A shell may run a loop. `systemd --user` and supervisors restart what they have started.
     if let Some((program, pid)) = facts.holder.as_ref().and_then(|h| h.parent.as_ref()) {
         refuse(
             Ground::Foreign,
