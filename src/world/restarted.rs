@@ -107,13 +107,13 @@ fn is_as_planned(
         (Some(LiveRole::Primary { .. }), None) => Ok(()),
         (Some(LiveRole::Replica { upstream, .. }), Some(_)) if is_upstream(&upstream) => Ok(()),
         (Some(LiveRole::Primary { .. }), Some(wanted)) => Err(format!(
-            "it is a primary now, and had to follow `{wanted}`: it was not ended"
+            "it is now a primary, and should follow `{wanted}`: it was not stopped"
         )),
         (Some(LiveRole::Replica { upstream, .. }), _) => Err(format!(
-            "it follows {upstream} now, which was not planned: it was not ended"
+            "it now follows {upstream}, which the plan did not expect: it was not stopped"
         )),
         (Some(LiveRole::Sentinel) | None, _) => {
-            Err("its answer to ROLE was not understood: it was not ended".to_owned())
+            Err("replctl did not understand its answer to ROLE: it was not stopped".to_owned())
         }
     }
 }
@@ -130,9 +130,9 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
                     let details = error.details().unwrap_or_default();
                     format!("{} {details}", error.code())
                 }
-                Some(_) | None => "it gave an answer and did not end".to_owned(),
+                Some(_) | None => "it answered and did not end".to_owned(),
             };
-            Err(Failure::none(format!("it goes on: {}", why.trim())))
+            Err(Failure::none(format!("it still runs: {}", why.trim())))
         }
         Err(trouble) if trouble.kind == TroubleKind::Frozen => Err(Failure::unknown(format!(
             "it has not ended after {} s",
@@ -169,7 +169,7 @@ async fn await_loaded(connections: &Connections, node: &NodeName, within_ms: u64
                             let bytes = loaded.as_deref().unwrap_or("an unknown number of");
                             format!("it has loaded {bytes} bytes")
                         }
-                        None => "INFO does not tell whether it loads".to_owned(),
+                        None => "INFO does not say whether it is loading".to_owned(),
                     }
                 }
                 Err(trouble) => {

@@ -287,7 +287,7 @@ fn several(primaries: &[&Subject<'_>]) -> Refusal {
     Refusal::new(
         Ground::Role,
         format!(
-            "{} are primaries: which of their data is kept has to be decided first",
+            "{} are primaries: first decide whose data to keep",
             names.join(" and ")
         ),
         "replctl repair",

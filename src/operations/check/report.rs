@@ -221,7 +221,7 @@ fn rate(seen: &Shown<'_>) -> Option<String> {
             rate.node,
             rate.seconds
         ),
-        None => "what is written is not known: no one primary answered all the time".to_owned(),
+        None => "the rate of writes is unknown: no single primary answered all the time".to_owned(),
     })
 }
 

@@ -44,7 +44,7 @@ systemctl daemon-reload"#;
 const DISABLE: &str = r#"unit=$1; shift
 while [ $# -gt 1 ]; do
   if [ -L "$1" ]; then
-    [ "$(readlink "$1")" = "$2" ] || { echo "$1 leads elsewhere than when it was looked at" >&2; exit 1; }
+    [ "$(readlink "$1")" = "$2" ] || { echo "the target of $1 has changed meanwhile" >&2; exit 1; }
     rm -f "$1" || exit 1
   fi
   shift 2
@@ -56,7 +56,7 @@ case $(systemctl is-enabled "$unit" 2>/dev/null) in enabled*) echo "$unit is sti
 const ENABLE: &str = r#"shift
 while [ $# -gt 1 ]; do
   if [ ! -L "$1" ]; then mkdir -p "${1%/*}" && ln -s "$2" "$1" || exit 1; fi
-  [ "$(readlink "$1")" = "$2" ] || { echo "$1 leads elsewhere" >&2; exit 1; }
+  [ "$(readlink "$1")" = "$2" ] || { echo "$1 has another target" >&2; exit 1; }
   shift 2
 done
 systemctl daemon-reload"#;

@@ -87,13 +87,13 @@ async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
     let replies = conn.exchange(&questions, REPLY).await;
     let replies = replies.map_err(|trouble| {
         format!(
-            "its role cannot be asked, so it is not stopped: {}",
+            "its role cannot be read, so it was not stopped: {}",
             trouble.detail
         )
     })?;
     let judged = match &replies[..] {
         [_, role, fence] => judge(role, fence, fenced),
-        _ => Err("its role cannot be asked, so it is not stopped".to_owned()),
+        _ => Err("its role cannot be read, so it was not stopped".to_owned()),
     };
     if judged.is_err() {
         let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
@@ -111,14 +111,14 @@ fn judge(role: &Value, fence: &Value, fenced: bool) -> Result<(), String> {
         Some(LiveRole::Primary { .. }) if fenced && refuses => Ok(()),
         Some(LiveRole::Replica { .. }) if !fenced => Ok(()),
         Some(LiveRole::Primary { .. }) => Err(
-            "it is a primary and takes writes, which no other node may have: it is not stopped"
+            "it is a primary and accepts writes that no other node may have: it was not stopped"
                 .to_owned(),
         ),
         Some(LiveRole::Replica { upstream, .. }) => Err(format!(
-            "it follows {upstream} now, which was not planned: it is not stopped"
+            "it now follows {upstream}, which the plan did not expect: it was not stopped"
         )),
         Some(LiveRole::Sentinel) | None => {
-            Err("its role is not known, so it is not stopped".to_owned())
+            Err("its role is unknown, so it was not stopped".to_owned())
         }
     }
 }

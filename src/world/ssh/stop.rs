@@ -199,7 +199,7 @@ impl Worker {
         // Nobody else waits for this connection yet.
         let why = match stop(link, &command, &request, patience(STOP_TIME)) {
             Stopped::Yes => return Ok(()),
-            Stopped::Refused => "the host begins no command".to_owned(),
+            Stopped::Refused => "the host starts no command".to_owned(),
             Stopped::No(why) => why,
         };
         link.cut();

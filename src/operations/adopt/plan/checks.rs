@@ -69,7 +69,7 @@ fn host(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &
         out.push(Refusal::new(
             Ground::Host,
             format!(
-                "`{}` is not root on the host of `{name}`, and what starts its server now is root's to change",
+                "`{}` is not root on the host of `{name}`, and only root can change what starts its server",
                 facts.login
             ),
             "log in as root, or allow sudo",
@@ -78,7 +78,7 @@ fn host(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &
     if !facts.systemd {
         out.push(Refusal::new(
             Ground::Unsupported,
-            format!("the host of `{name}` has no systemd: `adopt` knows no other way to have one server a port"),
+            format!("the host of `{name}` has no systemd, and `adopt` works only with systemd"),
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ));
     }
@@ -121,10 +121,10 @@ fn version(
             }
             match (&facts.package, is) {
                 (Some(path), Some(is)) if of_package(facts) => {
-                    format!("{path}, which is {} by now", program(server.product, is))
+                    format!("{path}, which is now {}", program(server.product, is))
                 }
                 (Some(path), None) if of_package(facts) => {
-                    format!("{path}, which does not tell its version")
+                    format!("{path}, whose version is unknown")
                 }
                 (package, _) => match package {
                     Some(path) => format!("{path}, another program"),
@@ -133,7 +133,7 @@ fn version(
             }
         }
         ServerSource::Tarball { file, .. } => format!(
-            "what is built of {}, whose version is not known before",
+            "a program built from {}, whose version is unknown before the build",
             file.display()
         ),
     };
@@ -253,7 +253,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
     if !around.inventory.accounts.is_plain() {
         refuse(
             format!(
-                "`{name}` is logged in to as a user of an access list, by `[deployment]` of the inventory, and replctl writes none"
+                "`[deployment]` of the inventory logs in to `{name}` as a user of an access list, and `adopt` writes no access lists"
             ),
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         );
@@ -263,7 +263,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
     if password && server.has_password == Some(false) {
         refuse(
             format!(
-                "`{name}` takes no password, and the inventory has one, which its file would get"
+                "`{name}` has no password, but the inventory has one, and `adopt` would write it into its file"
             ),
             "make them agree: take `password` out of [deployment], or set `requirepass` there",
         );
@@ -317,7 +317,7 @@ fn state(around: &AdoptInput<'_>, subject: Subject<'_>, server: &Server, out: &m
     if !upstream.read_only {
         out.push(Refusal::new(
             Ground::Difference,
-            format!("`{name}` takes writes although it is a replica: what only it has would be lost when it syncs again"),
+            format!("`{name}` accepts writes although it is a replica: the next sync would delete what only it has"),
             "redis-cli CONFIG SET replica-read-only yes, on it",
         ));
     }

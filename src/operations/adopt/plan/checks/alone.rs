@@ -32,7 +32,7 @@ pub(in super::super) fn alone(around: &AdoptInput<'_>, primary: &Subject<'_>) ->
         refuse(
             Ground::Topology,
             format!(
-                "Sentinels watch `{name}`, and none of its replicas is in the inventory: while it is restarted, they may promote one that is not known here"
+                "Sentinels watch `{name}`, and none of its replicas is in the inventory: during its restart, they may promote a replica that replctl does not know"
             ),
             "write its replicas into the inventory: replctl init --from HOST --merge; or give it one: replctl add",
         );
@@ -41,7 +41,7 @@ pub(in super::super) fn alone(around: &AdoptInput<'_>, primary: &Subject<'_>) ->
         refuse(
             Ground::Unsupported,
             format!(
-                "`{name}` runs {}, which does not tell how many keys it drops when it starts: alone, it could not be proved to have all of them",
+                "`{name}` runs {}, which does not tell how many keys it drops when it starts: without a replica, nothing could prove that it has all of them",
                 program(server.product, server.version)
             ),
             "give it a replica first: replctl add",

@@ -35,7 +35,7 @@ pub(super) fn refusals(
     if found.live.is_empty() {
         out.push(Refusal::new(
             Ground::Permission,
-            format!("what `{name}` runs with cannot be read: CONFIG GET gives nothing"),
+            format!("the live settings of `{name}` cannot be read: CONFIG GET returns nothing"),
             "allow it, or take `rename-command CONFIG` out of its file",
         ));
         return;
@@ -43,7 +43,7 @@ pub(super) fn refusals(
     if stated.iter().any(|t| t.line.name == "user") {
         out.push(Refusal::new(
             Ground::Secret,
-            format!("the configuration of `{name}` has `user` lines, which hold passwords: they come into no inventory"),
+            format!("the configuration of `{name}` has `user` lines, which hold passwords: `adopt` writes none into the inventory"),
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ));
     }
@@ -119,7 +119,7 @@ fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>
         let module = module.line.args.first().map_or("", String::as_str);
         refuse(
             format!(
-                "`{name}` loads {module} with arguments, which may hold a password: they come into no inventory"
+                "`{name}` loads {module} with arguments, which may hold a password: `adopt` does not write them into the inventory"
             ),
             "write it yourself under its [[node]], in [node.config]: loadmodule = \"FILE ARGUMENTS\"",
         );
@@ -136,7 +136,7 @@ fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
     if let Some(path) = socket {
         out.push(Refusal::new(
             Ground::Host,
-            format!("`{name}` listens on {path} too, in a folder that is made anew by what starts it now"),
+            format!("`{name}` also listens on {path}, and what starts it now creates that folder"),
             "take `unixsocket` out of its configuration, or move it to a folder that stays",
         ));
     }
@@ -172,7 +172,7 @@ fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &m
     if host != ip && !(host.is_empty() && announced.is_some()) || other_port {
         refuse(
             format!(
-                "`{name}` announces `{host}`, port {has_port}, and the inventory says otherwise"
+                "`{name}` announces `{host}`, port {has_port}, and the inventory has another value"
             ),
             format!("under its [[node]]: announce = \"HOST:PORT\", as `{name}` has it"),
         );

@@ -41,7 +41,7 @@ pub(super) fn refusals(
         Starter::Script(line) => refuse(
             Ground::Foreign,
             format!("`{name}` is started by /etc/rc.local of its host: `{line}`"),
-            "take that line out of /etc/rc.local, and run this again: the server goes on meanwhile"
+            "remove that line from /etc/rc.local, and run this again: the server keeps running"
                 .to_owned(),
         ),
         Starter::Unit(unit) => {
@@ -50,7 +50,7 @@ pub(super) fn refusals(
                 refuse(
                     Ground::Foreign,
                     format!(
-                        "{}, which starts `{name}`, is no unit of a file that stays: it could not be started again",
+                        "{}, which starts `{name}`, has no permanent unit file: it could not be started again",
                         unit.name
                     ),
                     "write a unit file for it below /etc/systemd/system first".to_owned(),
@@ -90,7 +90,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Version,
             format!(
-                "the program of `{name}` was replaced since it was started: a restart brings another one"
+                "the program of `{name}` was replaced since it was started: a restart would start another program"
             ),
             again.to_owned(),
         );
@@ -113,7 +113,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Foreign,
             format!(
-                "{} starts {unit}, too: nothing that can be taken away and put back",
+                "{} starts {unit}, too, and `adopt` cannot remove and restore that",
                 by.join(" and ")
             ),
             format!("take {unit} out of it, and run this again"),
@@ -123,7 +123,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Unsupported,
             format!(
-                "systemd says of {unit} `{}`: how that is put back is not known",
+                "systemd reports the state `{}` for {unit}, which `adopt` cannot restore",
                 boot.state
             ),
             format!("on that host: systemctl enable {unit}, and run this again"),
