@@ -1,59 +1,59 @@
-//! What `adopt` does on a host with a server that replctl did not make, as data. Pure. No secret is
-//! in it.
+//! What `adopt` does on a host with a server that replctl did not make, as data. Pure. It holds no
+//! secret.
 
 use super::host::Launch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One change, or one look. Each can be repeated.
+/// One change, or one check. Each can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FormerAction {
-    /// Keep systemd from starting the unit's server again by itself, until the host boots.
+    /// Keep systemd from restarting the server of the unit, until the host boots.
     Hold {
         /// `….service`.
         unit: String,
     },
-    /// Let systemd do as the unit says.
+    /// Let systemd restart it again as the unit says.
     Release {
         /// `….service`.
         unit: String,
     },
-    /// Keep a unit from being started at boot: these links go, and nothing else.
+    /// Keep a unit from starting at boot: remove these links, and nothing else.
     Disable {
         /// `….service`.
         unit: String,
         /// The links.
         links: Vec<Link>,
     },
-    /// Have a unit started at boot again, by the very links that it had.
+    /// Let a unit start at boot again, by the same links as before.
     Enable {
         /// `….service`.
         unit: String,
         /// The links.
         links: Vec<Link>,
     },
-    /// See that its process is gone, and that nothing listens on its port.
+    /// Check that its process is gone, and that nothing listens on its port.
     SeeStopped(Former),
-    /// Start it as it was started before, and see it answer.
+    /// Start it as it was started before, and wait until it answers.
     Start(Former),
-    /// Stop the node's own server, unless what it has taken would be lost by that.
+    /// Stop the node's own server, unless writes would be lost by that.
     StopOwn {
         /// How it was started.
         launch: Launch,
-        /// It is a primary that refuses writes; otherwise it must be a replica.
+        /// It must be a primary that refuses writes; otherwise it must be a replica.
         fenced: bool,
     },
-    /// Copy its data into the node's own directory. What is copied stays where it is.
+    /// Copy its data into the node's own directory. The original files stay.
     CopyData(DataCopy),
 }
 
-/// A symbolic link of systemd's that has a unit started.
+/// A symbolic link that makes systemd start a unit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
-    /// Where it lies.
+    /// Its path.
     pub path: String,
-    /// Where it leads to.
+    /// Its target.
     pub target: String,
 }
 
@@ -62,21 +62,21 @@ pub struct Link {
 pub struct Former {
     /// TCP port.
     pub port: u16,
-    /// The unit that starts it; `None`: nothing does.
+    /// The unit that starts it; `None`: no unit does.
     pub unit: Option<String>,
     /// Its program.
     pub program: String,
-    /// What stands behind the program where no unit starts it.
+    /// The arguments of the program if no unit starts it.
     pub arguments: Vec<String>,
-    /// The directory of its data, in which it works.
+    /// The directory of its data, which is also its working directory.
     pub folder: String,
-    /// Who it runs as.
+    /// The user that it runs as.
     pub user: User,
-    /// The node's own directory: a process that works there is another server.
+    /// The node's own directory. A process that works there is another server.
     pub unless: String,
 }
 
-/// Who a server runs as, by numbers.
+/// The user of a server, as numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// User.
@@ -90,18 +90,18 @@ pub struct User {
 /// Files of data that are copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataCopy {
-    /// Whose rights they are read with.
+    /// The user who reads them.
     pub reader: User,
-    /// The directory they lie in.
+    /// The directory of the originals.
     pub from: String,
-    /// The directory they are copied into.
+    /// The directory of the copies.
     pub to: String,
-    /// User name of whoever owns the copies.
+    /// The name of the user who owns the copies.
     pub owner: String,
-    /// The snapshot: its name there, and its name here.
+    /// The snapshot: its name in `from`, and its name in `to`.
     pub dump: (String, String),
-    /// The append-only file or the directory of such files, which has the same name here; `None`:
-    /// it writes none.
+    /// The append-only file, or the directory of such files. It has the same name in `to`. `None`:
+    /// the server writes none.
     pub appended: Option<String>,
 }
 

@@ -50,7 +50,7 @@ pub fn read() -> Result<Cli, Exit> {
                 ..form::Form::default()
             });
             if !error.use_stderr() {
-                output::print_where(&Asked::of(&error), || None);
+                output::print_where(&HelpOrVersion::of(&error), || None);
                 return Err(Exit::Done);
             }
             wrong(&error, &words, &command);
@@ -73,12 +73,12 @@ fn name(found: &ArgMatches) -> String {
 /// `--version` or `--help`, where JSON is wanted.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Asked {
+enum HelpOrVersion {
     Version(&'static str),
     Help(String),
 }
 
-impl Asked {
+impl HelpOrVersion {
     fn of(error: &clap::Error) -> Self {
         if error.kind() == ErrorKind::DisplayVersion {
             Self::Version(env!("CARGO_PKG_VERSION"))

@@ -2,7 +2,7 @@
 //! are worked on, because those may have no server yet. It is tried again for a while: two
 //! operators who begin at the same moment both step back.
 
-use super::operate::{Asked, who};
+use super::operate::{RunOptions, who};
 use crate::actions::Action;
 use crate::engine::Plan;
 use crate::error::{Exit, Problem, Reason, Result};
@@ -38,7 +38,7 @@ pub struct HeldClaim {
 /// the earlier process is dead. The server did not notice its end because the network was cut.
 pub async fn claim(
     world: &World,
-    asked: &Asked,
+    asked: &RunOptions,
     (operation, again): (&str, &str),
     hosts: &[NodeName],
 ) -> Result<HeldClaim> {

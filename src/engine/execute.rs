@@ -9,7 +9,7 @@ mod traits;
 pub use traits::{Act, Failure, Transfers, Watch};
 
 use crate::engine::journal::{
-    At, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress, Seen,
+    At, Entry, Evidence, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
 use crate::engine::run_facts::Passed;
 use crate::engine::{Mode, Plan, Stage, Step, Undo};
@@ -51,7 +51,7 @@ pub struct Executed {
 struct PassedSoFar(Mutex<Vec<Passed>>);
 
 impl PassedSoFar {
-    fn push(&self, step: &Step, seen: &Seen, (begun, ended): (Instant, Instant)) {
+    fn push(&self, step: &Step, seen: &Evidence, (begun, ended): (Instant, Instant)) {
         let mut passed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         passed.push(Passed {
             step: step.clone(),

@@ -1,7 +1,7 @@
 //! The operator's hooks outside the plan: the hook after a failed run, the warning about a hook
 //! that failed, and the second run of such a hook.
 
-use super::operate::{self, Asked, Finished};
+use super::operate::{self, Finished, RunOptions};
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::engine::execute::Watch as _;
@@ -112,7 +112,7 @@ pub fn leave_out(record: &mut Record) {
 }
 
 /// Runs the failed hook of a promotion again, if all other steps are done.
-pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Result<Exit> {
+pub async fn tell_again(world: &World, asked: &RunOptions, mut record: Record) -> Result<Exit> {
     let promoted = record.plan.steps().find(|step| step.action.promotes());
     let Some(promoted) = promoted.map(|step| step.node.clone()) else {
         return Ok(Exit::Done);

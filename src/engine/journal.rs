@@ -87,7 +87,7 @@ pub enum Entry {
         /// Which.
         at: At,
         /// What was seen.
-        seen: Seen,
+        seen: Evidence,
         /// Milliseconds it took.
         took_ms: f64,
     },
@@ -155,9 +155,9 @@ pub enum Moment {
     After,
 }
 
-/// What a step saw, for the proof and for the reader of the journal.
+/// The evidence of a step, for the proof and for the reader of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Seen {
+pub struct Evidence {
     /// In words.
     pub text: String,
     /// The offset that had to be reached, bytes.

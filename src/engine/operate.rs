@@ -32,10 +32,10 @@ use crate::world::World;
 use crate::world::claim::token;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How the operator asked for it.
+/// The options of a run, from the command line.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools)] // each is a word of the operator's
-pub struct Asked {
+pub struct RunOptions {
     /// Do not ask.
     pub yes: bool,
     /// Change nothing.
@@ -52,7 +52,7 @@ pub struct Asked {
     pub follows: bool,
 }
 
-impl Asked {
+impl RunOptions {
     /// From the command line.
     pub fn new(global: &cli::Global, yes: bool, dry_run: bool) -> Self {
         Self {
@@ -138,7 +138,7 @@ pub enum Done {
 /// The deployment is claimed before the look that counts: after the question, if one is asked.
 pub async fn carry_out(
     world: &World,
-    asked: &Asked,
+    asked: &RunOptions,
     operation: &Operation,
     planner: impl AsyncFn() -> Result<Plan>,
 ) -> Result<Done> {
@@ -203,7 +203,12 @@ pub async fn carry_out(
 }
 
 /// Resumes or rolls back an operation that stopped half-way.
-pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
+pub async fn take_up(
+    world: &World,
+    asked: &RunOptions,
+    record: Record,
+    back: bool,
+) -> Result<Finished> {
     let hosts = claim::hosts_in(&record.plan);
     let line = record.plan.operation.line();
     let verb = if back { "rollback" } else { "resume" };

@@ -1,7 +1,7 @@
 //! Pending demotions: old primaries whose files do not say yet that they are replicas. What every
 //! change does about them, and when they are pending no more.
 
-use super::operate::{self, Asked};
+use super::operate::{self, RunOptions};
 use crate::engine::{Operation, Plan, Promote};
 use crate::error::Result;
 use crate::plan::pending_demotions::{self, Known};
@@ -66,11 +66,11 @@ fn leads_to_a_primary(node: &Node, topology: &Topology) -> bool {
 
 /// Demotes old primaries in their files, if that is possible now. It runs after an operation whose
 /// plan was made before it was possible.
-pub async fn demote_pending(world: &World, asked: &Asked) -> Result<()> {
+pub async fn demote_pending(world: &World, asked: &RunOptions) -> Result<()> {
     if operate::nothing_comes_first(world).is_err() {
         return Ok(());
     }
-    let asked = Asked {
+    let asked = RunOptions {
         yes: true,
         dry_run: false,
         follows: true,

@@ -1,7 +1,7 @@
 //! What the steps of a run saw. The executor provides it, and reports are made from it.
 
 use crate::actions::Action;
-use crate::engine::journal::{At, Outcome, Seen};
+use crate::engine::journal::{At, Evidence, Outcome};
 use crate::engine::{Plan, Step};
 use crate::topology::NodeName;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ pub struct Passed {
     /// The step.
     pub step: Step,
     /// What it saw.
-    pub seen: Seen,
+    pub seen: Evidence,
     /// When it was sent.
     pub begun: Instant,
     /// When its effect was seen.

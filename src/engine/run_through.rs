@@ -3,7 +3,7 @@
 
 use super::Operation;
 use super::Plan;
-use super::operate::{self, Asked, Done, Finished};
+use super::operate::{self, Done, Finished, RunOptions};
 use crate::error::{Exit, Result};
 use crate::output::ended::nothing;
 use crate::world::World;
@@ -15,7 +15,7 @@ use crate::world::World;
 /// It is refused, or does not reach its goal.
 pub async fn run_through(
     world: &World,
-    asked: Asked,
+    asked: RunOptions,
     operation: &Operation,
     planner: impl AsyncFn() -> Result<Plan>,
     (idle, report): (&str, impl FnOnce(&Finished)),

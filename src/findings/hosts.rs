@@ -1,5 +1,5 @@
-//! What `check` finds on hosts, and in settings that fail later. Each finding has the numbers that
-//! were seen, and a command for it. A fact that was not seen is not judged. Pure.
+//! Finds what will fail later on hosts and in settings. Each finding has the observed numbers and a
+//! command for it. Unknown facts give no finding. Pure.
 
 mod clock;
 mod disk;
@@ -32,16 +32,16 @@ use crate::topology::host::{HostLook, HostState, Hosts, Owned, Places};
 use crate::topology::{Node, Topology};
 use jiff::civil::Date;
 
-/// A safe change, and what puts it back.
+/// A safe change, and its undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
     /// The change.
     pub action: HostAction,
-    /// What puts it back.
+    /// The undo.
     pub undo: HostAction,
 }
 
-/// What the diagnoses of `check` look at.
+/// The input of the diagnoses of `check`.
 struct Check<'a> {
     look: Look<'a>,
     topology: &'a Topology,
@@ -49,14 +49,14 @@ struct Check<'a> {
     today: Date,
 }
 
-/// A host that was looked at, with the nodes on it; there is at least one.
+/// A host that was reached, with the nodes on it. There is at least one.
 struct OnHost<'a> {
     state: &'a HostState,
     first: &'a Node,
     nodes: Vec<&'a Node>,
 }
 
-/// All that `check` finds beside what `status` finds, the worst first.
+/// All findings of `check` that `status` does not have, the worst first.
 pub fn of_hosts(topology: &Topology, context: &Context, seen: &Hosts, today: Date) -> Vec<Finding> {
     let check = Check {
         look: Look::of(topology, context),
@@ -88,7 +88,7 @@ pub fn of_hosts(topology: &Topology, context: &Context, seen: &Hosts, today: Dat
 }
 
 impl<'a> Check<'a> {
-    /// The hosts that were looked at.
+    /// The hosts that were reached.
     fn hosts(&self) -> impl Iterator<Item = OnHost<'a>> {
         let topology = self.topology;
         self.seen.looks.iter().filter_map(move |look| {
@@ -111,13 +111,13 @@ impl<'a> Check<'a> {
         let begin = self.look.ssh_root(node);
         let once = format!("sh -c {}", shlex::try_quote(line).ok()?);
         if begin.starts_with("ssh ") {
-            // ssh joins its words, and the shell of the host takes them apart again.
+            // ssh joins its arguments, and the shell of the host splits them again.
             return Some(format!("{begin} {}", shlex::try_quote(&once).ok()?));
         }
         Some(format!("{begin} {once}"))
     }
 
-    /// A command that sets a number of the kernel's now and for later starts.
+    /// A command that sets a kernel parameter now and for later boots.
     fn sysctl(&self, host: &OnHost<'_>, key: &str, value: &str) -> Option<String> {
         let file = format!("/proc/sys/{}", key.replace('.', "/"));
         let keep = match host.state.systemd {
@@ -133,8 +133,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Sets a number of the kernel's now and for later starts. Nothing where it is not known what puts
-/// it back.
+/// Sets a kernel parameter now and for later boots. Empty if the undo is unknown.
 fn kernel_number(host: &OnHost<'_>, key: &str, (old, new): (&str, &str)) -> Vec<Repair> {
     let file = format!("/proc/sys/{}", key.replace('.', "/"));
     if host.state.systemd != Some(true) || !host.state.root {
@@ -146,7 +145,7 @@ fn kernel_number(host: &OnHost<'_>, key: &str, (old, new): (&str, &str)) -> Vec<
     vec![set(&file, old, new), keep(host, kept, text, false)]
 }
 
-/// Sets a number or a word of the kernel's.
+/// Sets a kernel parameter to a number or a word.
 fn set(file: &str, old: &str, new: &str) -> Repair {
     let to = |value: &str| HostAction::SetKernel {
         file: file.to_owned(),
@@ -158,7 +157,7 @@ fn set(file: &str, old: &str, new: &str) -> Repair {
     }
 }
 
-/// Writes a small file of root's.
+/// Writes a small file that root owns.
 fn keep(host: &OnHost<'_>, path: String, text: String, reload: bool) -> Repair {
     let undo = match host.state.kept.get(&path) {
         Some(before) => HostAction::KeepFile {
@@ -175,7 +174,7 @@ fn keep(host: &OnHost<'_>, path: String, text: String, reload: bool) -> Repair {
     Repair { action, undo }
 }
 
-/// Gives a file or a folder another mode and owner.
+/// Changes the mode and the owner of a file or a folder.
 fn own(path: &str, before: Owned, (mode, uid): (u32, u32)) -> Repair {
     let to = |mode, uid| vec![(path.to_owned(), Ownership { mode, uid })];
     Repair {
@@ -198,7 +197,7 @@ fn nodes_on<'a>(topology: &'a Topology, look: &HostLook) -> Vec<&'a Node> {
     found.collect()
 }
 
-/// A path in a line of sh.
+/// Quotes a path for a line of sh.
 fn word(path: &str) -> Option<String> {
     Some(shlex::try_quote(path).ok()?.into_owned())
 }

@@ -14,7 +14,7 @@ use super::node::PORT;
 use super::parse::parse;
 use super::template::quoted;
 use crate::topology::{Address, NodeName};
-pub use adopt::{Kept, adopt};
+pub use adopt::{AdoptedDirective, adopt};
 use layout::{Layout, line_number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@
 use super::adopt::run::{HandsOver, PlansHandOver};
 use super::command::Running;
 use super::{add, promote, setup};
-use crate::engine::operate::{Asked, Finished};
+use crate::engine::operate::{Finished, RunOptions};
 use crate::engine::{Operation, Promote};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
@@ -34,7 +34,11 @@ pub fn hand_over() -> HandsOver {
             (named, plans)
         })
     }
-    fn promote(world: &World, node: NodeName, asked: Asked) -> LocalBoxFuture<'_, Result<Exit>> {
+    fn promote(
+        world: &World,
+        node: NodeName,
+        asked: RunOptions,
+    ) -> LocalBoxFuture<'_, Result<Exit>> {
         Box::pin(async move {
             let promote = Promote {
                 node,
@@ -55,7 +59,7 @@ pub fn hand_over() -> HandsOver {
 /// The settings that go with the operation.
 pub struct Request<'a> {
     /// How the operator asked for it.
-    pub asked: Asked,
+    pub asked: RunOptions,
     /// Which hooks are run.
     pub hooks: Wanted,
     /// The operation that this one undoes.

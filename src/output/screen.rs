@@ -9,7 +9,7 @@ use super::{escape, note};
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::engine::execute::{Transfers, Watch};
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::engine::{Mode, Stage, Step};
 use crate::topology::NodeName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -121,7 +121,7 @@ impl Watch for Screen {
         }
     }
 
-    fn done(&self, step: &Step, seen: &Seen, took_ms: f64) {
+    fn done(&self, step: &Step, seen: &Evidence, took_ms: f64) {
         let mut inner = self.inner();
         if let Some(bar) = inner.bars.remove(&step.node) {
             bar.finish_and_clear();

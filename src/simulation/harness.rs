@@ -3,7 +3,7 @@
 
 use crate::actions::Action;
 use crate::engine::execute::{Act, Execution, Failure, Watch};
-use crate::engine::journal::{Entry, Journal, Outcome, Progress, Seen};
+use crate::engine::journal::{Entry, Evidence, Journal, Outcome, Progress};
 use crate::engine::{Mode, Plan};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
@@ -20,7 +20,7 @@ pub trait Model: Clone + Send {
     /// Events of the model right before a call; `_call`: its number.
     fn before(&mut self, _call: usize) {}
     /// Does an action on a node.
-    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure>;
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Evidence, Failure>;
     /// Events after a call, failed or not. Records every violation.
     fn after(&mut self, _call: usize, _node: &NodeName, _action: &Action) {}
     /// replctl has died: what it held expires.
@@ -197,13 +197,13 @@ impl<M: Model> Simulated<M> {
     }
 
     /// Does one action outside of any plan.
-    pub fn do_now(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    pub fn do_now(&self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         block_on(self.act(node, action))
     }
 }
 
 impl<M: Model> Act for Simulated<M> {
-    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    async fn act(&self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         let mut state = self.lock();
         if state.life == Some(0) {
             return Err(Failure::unknown("dead"));
@@ -248,7 +248,7 @@ pub struct Nobody;
 impl Watch for Nobody {
     fn stage(&self, _: &crate::engine::Stage) {}
     fn begun(&self, _: &crate::engine::Step) {}
-    fn done(&self, _: &crate::engine::Step, _: &Seen, _: f64) {}
+    fn done(&self, _: &crate::engine::Step, _: &Evidence, _: f64) {}
     fn failed(&self, _: &crate::engine::Step, _: &str) {}
     fn undoing(&self, _: &crate::engine::Step) {}
 }

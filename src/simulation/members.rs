@@ -12,7 +12,7 @@ use crate::inventory::edit::Edit;
 use crate::inventory::parse::parse;
 use crate::plan::facts::Listener;
 use crate::topology::NodeName;
-use host::{Begin, Keys};
+use host::{InitialHost, Keys};
 use std::cell::Cell;
 use std::path::Path;
 use world::{FILE, MINE, Members, World, address, coming, name, text};
@@ -155,13 +155,13 @@ fn wishes(tree: &[(Option<usize>, Option<usize>)]) -> Vec<Option<usize>> {
 fn found(
     tree: &[(Option<usize>, Option<usize>)],
     down: usize,
-    as_what: Begin,
-) -> Vec<(Begin, Option<usize>)> {
+    as_what: InitialHost,
+) -> Vec<(InitialHost, Option<usize>)> {
     let each = tree.iter().enumerate();
     each.map(|(i, (_, of))| {
         (
             if down & (1 << i) == 0 {
-                Begin::Runs
+                InitialHost::Runs
             } else {
                 as_what
             },
@@ -215,13 +215,13 @@ fn has_come(world: &World, before: &World, edit: &Edit, op: &Add, what: &str) {
 fn a_node_comes_wholly_or_not_at_all() {
     let mut done = Exhausted::default();
     let begins = [
-        Begin::Bare,
-        Begin::Beside,
-        Begin::Stopped,
-        Begin::Runs,
-        Begin::Foreign,
-        Begin::Empty,
-        Begin::Dead,
+        InitialHost::Bare,
+        InitialHost::Beside,
+        InitialHost::Stopped,
+        InitialHost::Runs,
+        InitialHost::Foreign,
+        InitialHost::Empty,
+        InitialHost::Dead,
     ];
     for (tree, down, begin) in TREES.iter().flat_map(|tree| {
         let downs = 0..1 << tree.len();
@@ -233,7 +233,7 @@ fn a_node_comes_wholly_or_not_at_all() {
             let before = text(&wishes(tree));
             let edit = coming(&before, new, wanted.unwrap_or(0));
             let with = edit.apply(&before).unwrap();
-            let mut all = found(tree, down, Begin::Stopped);
+            let mut all = found(tree, down, InitialHost::Stopped);
             all.push((begin, Some(wanted.unwrap_or(root))));
             let begun = World::new(&before, &with, &all);
             let op = addition(new, wanted);
@@ -293,7 +293,7 @@ fn a_node_leaves_wholly_or_not_at_all() {
     let mut done = Exhausted::default();
     for tree in TREES {
         for (down, as_what) in
-            (0..1 << tree.len()).flat_map(|d| [(d, Begin::Stopped), (d, Begin::Dead)])
+            (0..1 << tree.len()).flat_map(|d| [(d, InitialHost::Stopped), (d, InitialHost::Dead)])
         {
             for node in 0..tree.len() {
                 for (purge, leave_running) in [(false, false), (true, false), (false, true)] {
@@ -340,8 +340,8 @@ fn an_operator_who_wants_to_stop_finds_nothing_changed() {
     let file = text(&wishes(tree));
     let edit = coming(&file, 3, 0);
     let with = edit.apply(&file).unwrap();
-    let mut all = found(tree, 0, Begin::Runs);
-    all.push((Begin::Bare, Some(0)));
+    let mut all = found(tree, 0, InitialHost::Runs);
+    all.push((InitialHost::Bare, Some(0)));
     let world = World::new(&file, &with, &all);
     let before = world.lock().all();
     let plan = world.lock().plan_add(&addition(3, None), &edit).unwrap();

@@ -8,7 +8,7 @@ use super::harness::{Case, Counts};
 use crate::engine::Plan;
 use crate::engine::journal::{NodeFailure, Outcome};
 use boxes::{Boxes, World};
-use host::Begin;
+use host::InitialSentinel;
 
 /// Each node that failed is as it was.
 fn are_put_back(world: &World, failed: &[NodeFailure], how: &str) {
@@ -20,7 +20,7 @@ fn are_put_back(world: &World, failed: &[NodeFailure], how: &str) {
 
 /// Sentinels that are to come.
 struct Coming {
-    begins: [Begin; 3],
+    begins: [InitialSentinel; 3],
     plan: Plan,
 }
 
@@ -57,7 +57,7 @@ impl Case<Boxes> for Coming {
 
 /// Sentinels that are to go.
 struct Going {
-    begins: [Begin; 3],
+    begins: [InitialSentinel; 3],
     purge: bool,
     plan: Plan,
 }
@@ -95,8 +95,8 @@ impl Case<Boxes> for Going {
 }
 
 /// Every set of initial states of three hosts, in any order.
-fn beginnings() -> Vec<[Begin; 3]> {
-    let all = Begin::ALL;
+fn beginnings() -> Vec<[InitialSentinel; 3]> {
+    let all = InitialSentinel::ALL;
     let mut found = Vec::new();
     for i in 0..all.len() {
         for j in i..all.len() {
@@ -146,7 +146,11 @@ fn sentinels_go_whatever_there_is_and_whatever_happens() {
 
 #[test]
 fn an_operator_who_wants_to_stop_finds_no_sentinel_begun() {
-    let begins = [Begin::Bare, Begin::Stopped, Begin::Idle];
+    let begins = [
+        InitialSentinel::Bare,
+        InitialSentinel::Stopped,
+        InitialSentinel::Idle,
+    ];
     let world = World::new(begins);
     let plan = world.lock().plan().unwrap();
     let outcome = world.start_and_stop(&plan);

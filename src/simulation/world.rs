@@ -15,7 +15,7 @@ use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -259,7 +259,7 @@ impl Model for Servers {
         self.reigned = self.reigning();
     }
 
-    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         self.call += 1;
         let i = self.index(node);
         let away = matches!(action, Action::Local(_) | Action::Service(_));
@@ -276,7 +276,7 @@ impl Model for Servers {
             Action::Hook(hook) => self.called(hook.point),
             Action::Password(_) | Action::Host(_) => return Err(not_simulated(action)),
         }
-        Ok(Seen::default())
+        Ok(Evidence::default())
     }
 
     fn after(&mut self, call: usize, node: &NodeName, action: &Action) {

@@ -14,13 +14,13 @@ use crate::actions::role::RoleAction;
 use crate::actions::sentinel::SentinelAction;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::{Act, Failure};
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::tls::could_not_follow;
 use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
     /// Replies go to the journal and to the terminal, so no secret may be in them.
-    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    async fn act(&self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         let told = matches!(
             action,
             Action::Sentinel(SentinelAction::SetInfoPeriod { .. })
@@ -31,7 +31,7 @@ impl Act for World {
             claim.settled().await;
         }
         match self.perform(node, action).await {
-            Ok(seen) => Ok(Seen {
+            Ok(seen) => Ok(Evidence {
                 text: self
                     .servers
                     .routes
@@ -57,7 +57,7 @@ impl Act for World {
 }
 
 impl World {
-    async fn perform(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    async fn perform(&self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         match action {
             Action::Server(action) => self.act_on_server(node, action).await,
             Action::Role(action) => self.change_role(node, action).await,
@@ -83,7 +83,11 @@ impl World {
         }
     }
 
-    async fn act_on_server(&self, node: &NodeName, action: &ServerAction) -> Result<Seen, Failure> {
+    async fn act_on_server(
+        &self,
+        node: &NodeName,
+        action: &ServerAction,
+    ) -> Result<Evidence, Failure> {
         let to = &self.connections;
         match action {
             ServerAction::PauseWrites { ms } => stopped::pause_writes(to, node, *ms).await,
@@ -150,7 +154,7 @@ impl World {
         node: &NodeName,
         action: &ServerAction,
         follows: Option<&NodeName>,
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         let upstream = match follows {
             Some(upstream) => Some(self.like(upstream).await?),
             None => None,
@@ -163,7 +167,7 @@ impl World {
         &self,
         node: &NodeName,
         others: &[NodeName],
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         let conns = self.connections.several(others).await;
         if let Some(missing) = others.iter().find(|o| !conns.iter().any(|(n, _)| n == *o)) {
             return Err(Failure::none(format!(
@@ -180,7 +184,7 @@ impl World {
         to_write: u64,
         max_lag: u64,
         raised: bool,
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         let conn = self.connections.get(node).await?;
         if raised {
             self.guards.stands(node).await;
@@ -192,7 +196,7 @@ impl World {
     }
 
     /// Role changes, and the looks that belong to them.
-    async fn change_role(&self, node: &NodeName, action: &RoleAction) -> Result<Seen, Failure> {
+    async fn change_role(&self, node: &NodeName, action: &RoleAction) -> Result<Evidence, Failure> {
         let connections = &self.connections;
         match action {
             RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address } => {
@@ -221,7 +225,7 @@ impl World {
     }
 
     /// The steps on an old primary and on the data that only it has.
-    async fn rescue(&self, node: &NodeName, action: &RescueAction) -> Result<Seen, Failure> {
+    async fn rescue(&self, node: &NodeName, action: &RescueAction) -> Result<Evidence, Failure> {
         match action {
             RescueAction::BackUp {
                 primary,
@@ -287,7 +291,7 @@ impl World {
         with: &NodeName,
         others: &[NodeName],
         within_ms: u64,
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         if let Some(seen) = stopped::seen_beside_demotion(&self.connections, node, with)? {
             return Ok(seen);
         }
@@ -313,7 +317,7 @@ impl World {
         bytes: u64,
         within_ms: u64,
         optional: bool,
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         let (mine, theirs) = (
             self.connections.get(node).await?,
             self.connections.get(with).await?,
@@ -331,7 +335,7 @@ impl World {
         node: &NodeName,
         with: &NodeName,
         within_ms: u64,
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         let (mine, theirs) = (
             self.connections.get(node).await?,
             self.connections.get(with).await?,

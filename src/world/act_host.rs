@@ -2,7 +2,7 @@
 //! fence in a file.
 
 use super::busy::patience;
-use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
+use super::host::{self, Progress, Ran, Secrets, Shell, Supplies, UploadOptions};
 use super::hosts::Hosts;
 use super::login::Logins;
 use super::replication::seen;
@@ -12,7 +12,7 @@ use super::{server_source, service};
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::NodeName;
 use crate::topology::service::Service;
 use std::sync::Arc;
@@ -72,15 +72,15 @@ impl Shell for Host {
         output.map(ran).map_err(|e| e.brief())
     }
 
-    async fn upload_around(
+    async fn upload_files(
         &self,
         files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
-        around: Around,
+        options: UploadOptions,
     ) -> Result<String, String> {
-        let done = Self::upload_around(self, files, mode, root, progress, around);
+        let done = Self::upload_files(self, files, mode, root, progress, options);
         done.await.map_err(|e| e.brief())
     }
 
@@ -137,7 +137,7 @@ pub(super) struct HostSteps<'a> {
 
 impl HostSteps<'_> {
     /// Does one step.
-    pub async fn act(&self, node: &NodeName, action: &HostAction) -> Result<Seen, Failure> {
+    pub async fn act(&self, node: &NodeName, action: &HostAction) -> Result<Evidence, Failure> {
         let (spec, host) = self.hosts.node_on_host(node).await?;
         let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
         let turn = match (action, spec.ssh.port) {
@@ -165,7 +165,7 @@ impl HostSteps<'_> {
         node: &NodeName,
         launch: &Launch,
         (fenced, asked): (bool, bool),
-    ) -> Result<Seen, Failure> {
+    ) -> Result<Evidence, Failure> {
         let (_, host) = self.hosts.node_on_host(node).await?;
         let done = host::stop_own(host.as_ref(), launch, fenced, asked).await;
         done.map(seen).map_err(Failure::unknown)
@@ -204,7 +204,7 @@ pub(super) async fn act_on_service(
     hosts: &Hosts,
     node: &NodeName,
     action: &ServiceAction,
-) -> Result<Seen, Failure> {
+) -> Result<Evidence, Failure> {
     let (spec, host) = hosts.node_on_host(node).await?;
     let shell = host.as_ref();
     let launch = Launch::new(&hosts.inventory, spec);

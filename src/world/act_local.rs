@@ -5,7 +5,7 @@ use super::inventory;
 use super::replication::seen;
 use crate::actions::local::LocalAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::engine::journal::store::Store;
 use crate::topology::NodeName;
 
@@ -14,7 +14,7 @@ pub(super) fn act_here(
     store: &Store,
     node: &NodeName,
     action: &LocalAction,
-) -> Result<Seen, Failure> {
+) -> Result<Evidence, Failure> {
     let this = std::slice::from_ref(node);
     let (done, what) = match action {
         LocalAction::EditInventory(edit) => return inventory::write(edit).map(seen),

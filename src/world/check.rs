@@ -1,12 +1,12 @@
-//! The look of `check`: one command on each host, all hosts side by side, and one round trip to
-//! each server. It changes nothing and judges nothing.
+//! Collects the facts for `check`: one command on each host, all hosts at the same time, and one
+//! round trip to each server. It changes nothing and judges nothing.
 
-mod said;
+mod script_output;
 
 use super::connections::Connections;
 use super::host::owner::{OWNER, without_comments};
 use super::host::prepared;
-use super::host::said::SAID;
+use super::host::script_output::SAID;
 use super::hosts::Hosts;
 use super::observe::{replication, second_text};
 use super::resp::REPLY;
@@ -14,7 +14,7 @@ use super::ssh::{Host, RemoteCommand, SshError};
 use crate::config::Paths;
 use crate::inventory::address::is_literal;
 use crate::topology::host::{
-    HostLook, HostState, Hosts as Seen, Places, Target, Unseen, WriteRate, each_once, targets,
+    HostLook, HostState, Hosts as HostLooks, Places, Target, Unseen, WriteRate, each_once, targets,
 };
 use crate::topology::{Address, Node, NodeName, Topology};
 use futures::StreamExt;
@@ -24,13 +24,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
-/// The script; its output is explained there.
+/// The script. It explains its output.
 const SCRIPT: &str = include_str!("host/scripts/check.sh");
 /// The longest that the script may take. A healthy host takes a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(15);
 /// How many names one host looks up.
 const MOST_NAMES: usize = 32;
-/// The settings that are read for `check` alone.
+/// The settings that only `check` reads.
 const SETTINGS: [&str; 6] = [
     "dir",
     "maxclients",
@@ -40,19 +40,19 @@ const SETTINGS: [&str; 6] = [
     "aclfile",
 ];
 
-/// The nodes that are reached through one host, and the session with it.
+/// The nodes on one host, and the session with that host.
 struct Group<'a> {
     session: Result<Arc<Host>, SshError>,
     nodes: Vec<&'a Node>,
 }
 
-/// What every host is asked about.
+/// The questions for all hosts.
 struct Questions {
     /// Names to look up.
     names: Vec<String>,
     /// The servers that the host of each node should reach.
     targets: BTreeMap<NodeName, Vec<Target>>,
-    /// What the servers say of themselves.
+    /// The settings that the servers report.
     settings: BTreeMap<NodeName, BTreeMap<String, String>>,
 }
 
@@ -63,7 +63,7 @@ pub async fn look(
     topology: &Topology,
     sentinels: &[Address],
     matrix: bool,
-) -> Seen {
+) -> HostLooks {
     let (groups, settings) = join(groups(hosts, topology), settings(connections, topology)).await;
     let mut targets = targets(topology, matrix);
     for wanted in targets.values_mut() {
@@ -86,14 +86,14 @@ pub async fn look(
         .buffered(hosts.concurrency.max(1))
         .collect()
         .await;
-    Seen {
+    HostLooks {
         looks: each_once(seen),
         settings: questions.settings,
         rate: None,
     }
 }
 
-/// The nodes by the host that they are reached through.
+/// Groups the nodes by the host that reaches them.
 async fn groups<'a>(hosts: &Hosts, topology: &'a Topology) -> Vec<Group<'a>> {
     let mut sessions = hosts.sessions_within(hosts.patience).await;
     let mut groups: Vec<Group<'a>> = Vec::new();
@@ -116,7 +116,7 @@ async fn groups<'a>(hosts: &Hosts, topology: &'a Topology) -> Vec<Group<'a>> {
     groups
 }
 
-/// The names, no addresses, by which the nodes are known to each other.
+/// The names (not the addresses) by which the nodes know each other.
 fn names(topology: &Topology) -> Vec<String> {
     let usable =
         |host: &&str| !is_literal(host) && !host.eq_ignore_ascii_case("localhost") && is_name(host);
@@ -129,7 +129,7 @@ fn names(topology: &Topology) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Whether that is a name that may be sent to a host. Some names come from servers.
+/// Whether this name may be sent to a host. Some names come from servers.
 fn is_name(host: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     !host.is_empty() && !host.starts_with('-') && host.bytes().all(plain)
@@ -185,10 +185,10 @@ async fn ask(
         hint: e.problem().hint,
     })?;
     let text = String::from_utf8_lossy(&output.stdout);
-    said::read(&text, &(begun..=now()), asked, targets).map_err(unseen)
+    script_output::read(&text, &(begun..=now()), asked, targets).map_err(unseen)
 }
 
-/// What the nodes of one host should reach, each once.
+/// The servers that the nodes of one host should reach, without duplicates.
 fn to_try(group: &Group<'_>, questions: &Questions) -> Vec<Target> {
     let mut all: Vec<Target> = Vec::new();
     let nodes = group.nodes.iter();
@@ -202,7 +202,7 @@ fn to_try(group: &Group<'_>, questions: &Questions) -> Vec<Target> {
     all
 }
 
-/// What is known of the places of a server before its host is asked.
+/// What replctl knows of the places of a server before it asks the host.
 fn places(
     hosts: &Hosts,
     node: &Node,
@@ -238,7 +238,7 @@ fn of_node(hosts: &Hosts, node: &Node, places: &Places) -> [String; 4] {
     ]
 }
 
-/// The settings of the servers that answer, where CONFIG may be read.
+/// The settings of the servers that answer and allow CONFIG GET.
 async fn settings(
     connections: &Connections,
     topology: &Topology,
@@ -261,8 +261,8 @@ async fn settings(
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// Measures what is written to a primary. Nothing where it does not answer at both ends, or was
-/// another server in between.
+/// Measures how much is written to a primary. `None`: it did not answer at the beginning or at the
+/// end, or another server answered at the end.
 pub async fn rate(connections: &Connections, node: &NodeName, seconds: u64) -> Option<WriteRate> {
     let conn = timeout(REPLY, connections.get(node)).await.ok()?.ok()?;
     let before = replication(&conn, REPLY).await.ok()?;

@@ -1,4 +1,4 @@
-//! Looks whether every node still has the role that a plan was made from. It changes nothing.
+//! Checks that every node still has the role on which a plan is based. It changes nothing.
 
 use super::connections::Connections;
 use super::replication::{Acted, seen};
@@ -11,8 +11,8 @@ use futures::StreamExt;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a node that was silent at planning time has to show that it is back. All nodes are
-/// asked side by side, so dead nodes cost this time only once.
+/// How long a node that did not answer during planning has to show that it is back. All nodes are
+/// asked at the same time, so dead nodes cost this time only once.
 const BACK: Duration = Duration::from_millis(250);
 
 /// Asks every node for its role.
@@ -52,14 +52,14 @@ pub(super) async fn check_roles(connections: &Connections, roles: &[NodeRole]) -
     Ok(seen(format!("{answered} node{s} still")))
 }
 
-/// The difference, in a phrase. A node that does not answer any more has not changed its role; a
-/// step that needs the node finds that out.
+/// The difference, in a phrase. A node that no longer answers has not changed its role. A step that
+/// needs the node finds that out.
 fn difference(role: &NodeRole, now: Option<&LiveRole>) -> Option<String> {
     let now = now?;
     let same = match (&role.was, now) {
         (Was::Primary, LiveRole::Primary { .. }) => true,
         (Was::ReplicaOf(was), LiveRole::Replica { upstream, .. }) => was == upstream,
-        // If it is back as a replica, it is no obstacle.
+        // If it is back as a replica, it does no harm.
         (Was::Silent, now) => !matches!(now, LiveRole::Primary { .. }),
         (Was::Primary | Was::ReplicaOf(_), _) => false,
     };

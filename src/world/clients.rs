@@ -5,7 +5,7 @@ use super::replication::seen;
 use super::resp::{Conn, REPLY};
 use super::unreachable::trouble;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::clients::{Census, Client, LISTED, Writes, census, parse};
 use crate::topology::phrases::plural;
 use crate::topology::{NodeName, Trouble, TroubleKind};
@@ -44,7 +44,7 @@ async fn clients_of(connections: &Connections, node: &NodeName) -> Result<Census
 }
 
 /// Counts a node's clients, and lists them if they are few. A failure here stops nothing.
-pub(super) async fn count_clients(connections: &Connections, node: &NodeName) -> Seen {
+pub(super) async fn count_clients(connections: &Connections, node: &NodeName) -> Evidence {
     match few_clients_of(connections, node).await {
         Ok(census) => kept(census.in_words(), census),
         Err(why) => seen(format!("not known: {why}")),
@@ -64,7 +64,7 @@ async fn few_clients_of(connections: &Connections, node: &NodeName) -> Result<Ce
 pub(super) async fn kick_clients(
     connections: &Connections,
     node: &NodeName,
-) -> Result<Seen, Failure> {
+) -> Result<Evidence, Failure> {
     let failed = |t: Trouble| Failure::none(t.detail);
     let Ok(conn) = connections.get(node).await else {
         return Ok(left_out());
@@ -94,17 +94,17 @@ pub(super) async fn kick_clients(
 }
 
 /// For the proof and the journal, which do not need every host of thousands.
-fn kept(text: String, mut census: Census) -> Seen {
+fn kept(text: String, mut census: Census) -> Evidence {
     census.groups.truncate(KEPT);
-    Seen {
+    Evidence {
         text,
         clients: Some(Box::new(census)),
-        ..Seen::default()
+        ..Evidence::default()
     }
 }
 
 /// The result for a node that does not answer.
-fn left_out() -> Seen {
+fn left_out() -> Evidence {
     seen("left out: it does not answer")
 }
 

@@ -1,5 +1,5 @@
-//! What is read of a server that somebody else made before it is adopted: its configuration, what
-//! it runs with, its data. It changes nothing.
+//! Reads what `adopt` needs of a server that somebody else made: its configuration, its live
+//! settings, its data. It changes nothing.
 
 use super::connections::Connections;
 use super::hosts::Hosts;
@@ -20,21 +20,21 @@ use std::collections::BTreeMap;
 /// What was read of one server.
 #[derive(Debug, Clone, Default)]
 pub struct Read {
-    /// Its configuration in the order of a start; the reason where it is not known.
+    /// Its configuration in the order of a start, or why it is unknown.
     pub stated: Option<Result<Vec<Stated>, String>>,
-    /// What it runs with, by present names, without secrets.
+    /// Its live settings by their present names, without secrets.
     pub live: BTreeMap<String, String>,
-    /// What its data takes on the disk, bytes.
+    /// The size of its data on the disk, bytes.
     pub data_bytes: Option<u64>,
-    /// Free bytes where its data lies.
+    /// Free bytes on the disk of its data.
     pub free_bytes: Option<u64>,
-    /// What has it started at boot; the reason where that is not known.
+    /// What starts it at boot, or why that is unknown.
     pub boot: Option<Result<AtBoot, String>>,
-    /// Users of its access list that no file has; the reason where they are not known.
+    /// Users of its access list that are in no file, or why they are unknown.
     pub strays: Option<Result<Vec<String>, String>>,
 }
 
-/// Reads all of that, nodes side by side.
+/// Reads all of this for several nodes at the same time.
 pub async fn read(
     hosts: &Hosts,
     connections: &Connections,
@@ -105,13 +105,13 @@ async fn read_one(
     read
 }
 
-/// Those of `users` that `known` lacks.
+/// The users that are not in `known`.
 fn without(mut users: Vec<String>, known: &[String]) -> Vec<String> {
     users.retain(|user| user != "default" && !known.contains(user));
     users
 }
 
-/// The names of the users in its access list; none where it has no such list.
+/// The names of the users in its access list. Empty if it has no access list.
 async fn users(connections: &Connections, node: &NodeName) -> Vec<String> {
     let Ok(conn) = connections.get(node).await else {
         return Vec::new();
@@ -121,7 +121,7 @@ async fn users(connections: &Connections, node: &NodeName) -> Vec<String> {
     users.unwrap_or_default()
 }
 
-/// What `CONFIG GET *` tells; no secret is kept of it.
+/// The answer to `CONFIG GET *`, without secrets.
 async fn live(connections: &Connections, node: &NodeName) -> Option<BTreeMap<String, String>> {
     let conn = connections.get(node).await.ok()?;
     let mut question = redis::pipe();

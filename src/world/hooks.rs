@@ -9,7 +9,7 @@ use super::running::Running;
 use crate::actions::hook::Hook;
 use crate::engine::execute::Failure;
 use crate::engine::journal::store::Store;
-use crate::engine::journal::{Entry, Journal, Outcome, Seen};
+use crate::engine::journal::{Entry, Evidence, Journal, Outcome};
 use crate::inventory::hooks::HookCommand;
 use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, SecretSource};
@@ -43,12 +43,12 @@ impl Hooks {
     ///
     /// # Errors
     /// How it failed, with its last lines, escaped.
-    pub async fn run(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
+    pub async fn run(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Evidence, Failure> {
         let Some(command) = self.inventory.hooks.get(hook.point) else {
             // The operator removed the hook between two runs of this operation.
-            return Ok(Seen {
+            return Ok(Evidence {
                 text: "the inventory no longer has it".to_owned(),
-                ..Seen::default()
+                ..Evidence::default()
             });
         };
         let running = self.running.get();
@@ -67,9 +67,9 @@ impl Hooks {
         }
         self.note(hook, &running.id, &ran);
         match wrong(&ran, hook.within_ms) {
-            None => Ok(Seen {
+            None => Ok(Evidence {
                 text: ran.output.last().cloned().unwrap_or_default(),
-                ..Seen::default()
+                ..Evidence::default()
             }),
             Some(why) => {
                 let from = ran.output.len().saturating_sub(SHOWN);

@@ -20,7 +20,7 @@ use super::servers::Servers;
 use crate::actions::password::{Is, PasswordAction, PasswordSet, Secret};
 use crate::config::Paths;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::inventory::NodeSpec;
 use crate::topology::{Address, NodeName};
 use redis::{Pipeline, Value, cmd};
@@ -163,7 +163,7 @@ impl PasswordChange {
             .map_err(|what| Failure::unknown(format!("its file has {what}")))?;
         let read = "set, and read back from its file".to_owned();
         let all: Vec<String> = std::iter::once(read).chain(notes).collect();
-        Ok(Seen {
+        Ok(Evidence {
             read_back: Some(true),
             ..seen(all.join("; "))
         })

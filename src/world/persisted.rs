@@ -15,7 +15,7 @@ use super::{info, service};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::engine::warning::files::Files;
 use crate::engine::{Plan, Warning};
 use crate::topology::service::{Keep, Service};
@@ -61,7 +61,7 @@ pub async fn persist(hosts: &Hosts, connections: &Connections, node: &NodeName) 
             let service = service::service(hosts, node, Some(&server)).await;
             compared(&service, after, &path, wanted.as_ref())
         }
-        Err(why) => Ok(Seen {
+        Err(why) => Ok(Evidence {
             read_back: Some(false),
             ..seen(unseen(&path, &why, secret))
         }),
@@ -165,7 +165,7 @@ fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&A
         ) => false,
     };
     match service.next_role() {
-        role if same(&role) => Ok(Seen {
+        role if same(&role) => Ok(Evidence {
             read_back: Some(true),
             notes: notes.clone(),
             ..seen(with_notes(format!("read back from {path}")))
@@ -175,7 +175,7 @@ fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&A
                 Ok(role) if same(role) => "written to",
                 Ok(_) | Err(_) => "CONFIG REWRITE has written",
             };
-            Ok(Seen {
+            Ok(Evidence {
                 read_back: Some(false),
                 notes: notes.clone(),
                 ..seen(with_notes(format!(

@@ -8,7 +8,7 @@ use super::info;
 use super::login::Replicas;
 use super::resp::{Conn, REPLY};
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::inventory::secrets::is_secret;
 use crate::topology::{Address, Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::{join, join_all};
@@ -26,13 +26,13 @@ const STEADY: Duration = Duration::from_millis(2);
 pub const CALM: Duration = Duration::from_millis(50);
 
 /// What an action comes to.
-pub type Acted = Result<Seen, Failure>;
+pub type Acted = Result<Evidence, Failure>;
 
 /// In words.
-pub fn seen(text: impl Into<String>) -> Seen {
-    Seen {
+pub fn seen(text: impl Into<String>) -> Evidence {
+    Evidence {
         text: text.into(),
-        ..Seen::default()
+        ..Evidence::default()
     }
 }
 
@@ -118,15 +118,15 @@ fn sent(reply: Result<Value, Trouble>, text: &str) -> Acted {
 
 /// The words for a replica that is at `offset` and had to reach `wanted`. `first`: the bytes that
 /// were missing at the first look.
-pub fn caught_up(offset: u64, wanted: u64, first: u64, looks: u32) -> Seen {
-    Seen {
+pub fn caught_up(offset: u64, wanted: u64, first: u64, looks: u32) -> Evidence {
+    Evidence {
         text: format!(
             "offset {offset} of {wanted}; {first} bytes were missing at the first of {looks} looks"
         ),
         wanted: Some(wanted),
         offset: Some(offset),
         resync: None,
-        ..Seen::default()
+        ..Evidence::default()
     }
 }
 
@@ -224,12 +224,12 @@ pub async fn await_near(
         // of it when they have linked again.
         let same = optional || mine.replication.replid == theirs.replid;
         if same && offset >= at_first && missing <= bytes_allowed {
-            return Ok(Seen {
+            return Ok(Evidence {
                 text: format!("{missing} bytes behind"),
                 wanted: Some(wanted),
                 offset: Some(offset),
                 resync: None,
-                ..Seen::default()
+                ..Evidence::default()
             });
         }
         if begun.elapsed() >= Duration::from_millis(within_ms) {
@@ -271,10 +271,10 @@ pub async fn check_most_advanced(
             )));
         }
     }
-    Ok(Seen {
+    Ok(Evidence {
         text: "no other has more".to_owned(),
         offset: Some(bytes(&mine)),
-        ..Seen::default()
+        ..Evidence::default()
     })
 }
 
@@ -286,10 +286,10 @@ pub async fn await_quiet(conn: &Conn, within_ms: u64) -> Acted {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let now = bytes(&look_or_fail(conn, REPLY).await?);
         if now == last {
-            return Ok(Seen {
+            return Ok(Evidence {
                 text: format!("offset {now} stands still"),
                 offset: Some(now),
-                ..Seen::default()
+                ..Evidence::default()
             });
         }
         if begun.elapsed() >= Duration::from_millis(within_ms) {

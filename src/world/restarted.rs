@@ -1,5 +1,5 @@
-//! What a server is asked around its restart: its role and its keys, to save and end, and later
-//! whether it has loaded what it had and runs as it ran.
+//! Talks to a server before and after its restart. Before: its role and its keys, and the command
+//! to save and end. After: whether it has loaded its data, and has the same keys and settings.
 
 mod keys;
 mod own;
@@ -14,7 +14,7 @@ use super::resp::{Conn, REPLY};
 use super::role::{LiveRole, parse};
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::{Address, NodeName, TroubleKind};
 use redis::{Value, cmd};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// How long a server that makes progress may take to load its data.
 const LONGEST: Duration = Duration::from_hours(2);
 
-/// Does one of the looks after a restart.
+/// Performs one of the checks after a restart.
 pub async fn act(connections: &Connections, node: &NodeName, action: &ServerAction) -> Acted {
     match action {
         ServerAction::AwaitLoaded { within_ms } => {
@@ -49,18 +49,19 @@ pub async fn act(connections: &Connections, node: &NodeName, action: &ServerActi
         | ServerAction::PersistRole
         | ServerAction::SetDirective { .. }
         | ServerAction::SetReplicaAuth
-        | ServerAction::ProveWrite { .. } => Ok(Seen::default()),
+        | ServerAction::ProveWrite { .. } => Ok(Evidence::default()),
     }
 }
 
-/// `SHUTDOWN SAVE`. The server that does it closes the connection without a word; one that cannot
-/// save says so and goes on. Whether its process is gone, its host has to say.
+/// Sends `SHUTDOWN SAVE`. A server that obeys closes the connection without an answer. A server
+/// that cannot save answers with an error and continues. Only the host knows whether the process is
+/// gone.
 ///
-/// Its role is asked on the same connection right before. Writes are paused before that: a replica
-/// that somebody promotes in between acknowledges none. The pause ends with the server, or by
+/// The same connection asks for the role right before. Writes are paused before that, so a replica
+/// that somebody promotes in between acknowledges no write. The pause ends with the server, or by
 /// itself.
 ///
-/// `is_upstream`: whether an address is that of the node which it has to follow.
+/// `is_upstream`: whether an address belongs to the node that it must follow.
 pub async fn shut_down(
     connections: &Connections,
     node: &NodeName,
@@ -74,7 +75,7 @@ pub async fn shut_down(
         counts,
     } = action
     else {
-        return Ok(Seen::default());
+        return Ok(Evidence::default());
     };
     let conn = connections.fresh(node).await?;
     if let Some(ms) = pause_ms {
@@ -96,7 +97,7 @@ pub async fn shut_down(
     ended
 }
 
-/// Whether its role is the one for which its end was planned.
+/// Whether it has the role that the plan expects at its end.
 fn is_as_planned(
     role: &Value,
     follows: Option<&NodeName>,
@@ -106,13 +107,13 @@ fn is_as_planned(
         (Some(LiveRole::Primary { .. }), None) => Ok(()),
         (Some(LiveRole::Replica { upstream, .. }), Some(_)) if is_upstream(&upstream) => Ok(()),
         (Some(LiveRole::Primary { .. }), Some(wanted)) => Err(format!(
-            "it is a primary now, and had to follow `{wanted}`: it was not ended"
+            "it is now a primary, and should follow `{wanted}`: it was not stopped"
         )),
         (Some(LiveRole::Replica { upstream, .. }), _) => Err(format!(
-            "it follows {upstream} now, which was not planned: it was not ended"
+            "it now follows {upstream}, which the plan did not expect: it was not stopped"
         )),
         (Some(LiveRole::Sentinel) | None, _) => {
-            Err("its answer to ROLE was not understood: it was not ended".to_owned())
+            Err("replctl did not understand its answer to ROLE: it was not stopped".to_owned())
         }
     }
 }
@@ -129,9 +130,9 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
                     let details = error.details().unwrap_or_default();
                     format!("{} {details}", error.code())
                 }
-                Some(_) | None => "it gave an answer and did not end".to_owned(),
+                Some(_) | None => "it answered and did not end".to_owned(),
             };
-            Err(Failure::none(format!("it goes on: {}", why.trim())))
+            Err(Failure::none(format!("it still runs: {}", why.trim())))
         }
         Err(trouble) if trouble.kind == TroubleKind::Frozen => Err(Failure::unknown(format!(
             "it has not ended after {} s",
@@ -144,7 +145,8 @@ async fn end(conn: &Conn, within_ms: u64) -> Acted {
     }
 }
 
-/// Waits until it says that it loads nothing. It waits on while more bytes are loaded.
+/// Waits until the server has loaded its data. It keeps waiting while the number of loaded bytes
+/// grows.
 async fn await_loaded(connections: &Connections, node: &NodeName, within_ms: u64) -> Acted {
     let begun = Instant::now();
     let (mut moved, mut loaded) = (begun, None);
@@ -167,7 +169,7 @@ async fn await_loaded(connections: &Connections, node: &NodeName, within_ms: u64
                             let bytes = loaded.as_deref().unwrap_or("an unknown number of");
                             format!("it has loaded {bytes} bytes")
                         }
-                        None => "INFO does not tell whether it loads".to_owned(),
+                        None => "INFO does not say whether it is loading".to_owned(),
                     }
                 }
                 Err(trouble) => {

@@ -15,7 +15,7 @@ use super::role::{self, LiveRole};
 use super::unreachable::hung_up;
 use super::watch_sync;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
 use futures::future::join_all;
 use redis::cmd;
@@ -300,16 +300,16 @@ pub(super) fn in_words(role: &LiveRole) -> String {
     }
 }
 
-fn is_primary(offset: u64) -> Seen {
-    Seen {
+fn is_primary(offset: u64) -> Evidence {
+    Evidence {
         text: "it is a primary".to_owned(),
         offset: Some(offset),
-        ..Seen::default()
+        ..Evidence::default()
     }
 }
 
-fn primary(offset: u64, last: u64) -> Seen {
-    Seen {
+fn primary(offset: u64, last: u64) -> Evidence {
+    Evidence {
         wanted: Some(last),
         ..is_primary(offset)
     }

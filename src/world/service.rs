@@ -5,7 +5,7 @@
 //! server's user, never with more.
 
 mod boot;
-mod said;
+mod script_output;
 mod whole;
 
 pub(super) use boot::{Subject as BootSubject, at_boot};
@@ -13,7 +13,7 @@ pub(super) use whole::{stored, users_in, whole};
 
 use super::host::Shell;
 use super::host::owner::{OWNER, SOCKETS, without_comments};
-use super::host::said::{SAID, reader};
+use super::host::script_output::{SAID, reader};
 use super::hosts::{Hosts, Sessions};
 use super::ssh::{Host, nonce};
 use crate::config::Paths;
@@ -142,16 +142,19 @@ impl Asking {
         let told = run(host, &self.script).await?;
         let parts: Vec<&str> = told.split(&mark).collect();
         let [seen, of_files, _] = parts[..] else {
-            return Err(said::CUT.to_owned());
+            return Err(script_output::CUT.to_owned());
         };
-        self.known(host, &format!("{seen}{}", said::of_files(of_files)))
-            .await
+        self.known(
+            host,
+            &format!("{seen}{}", script_output::of_files(of_files)),
+        )
+        .await
     }
 
     /// Goes on asking from what the first round trip has told.
     pub async fn known(&self, host: &Host, told: &str) -> Result<Service, String> {
         let mut answer = Answer::default();
-        said::read(told, &mut answer)?;
+        script_output::read(told, &mut answer)?;
         for _ in 0..ROUNDS {
             match resolve(&answer, &self.subject) {
                 Ok(service) => return Ok(service),
@@ -253,7 +256,7 @@ async fn more(host: &Host, ask: &Ask, answer: &mut Answer) -> Result<(), String>
     };
     let text = run(host, &script).await?;
     let before = answer.files.clone();
-    said::read_files(&text, answer);
+    script_output::read_files(&text, answer);
     if answer.files == before {
         return Err("files cannot be read there as the user of the server".to_owned());
     }

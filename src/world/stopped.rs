@@ -6,7 +6,7 @@ use super::replication::{self as r, Acted};
 use super::resp::Conn;
 use super::role_change::OTHERS;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::{NodeName, Role, Server};
 use futures::future::join_all;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ pub(super) fn seen_beside_demotion(
     connections: &Connections,
     node: &NodeName,
     with: &NodeName,
-) -> Result<Option<Seen>, Failure> {
+) -> Result<Option<Evidence>, Failure> {
     let stopped = connections.stopped();
     connections.keep_stopped(None);
     let beside = stopped.as_ref().and_then(|s| s.beside_demotion.clone());
@@ -145,7 +145,7 @@ async fn drain(conn: &Conn, replicas: &[(NodeName, Arc<Conn>)], within_ms: u64) 
 }
 
 /// What was seen where a replica had all that its stopped primary had.
-fn has_all(stopped: &Stopped, node: &NodeName, with: &NodeName) -> Option<Seen> {
+fn has_all(stopped: &Stopped, node: &NodeName, with: &NodeName) -> Option<Evidence> {
     let (mine, theirs) = (stopped.looks.get(node)?, stopped.looks.get(with)?);
     let has = theirs.primary && mine.replid == theirs.replid && mine.offset >= theirs.offset;
     has.then(|| r::caught_up(mine.offset, theirs.offset, 0, 1))

@@ -9,7 +9,7 @@ use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
 use crate::inventory::source::Arrival;
 use crate::inventory::{Inventory, NodeSpec, locate};
-use crate::plan::facts::trial::{Said, Trial, WrongDirective, lines, read};
+use crate::plan::facts::trial::{Trial, TrialVerdict, WrongDirective, lines, read};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::topology::NodeName;
 use futures::StreamExt;
@@ -81,16 +81,16 @@ async fn tried(
             Program::Here(arch) => carried.start(arch, &text).await,
         };
         match said.map(|output| read(&output)) {
-            Ok(Said::All) => break,
-            Ok(Said::Not(name, why)) if left.remove(&name).is_some() => {
+            Ok(TrialVerdict::All) => break,
+            Ok(TrialVerdict::Not(name, why)) if left.remove(&name).is_some() => {
                 wrong.push(WrongDirective {
                     place: place_of(&hosts.inventory, node, &name),
                     name,
                     why,
                 });
             }
-            Ok(Said::Not(name, why)) => return Trial::Untried(format!("{name}: {why}")),
-            Ok(Said::Unclear(why)) | Err(why) => return Trial::Untried(why),
+            Ok(TrialVerdict::Not(name, why)) => return Trial::Untried(format!("{name}: {why}")),
+            Ok(TrialVerdict::Unclear(why)) | Err(why) => return Trial::Untried(why),
         }
     }
     Trial::Heard(wrong)

@@ -3,7 +3,7 @@
 use super::replication::{Acted, CALM, bytes, look, upstream};
 use super::resp::{Conn, REPLY};
 use crate::engine::execute::Failure;
-use crate::engine::journal::{Resync, Seen};
+use crate::engine::journal::{Evidence, Resync};
 use crate::topology::{Link, NodeName, Server, SyncProgress, Upstream};
 use std::time::{Duration, Instant};
 
@@ -78,12 +78,12 @@ pub async fn await_in_sync(
                 wait.note(up)?;
                 match wait.has_all(up, with, with_name).await {
                     Ok(wanted) => {
-                        return Ok(Seen {
+                        return Ok(Evidence {
                             text: format!("offset {}", up.offset),
                             wanted: Some(wanted),
                             offset: Some(up.offset),
                             resync: before.map(|b| b.to(&server)),
-                            ..Seen::default()
+                            ..Evidence::default()
                         });
                     }
                     Err(why) => why,

@@ -1,7 +1,7 @@
 //! The interfaces of the executor: the world that acts, and the observer.
 
 use crate::actions::Action;
-use crate::engine::journal::{Effect, Seen};
+use crate::engine::journal::{Effect, Evidence};
 use crate::engine::{Stage, Step};
 use crate::topology::NodeName;
 use std::future::Future;
@@ -13,7 +13,7 @@ pub trait Act: Sync {
         &self,
         node: &NodeName,
         action: &Action,
-    ) -> impl Future<Output = Result<Seen, Failure>> + Send;
+    ) -> impl Future<Output = Result<Evidence, Failure>> + Send;
 
     /// Why the run must stop while it can still be put back: another operator has taken over.
     fn lost(&self) -> Option<String> {
@@ -55,7 +55,7 @@ pub trait Watch: Sync {
     /// A step begins.
     fn begun(&self, step: &Step);
     /// A step was seen to be done; milliseconds it took.
-    fn done(&self, step: &Step, seen: &Seen, took_ms: f64);
+    fn done(&self, step: &Step, seen: &Evidence, took_ms: f64);
     /// A step failed.
     fn failed(&self, step: &Step, why: &str);
     /// A step is being put back.

@@ -3,7 +3,7 @@
 
 use super::snapshot::Snapshot;
 use super::story::Story;
-use super::{At, Effect, Entry, Line, Moment, Seen};
+use super::{At, Effect, Entry, Evidence, Line, Moment};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Undo};
@@ -31,7 +31,7 @@ pub struct StepRecord {
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// It was seen to be done.
-    Done(Seen),
+    Done(Evidence),
     /// It failed.
     Failed {
         /// Why.
@@ -88,7 +88,7 @@ impl Story {
                     finish(&mut told, run, *at, begun.map(|b| ms(b, line.time)), end);
                 }
                 Entry::Undone { at } => {
-                    told.push(put_back(run, *at, line, End::Done(Seen::default())));
+                    told.push(put_back(run, *at, line, End::Done(Evidence::default())));
                 }
                 Entry::UndoFailed { at, why } => {
                     let end = End::Failed {

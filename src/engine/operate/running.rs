@@ -2,7 +2,7 @@
 //! and the notes and looks after its end.
 
 use super::promoting::promoting;
-use super::{Asked, Finished, back, first, print, verdict};
+use super::{Finished, RunOptions, back, first, print, verdict};
 use crate::actions::{Action, server::ServerAction};
 use crate::engine::execute::{Executed, Execution};
 use crate::engine::interrupt::Interrupt;
@@ -37,7 +37,7 @@ pub enum How {
 /// The run could not begin, or the rollback is not possible.
 pub async fn execute(
     world: &World,
-    asked: &Asked,
+    asked: &RunOptions,
     id: String,
     plan: Plan,
     (journal, interrupt): (&FileJournal, &Interrupt),
@@ -109,7 +109,7 @@ async fn connect(world: &World, plan: &Plan, journal: &FileJournal, how: &How) -
 /// The run itself, shown on a screen of its own; the reason where it cannot be put back.
 async fn run(
     world: &World,
-    asked: &Asked,
+    asked: &RunOptions,
     (id, plan): (&str, &Plan),
     (journal, interrupt): (&FileJournal, &Interrupt),
     how: How,

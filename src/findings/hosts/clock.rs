@@ -4,7 +4,7 @@ use super::super::{Code, Explanation, Finding, Severity};
 use super::Check;
 use crate::topology::phrases::{list, name};
 
-/// A larger difference than this spoils logs and the expiry of keys, seconds.
+/// A larger difference makes logs and the expiry of keys unreliable, seconds.
 const MOST: u64 = 2;
 
 impl Check<'_> {

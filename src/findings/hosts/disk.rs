@@ -1,4 +1,4 @@
-//! Room on disks, and file systems that refuse what a server needs. Pure.
+//! Free space on disks, and file systems that refuse what a server needs. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, word};
@@ -6,7 +6,7 @@ use crate::topology::Node;
 use crate::topology::host::Places;
 use crate::topology::phrases::{bytes, name};
 
-/// A disk with less than a twentieth free, and less than this, is nearly full.
+/// A disk is nearly full if less than a twentieth is free, and less than this.
 const SMALL: u64 = 1 << 30;
 
 impl Check<'_> {
@@ -16,7 +16,7 @@ impl Check<'_> {
         found.extend(self.noexec(node, places));
     }
 
-    /// A dump stands beside the one before it until it is whole.
+    /// A new dump stays beside the old one until it is complete.
     fn room_on_disk(&self, node: &Node, places: &Places) -> Option<Finding> {
         let (all, free) = places.disk_bytes.zip(places.disk_free_bytes)?;
         let folder = places.folder.as_deref()?;

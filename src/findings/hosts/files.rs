@@ -1,4 +1,4 @@
-//! Owners and modes of what a server reads and writes. Pure.
+//! Owners and modes of the files that a server reads and writes. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, Repair, own, word};
@@ -62,7 +62,7 @@ impl Check<'_> {
         )
     }
 
-    /// A change of mode and owner, where replctl may make it.
+    /// A change of mode and owner, if replctl may make it.
     fn owned(&self, node: &Node, path: &str, before: Owned, after: (u32, u32)) -> Vec<Repair> {
         let root = self.seen.of(&node.name).is_some_and(|state| state.root);
         let repair = root.then(|| own(path, before, after));
@@ -92,7 +92,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether a user with these groups may make files in a folder.
+/// Whether a user with these groups may create files in a folder.
 fn may_write(folder: Owned, uid: u32, gid: u32, groups: &[u32]) -> bool {
     let bits = if uid == folder.uid {
         folder.mode >> 6

@@ -1,15 +1,15 @@
-//! Settings of the kernel, and limits that a server gets at its start. Pure.
+//! Kernel parameters, and limits that a server gets at its start. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, OnHost, keep, kernel_number, set, word};
 use crate::topology::Node;
 use crate::topology::phrases::{bytes, list, name};
 
-/// The file that the mode of huge pages is read from and written to.
+/// The file with the mode of huge pages.
 const HUGE: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
-/// What a server takes as `maxclients` where nothing limits it.
+/// The `maxclients` of a server without any other limit.
 const CLIENTS: u64 = 10_000;
-/// Files that a server keeps for itself beside its clients.
+/// Files that a server reserves for itself, in addition to its clients.
 const OWN_FILES: u64 = 32;
 
 impl Check<'_> {
@@ -122,7 +122,8 @@ impl Check<'_> {
         );
         let hint = self.sysctl(host, "net.ipv4.ip_local_reserved_ports", &all.join(","));
         let key = "net.ipv4.ip_local_reserved_ports";
-        // The kernel sorts a longer list, so that it would not read back as written.
+        // The kernel sorts a longer list, so the list that is read back would differ from the one
+        // that was written.
         let single = reserved.is_empty() && all.len() == 1;
         let repairs = if single {
             kernel_number(host, key, ("", &all[0]))
@@ -138,8 +139,8 @@ impl Check<'_> {
         )
     }
 
-    /// A server that may not open enough files lowers `maxclients` at its start, and says so only
-    /// in its log.
+    /// A server that may not open enough files lowers `maxclients` at its start, and reports it
+    /// only in its log.
     fn open_files(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
         let limit = self.places(node)?.open_files?;
         let clients = self.seen.number(&node.name, "maxclients")?;

@@ -1,4 +1,4 @@
-//! Versions of servers, and until when their makers fix them. Pure.
+//! Versions of servers, and until when they get fixes. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::Check;
@@ -7,11 +7,11 @@ use crate::topology::{Node, Product, Version};
 use jiff::civil::{Date, date};
 use std::collections::BTreeMap;
 
-/// When the table was compiled, from endoflife.date and valkey.io/topics/releases. What ended or
-/// was announced later is not in it.
+/// When the table was compiled, from endoflife.date and valkey.io/topics/releases. It has no later
+/// dates.
 const COMPILED: Date = date(2026, 11, 30);
 
-/// The last day on which the maker fixes faults of security, where it is known.
+/// The last day with security fixes, if it is known.
 const ENDS: [(Product, u16, u16, Date); 8] = [
     (Product::Redis, 5, 0, date(2022, 4, 27)),
     (Product::Redis, 6, 0, date(2022, 5, 31)),
@@ -23,7 +23,7 @@ const ENDS: [(Product, u16, u16, Date); 8] = [
     (Product::Valkey, 9, 0, date(2028, 10, 21)),
 ];
 
-/// The end of a version; `None`: not known.
+/// The end of a version; `None`: unknown.
 fn end_of(product: Product, version: Version) -> Option<Date> {
     let series = |(p, major, minor, _): &&(Product, u16, u16, Date)| {
         *p == product && (*major, *minor) == (version.major, version.minor)

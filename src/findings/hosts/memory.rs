@@ -1,11 +1,11 @@
-//! Memory of hosts against what servers may take. Pure.
+//! Compares the memory of hosts with what their servers may use. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, OnHost};
 use crate::topology::Node;
 use crate::topology::phrases::{bytes, list, name};
 
-/// What is in swap below this amount costs nothing that is felt, bytes.
+/// A smaller amount in swap has no effect that clients notice, bytes.
 const SWAPPED_AT_LEAST: u64 = 1 << 20;
 
 impl Check<'_> {
@@ -19,7 +19,7 @@ impl Check<'_> {
         );
     }
 
-    /// Servers without a limit: the kernel decides when the memory is full.
+    /// Servers without a limit: when the memory is full, the kernel decides what ends.
     pub(super) fn unlimited(&self, found: &mut Vec<Finding>) {
         let without = |node: &&Node| node.server().is_some_and(|s| s.maxmemory == Some(0));
         let nodes: Vec<&Node> = self.topology.nodes.iter().filter(without).collect();
@@ -37,7 +37,7 @@ impl Check<'_> {
         );
     }
 
-    /// The limits of all servers of the host against its memory.
+    /// Compares the limits of all servers on the host with its memory.
     fn of_host(&self, host: &OnHost<'_>) -> Option<Finding> {
         let memory = host.state.memory_bytes?;
         let limits = host.nodes.iter().filter_map(|node| limit_of(node));
@@ -65,7 +65,7 @@ impl Check<'_> {
         )
     }
 
-    /// The limit of a server against that of its control group.
+    /// Compares the limit of a server with that of its control group.
     fn of_group(&self, node: &Node) -> Option<Finding> {
         let memory = self.places(node)?.memory_limit_bytes?;
         let limit = node.server()?.maxmemory?;
@@ -90,7 +90,7 @@ impl Check<'_> {
         )
     }
 
-    /// Sets `maxmemory` of the only server there, if it does not use more already.
+    /// Sets `maxmemory` of the only server on the host, if it does not use more already.
     fn lower(&self, node: &Node, memory: u64, servers: usize) -> Option<String> {
         let room = three_quarters(memory);
         let used = node.server()?.used_memory?;

@@ -1,4 +1,4 @@
-//! Names of nodes that lead elsewhere on some host. Pure.
+//! Names of nodes that have another address on some host. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, OnHost};
@@ -55,8 +55,8 @@ impl Check<'_> {
         )
     }
 
-    /// The name of a node, which is in `/etc/hosts` only for people. The host's own name stands for
-    /// its loopback on many systems.
+    /// The name of a node that is in `/etc/hosts` only for people. On many systems, the host's own
+    /// name has its loopback address.
     fn unused(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
         let called = node.name.0.as_str();
         let lines = host.state.hosts_file.iter();
@@ -76,8 +76,8 @@ impl Check<'_> {
         )
     }
 
-    /// Takes the name out of all lines of `/etc/hosts`, and adds a line for it. The file as it was
-    /// stays beside it.
+    /// Removes the name from all lines of `/etc/hosts`, and adds a line for it. The old file stays
+    /// beside the new one.
     fn corrected(&self, host: &OnHost<'_>, called: &str, ip: &str) -> Option<String> {
         let pattern = called.replace('.', "[.]");
         let line = format!(
@@ -95,13 +95,13 @@ fn is_loopback(ip: &str) -> bool {
     ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether that is an address of the node, as far as it is known. Where none is known, each is.
+/// Whether this is an address of the node. If none is known, any address counts.
 fn leads_to(node: &Node, ip: &str) -> bool {
     let mut known = addresses(node).peekable();
     known.peek().is_none() || known.any(|known| known == ip)
 }
 
-/// The addresses of the node, as they are seen from here.
+/// The addresses of the node as this machine sees them.
 fn addresses(node: &Node) -> impl Iterator<Item = String> {
     let all = [&node.announced.host, &node.address.host].into_iter();
     let all = all.chain(&node.resolved).chain(&node.reached);
@@ -109,7 +109,7 @@ fn addresses(node: &Node) -> impl Iterator<Item = String> {
         .map(|ip| ip.to_canonical().to_string())
 }
 
-/// The address that a line for the node would have.
+/// The address for a line of the node.
 fn right(node: &Node) -> Option<String> {
     addresses(node).find(|ip| !is_loopback(ip))
 }

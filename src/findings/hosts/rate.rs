@@ -1,4 +1,4 @@
-//! The backlog and the buffers for replicas, against the writes that were measured. Pure.
+//! Compares the backlog and the buffers for replicas with the measured writes. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::Check;
@@ -6,7 +6,7 @@ use crate::topology::Node;
 use crate::topology::host::WriteRate;
 use crate::topology::phrases::{bytes, name};
 
-/// A link that was down for this long should not cost a full copy, seconds.
+/// A link that was down for this long should not need a full copy, seconds.
 const PAUSE: u64 = 60;
 
 impl Check<'_> {
@@ -46,7 +46,7 @@ impl Check<'_> {
         )
     }
 
-    /// What is written while a replica gets a full copy waits in a buffer.
+    /// The buffer for writes while a replica gets a full copy.
     fn buffers(&self, node: &Node, rate: &WriteRate) -> Option<Finding> {
         let limits = self
             .seen

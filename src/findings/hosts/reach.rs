@@ -1,4 +1,4 @@
-//! Hosts that could not be looked at, or only in part, and nodes that share one. Pure.
+//! Hosts that could not be reached, or only without root, and nodes that share a host. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, OnHost, nodes_on};
@@ -42,7 +42,7 @@ impl Check<'_> {
         }
     }
 
-    /// Servers that this host should reach and does not: they answer here.
+    /// Servers that this host should reach and does not, although they answer this machine.
     fn no_way(&self, host: &OnHost<'_>) -> Option<Finding> {
         let closed = host.state.reach.iter();
         let closed: Vec<_> = closed.filter(|r| r.reached == Some(false)).collect();
@@ -73,7 +73,7 @@ impl Check<'_> {
         )
     }
 
-    /// The primary and all its replicas on one host, whatever names it has.
+    /// The primary and all its replicas are on one host, whatever names it has.
     fn one_host(&self) -> Option<Finding> {
         let primary = self.look.primary()?;
         let id = |node| {

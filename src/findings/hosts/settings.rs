@@ -1,4 +1,4 @@
-//! Settings of servers that fail only later: at a promotion, at a restart, under load. Pure.
+//! Settings of servers that fail only later: at a promotion, at a restart, or under load. Pure.
 
 use super::super::cause::is_loopback;
 use super::super::{Code, Explanation, Finding, Severity};
@@ -24,7 +24,8 @@ impl Check<'_> {
         format!("{cli} config set {key} {value} && {cli} config rewrite")
     }
 
-    /// `min-replicas-to-write` that one lost replica, or none, turns into an outage.
+    /// `min-replicas-to-write` is so high that the loss of one replica stops writes, or that writes
+    /// have already stopped.
     fn min_replicas(&self) -> Option<Finding> {
         let primary = self.look.primary()?;
         let server = primary.server()?;
@@ -56,7 +57,7 @@ impl Check<'_> {
         )
     }
 
-    /// A primary that starts by itself after a failure of its host, and then has no data.
+    /// A primary that starts by itself after a failure of its host, without data.
     fn nothing_saved(&self) -> Option<Finding> {
         let primary = self.look.primary()?;
         let server = primary.server()?;
@@ -75,7 +76,7 @@ impl Check<'_> {
         )
     }
 
-    /// A link that times out before the next sign of life.
+    /// A link that times out before the next ping.
     fn timeout(&self, node: &Node, server: &Server) -> Option<Finding> {
         let limit = self.seen.number(&node.name, "repl-timeout")?;
         let period: u64 = server
@@ -107,7 +108,7 @@ impl Check<'_> {
             || bound
                 .split_whitespace()
                 .any(|at| !is_loopback(at.trim_start_matches('-')));
-        // Where the inventory wants a password, another finding says it.
+        // If the inventory has a password, another finding reports this.
         if server.has_password != Some(false)
             || self.look.context.password
             || !beyond
@@ -126,7 +127,7 @@ impl Check<'_> {
         )
     }
 
-    /// What a promotion of this replica would change.
+    /// Settings that would change if this replica were promoted.
     fn differs(&self, node: &Node, server: &Server) -> Option<Finding> {
         let primary = self.look.primary().filter(|p| p.name != node.name)?;
         let above = primary.server()?;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 const GIB: u64 = 1 << 30;
 
-/// A deployment, and hosts on which nothing is wrong.
+/// A deployment, and hosts without any problem.
 struct Bench {
     topology: Topology,
     hosts: Hosts,
@@ -178,7 +178,7 @@ impl Bench {
     }
 }
 
-/// A hint without its quotes: the line that root's shell runs, where it is one for root.
+/// A hint without its quotes: the line that the shell of root runs, if the hint is for root.
 fn as_run(hint: &str) -> String {
     let Some(rest) = hint.strip_prefix("ssh root@host ") else {
         return hint.to_owned();
@@ -189,7 +189,7 @@ fn as_run(hint: &str) -> String {
     format!("root: {}", words[2..].join(" "))
 }
 
-/// What is found after a change, as `code: message | hint`.
+/// The findings after a change, as `code: message | hint`.
 fn after(change: impl FnOnce(&mut Bench)) -> Vec<String> {
     let mut bench = Bench::new();
     change(&mut bench);
@@ -295,7 +295,7 @@ fn reserved_ports_and_wished_limits_are_no_fault() {
     assert_eq!(none, [""; 0]);
 }
 
-/// The codes after a change.
+/// The codes of the findings after a change.
 fn codes(change: impl FnOnce(&mut Bench)) -> Vec<Code> {
     let mut bench = Bench::new();
     change(&mut bench);

@@ -9,9 +9,9 @@ use crate::inventory::template::quoted;
 use crate::topology::NodeName;
 use std::fmt;
 
-/// A directive that a node keeps.
+/// A directive that an adopted node keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct AdoptedDirective {
     /// The comment above it, line by line, without the sign.
     pub comment: Vec<String>,
     /// Its present name.
@@ -24,7 +24,12 @@ pub struct Kept {
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
-pub fn adopt(file: &str, text: &str, node: &NodeName, kept: &[Kept]) -> Result<Edit, String> {
+pub fn adopt(
+    file: &str,
+    text: &str,
+    node: &NodeName,
+    kept: &[AdoptedDirective],
+) -> Result<Edit, String> {
     let layout = Layout::of(text)?;
     let table = layout.table(&node.0).ok_or("it has no such table")?;
     let mut changes = Vec::new();
@@ -45,7 +50,7 @@ fn directives(
     text: &str,
     layout: &Layout<'_>,
     table: &Table,
-    (node, kept): (&NodeName, &[Kept]),
+    (node, kept): (&NodeName, &[AdoptedDirective]),
 ) -> Result<Option<Change>, String> {
     if kept.is_empty() {
         return Ok(None);
@@ -58,7 +63,7 @@ fn directives(
             ));
         }
         Some(config) => {
-            let has = |kept: &&Kept| {
+            let has = |kept: &&AdoptedDirective| {
                 let named = |n: &String| present_name(&n.to_ascii_lowercase()) == kept.name;
                 config.names.iter().any(named)
             };
@@ -77,7 +82,7 @@ fn directives(
     Ok(Some(change(text, at..at, format!("{open}{header}{lines}"))))
 }
 
-impl Kept {
+impl AdoptedDirective {
     fn lines(&self, nl: &str) -> String {
         let mut out = String::new();
         for line in &self.comment {
@@ -134,14 +139,14 @@ mod tests {
     const TEXT: &str = "[deployment]\nname = \"x\"\nauth = \"none\"\n\n[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"\nmanaged = false   # Debian's\nunit = \"redis-server.service\"\nconfig_file = \"/etc/redis/redis.conf\"\n\n\
         # In the cellar.\n[[node]]\nname = \"b\"\naddress = \"10.0.0.2\"\nreplicaof = \"a\"\n[node.config]\nsave = \"60 1\"   # rarely\n[node.ssh]\nuser = \"ops\"\n";
 
-    fn kept() -> Vec<Kept> {
+    fn kept() -> Vec<AdoptedDirective> {
         vec![
-            Kept {
+            AdoptedDirective {
                 comment: vec!["at most".to_owned(), String::new(), "x\u{7}y".to_owned()],
                 name: "maxmemory".to_owned(),
                 values: vec!["1gb".to_owned()],
             },
-            Kept {
+            AdoptedDirective {
                 comment: Vec::new(),
                 name: "client-output-buffer-limit".to_owned(),
                 values: vec!["normal 0 0 0".to_owned(), "pubsub 1 1 1".to_owned()],
@@ -200,7 +205,7 @@ mod tests {
         let one = |name: &str| {
             let values = vec!["x".to_owned()];
             let name = name.to_owned();
-            vec![Kept {
+            vec![AdoptedDirective {
                 comment: Vec::new(),
                 name,
                 values,

@@ -4,7 +4,7 @@ use super::plan::{AddInput, SetUpOne};
 use super::report::{self, added};
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Finished};
+use crate::engine::operate::{self, Finished, RunOptions};
 use crate::engine::run_through::run_through;
 use crate::engine::{Add, Operation, Plan, inventory_edit};
 use crate::error::{Error, Exit, Problem, Reason, Result};
@@ -52,7 +52,7 @@ pub async fn run(
         discard_data: args.discard_data.is_some(),
         node,
     };
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let with = (&edit, set_up);
     perform(world, &operation, with, asked).await
 }
@@ -83,7 +83,7 @@ pub async fn perform(
     world: &World,
     operation: &Add,
     (edit, set_up): (&Edit, SetUpOne),
-    asked: Asked,
+    asked: RunOptions,
 ) -> Result<Exit> {
     let planner = async || make_plan(world, operation, edit, set_up).await;
     let idle = format!("Nothing to do: {} is there.", operation.node);

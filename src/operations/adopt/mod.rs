@@ -1,4 +1,5 @@
-//! `adopt`: servers that somebody else made come under replctl's layout and unit, with their data.
+//! `adopt`: puts servers that somebody else made under the layout and the units of replctl, with
+//! their data.
 
 pub mod args;
 pub mod plan;

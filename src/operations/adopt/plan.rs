@@ -1,14 +1,12 @@
 //! `adopt`: servers that somebody else made get replctl's directories, program, file and unit, one
 //! after the other, and keep their data. Pure.
 //!
-//! * A replica is stopped and started again with a copy of its data, while its upstream goes on.
-//! * A primary hands over to one of its replicas first, as `promote` does it, and is a replica
-//!   then.
-//! * A primary without a replica has nobody to hand over to. It is started again so that it refuses
-//!   writes until it was seen to have its data: up to that point all of it can be put back without
-//!   losing a write.
+//! * A replica is stopped and started again with a copy of its data. Its upstream runs on.
+//! * A primary first hands over to one of its replicas, as `promote` does, and is then a replica.
+//! * A primary without a replica cannot hand over. It is started again and refuses writes until it
+//!   has proved its data. Up to that point, everything can be put back without losing a write.
 //!
-//! All that is done to one node is one stage: it is put back as a whole.
+//! All steps for one node are one stage, which is put back as a whole.
 
 mod checks;
 mod former;
@@ -36,23 +34,23 @@ use std::collections::BTreeMap;
 use steps::Adoption;
 use way::{Way, way};
 
-/// Plans a hand-over to the node that is named, as `promote` does.
+/// Plans a hand-over to the named node, as `promote` does.
 pub type HandOver<'a> = dyn Fn(&Promote, &Topology) -> Result<Plan, Vec<Refusal>> + 'a;
 
 /// What was read of a server that somebody else made.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Its configuration in the order of a start; the reason where it is not known.
+    /// Its configuration in the order of a start, or why it is unknown.
     pub stated: Result<Vec<Stated>, String>,
-    /// What it runs with, by present names, without secrets.
+    /// Its live settings by their present names, without secrets.
     pub live: BTreeMap<String, String>,
-    /// What its data takes on the disk, bytes.
+    /// The size of its data on the disk, bytes.
     pub data_bytes: Option<u64>,
-    /// Free bytes where its data lies.
+    /// Free bytes on the disk of its data.
     pub free_bytes: Option<u64>,
-    /// What has it started at boot; the reason where that is not known.
+    /// What starts it at boot, or why that is unknown.
     pub boot: Result<AtBoot, String>,
-    /// Users of its access list that no file has; the reason where they are not known.
+    /// Users of its access list that are in no file, or why they are unknown.
     pub strays: Result<Vec<String>, String>,
 }
 
@@ -71,7 +69,7 @@ impl Found {
     }
 }
 
-/// Everything that the planner looks at.
+/// The input of the planner.
 pub struct AdoptInput<'a> {
     /// The inventory as it is.
     pub inventory: &'a Inventory,
@@ -79,13 +77,13 @@ pub struct AdoptInput<'a> {
     pub text: &'a str,
     /// All nodes but those that stand alone.
     pub topology: &'a Topology,
-    /// Their hosts; or why one cannot be looked at.
+    /// The facts of their hosts, or why a host could not be reached.
     pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-    /// The servers that replctl can bring.
+    /// The server programs that replctl can install.
     pub payload: &'a [PayloadInfo],
-    /// What was read of those that somebody else made.
+    /// What was read of the servers that somebody else made.
     pub found: &'a BTreeMap<NodeName, Found>,
-    /// Sentinels watch, or are counted.
+    /// Sentinels watch the deployment, or the inventory names some.
     pub watched: bool,
     /// Plans a hand-over.
     pub hand_over: &'a HandOver<'a>,
@@ -104,7 +102,7 @@ struct Subject<'a> {
     node: &'a Node,
 }
 
-/// Plans it. All refusals come at once.
+/// Plans the adoption. It returns all refusals at once.
 pub fn plan(op: &Adopt, around: &AdoptInput<'_>) -> Result<Plan, Vec<Refusal>> {
     let (subjects, mut refusals) = subjects(op, around);
     let mut plan = Plan {
@@ -154,7 +152,7 @@ pub fn plan(op: &Adopt, around: &AdoptInput<'_>) -> Result<Plan, Vec<Refusal>> {
     Ok(plan)
 }
 
-/// The nodes that are worked on, in inventory order, and what stands against naming some.
+/// The nodes to adopt, in the order of the inventory, and the refusals of named nodes.
 fn subjects<'a>(op: &Adopt, around: &AdoptInput<'a>) -> (Vec<Subject<'a>>, Vec<Refusal>) {
     let (mut subjects, mut refusals) = (Vec::new(), Vec::new());
     for spec in &around.inventory.nodes {
@@ -179,8 +177,7 @@ fn subjects<'a>(op: &Adopt, around: &AdoptInput<'a>) -> (Vec<Subject<'a>>, Vec<R
     (subjects, refusals)
 }
 
-/// The nodes as they are when a plan changes their roles: those that are adopted before have
-/// replctl's files by then.
+/// The nodes when the plan changes their roles. Adopted nodes have replctl's files then.
 pub fn later(op: &Adopt, around: &AdoptInput<'_>) -> Topology {
     let (subjects, _) = subjects(op, around);
     let hands_over = |s: &Subject<'_>| {
@@ -190,19 +187,19 @@ pub fn later(op: &Adopt, around: &AdoptInput<'_>) -> Topology {
     later::adopted(around, &subjects, !subjects.iter().any(hands_over))
 }
 
-/// Whether a node follows that one.
+/// Whether `node` follows the node `upstream`.
 fn follows(topology: &Topology, node: &Node, upstream: &NodeName) -> bool {
     topology
         .upstream_of(node)
         .is_some_and(|up| up.name == *upstream)
 }
 
-/// Whether it is replctl's already.
+/// Whether replctl already runs it.
 fn is_managed(node: &Node) -> bool {
     node.service.as_ref().is_some_and(|s| s.managed)
 }
 
-/// Whom the old primary follows after a hand-over, and by which address.
+/// The node that the old primary follows after a hand-over, and its address.
 fn demoted_under(plan: &Plan, old: &NodeName) -> Option<(NodeName, Address)> {
     plan.steps().find_map(|step| {
         let Action::Role(RoleAction::Demote {
@@ -215,7 +212,7 @@ fn demoted_under(plan: &Plan, old: &NodeName) -> Option<(NodeName, Address)> {
     })
 }
 
-/// Those first that nobody of the others follows.
+/// Sorts the replicas: a replica comes before the node that it follows.
 fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Vec<&'b Subject<'a>> {
     let depth = |subject: &Subject<'_>| {
         let mut depth = 0;
@@ -234,8 +231,8 @@ fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Ve
     all
 }
 
-/// Whether its next start would not make it the replica that it is when it is adopted. What stands
-/// on a command line that it hides is given again.
+/// Whether its next start would not make it a replica, which it is when it is adopted. The settings
+/// of a hidden command line are given again.
 fn role_unwritten(node: &Node) -> bool {
     let now = node.upstream();
     let next = node.service.as_ref().map(|service| service.next_role());
@@ -247,7 +244,7 @@ fn role_unwritten(node: &Node) -> bool {
     }
 }
 
-/// Adds what is done to one node. `text`: the inventory as it is by then.
+/// Adds the steps for one node. `text`: the inventory at that point.
 fn adopt(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,

@@ -1,4 +1,4 @@
-//! What `adopt` answers for itself. Pure.
+//! The properties of `adopt`. Pure.
 
 use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{Accept, Adopt, Ground, Refusal};
@@ -15,7 +15,7 @@ impl Properties for Adopt {
                 [one] => Some(one),
                 [] | [_, _, ..] => None,
             },
-            // A hand-over is a part of it.
+            // It may include a hand-over.
             changes: Changes::Primary,
             successor: Successor::ThePrimary,
             accepted: None,
@@ -54,7 +54,7 @@ impl Properties for Adopt {
         }
     }
 
-    /// What was made anew runs, and its data has gone on from there.
+    /// The new server runs, and its data has changed since.
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {
         Err(Refusal::new(
             Ground::Undo,

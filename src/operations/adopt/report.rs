@@ -1,4 +1,4 @@
-//! Nodes that were adopted, as people read it and as `--json` prints it: what the steps have seen.
+//! The result of `adopt` for people and for `--json`, from what the steps have seen.
 
 use crate::actions::Action;
 use crate::actions::former::FormerAction;
@@ -15,14 +15,14 @@ use crate::topology::NodeName;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What became of `adopt`.
+/// The result of `adopt`.
 #[derive(Debug, Serialize)]
 pub struct Adopted<'a> {
     /// The operation's id in the journal.
     pub id: &'a str,
-    /// The nodes that were worked on, in the order of the plan.
+    /// The nodes of the plan, in its order.
     pub nodes: Vec<One<'a>>,
-    /// Who is the primary, where that was changed.
+    /// The new primary, if that was changed.
     pub primary: Option<&'a NodeName>,
     /// The inventory.
     pub inventory: String,
@@ -35,17 +35,17 @@ pub struct Adopted<'a> {
 pub struct One<'a> {
     /// Its name.
     pub node: &'a NodeName,
-    /// It is replctl's now, and the inventory says so.
+    /// replctl runs it now, and the inventory says so.
     pub adopted: bool,
-    /// The unit that started it, and does not any more.
+    /// The unit that started it before, and no longer does.
     pub former_unit: Option<&'a str>,
-    /// Where its former data lies still.
+    /// The folder that still has its former data.
     pub former_folder: Option<&'a str>,
-    /// What was seen of its data.
+    /// The proof that its data is complete.
     pub proved: Option<&'a str>,
 }
 
-/// Puts it together.
+/// Builds the result.
 pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> Adopted<'a> {
     let is_written = |action: &Action| matches!(action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt);
     let is_edit = |step: &&Step| is_written(&step.action);

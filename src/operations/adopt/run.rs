@@ -1,10 +1,10 @@
-//! `adopt`: servers that somebody else made become replctl's.
+//! `adopt`: makes replctl run servers that somebody else made.
 
 use super::plan::{AdoptInput, Found};
 use super::report::{self, adopted};
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::{Adopt, Operation, Plan, Promote, Refusal, hooks, inventory_edit};
 use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
@@ -21,18 +21,18 @@ use crate::{cli, output};
 use futures::future::LocalBoxFuture;
 use std::collections::BTreeMap;
 
-/// Plans a hand-over from what was seen.
+/// Plans a hand-over from the observed topology.
 pub type PlansHandOver =
     Box<dyn Fn(&Promote, &Topology) -> std::result::Result<Plan, Vec<Refusal>>>;
 
-/// How a change of the primary is planned and done, which is another operation's.
+/// How another operation plans and performs a change of the primary.
 #[derive(Clone, Copy)]
 pub struct HandsOver {
-    /// Looks at what a hand-over is planned from; the nodes with the names by which Sentinels know
-    /// them.
+    /// Collects what the plan of a hand-over needs. Returns the nodes with the names by which
+    /// Sentinels know them.
     pub look: for<'a> fn(&'a World, Topology) -> LocalBoxFuture<'a, (Topology, PlansHandOver)>,
-    /// Promotes a node, once this is done.
-    pub promote: for<'a> fn(&'a World, NodeName, Asked) -> LocalBoxFuture<'a, Result<Exit>>,
+    /// Promotes a node after the adoption.
+    pub promote: for<'a> fn(&'a World, NodeName, RunOptions) -> LocalBoxFuture<'a, Result<Exit>>,
 }
 
 /// Runs the command.
@@ -49,7 +49,7 @@ pub async fn run(
     };
     known(world, operation.nodes.iter())?;
     operate::nothing_comes_first(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let primary = std::sync::Mutex::new(None);
     let planner = async || {
         let (plan, was) = make_plan(world, &operation, with).await?;
@@ -78,7 +78,7 @@ pub async fn run(
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     match was.filter(|_| operation.hand_back && finished.plan.changes_roles()) {
         Some(primary) => {
-            let asked = Asked {
+            let asked = RunOptions {
                 yes: true,
                 follows: true,
                 ..asked
@@ -97,7 +97,7 @@ fn idle(operation: &Adopt) -> String {
     }
 }
 
-/// The plan, and the primary that hands over by it.
+/// The plan, and the primary that hands over in it.
 async fn make_plan(
     world: &World,
     operation: &Adopt,
@@ -141,7 +141,7 @@ async fn make_plan(
     Ok((plan, primary))
 }
 
-/// As for every change of roles, with the files that the nodes have by then.
+/// The checks of every change of roles, with the files that the nodes will have then.
 async fn permitted(world: &World, mut plan: Plan, later: &Topology) -> Result<Plan> {
     let checked = permissions::permitted(&world.servers, &mut plan).await;
     checked.map_err(output::plan::refused)?;
@@ -168,7 +168,7 @@ impl From<former::Read> for Found {
     }
 }
 
-/// Prints what has become of each node.
+/// Prints the result for each node.
 pub fn report(world: &World, operation: &Adopt, finished: &Finished) {
     let adopted = adopted(&world.inventory, operation, finished.facts());
     let reached = finished.reached();
@@ -195,7 +195,7 @@ impl Perform for Adopt {
         true
     }
 
-    /// Nothing comes to it but its own command.
+    /// Only its own command performs it.
     fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
         None
     }

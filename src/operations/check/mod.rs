@@ -1,4 +1,4 @@
-//! `check`: the deployment as planned against what is, and what will fail later.
+//! `check`: compares the deployment with its plan, and finds what will fail later.
 
 pub mod args;
 pub mod plan;

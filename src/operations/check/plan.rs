@@ -1,12 +1,11 @@
-//! Plans what `check --fix` does: the safe changes of all findings, each with what puts it back.
-//! Pure.
+//! Plans the changes of `check --fix`: the safe changes of all findings, each with its undo. Pure.
 
 use crate::actions::Action;
 use crate::engine::{FixHosts, Mode, Operation, Plan, Stage, Step, Undo};
 use crate::findings::Finding;
 use crate::topology::NodeName;
 
-/// The nodes whose hosts need something, each once.
+/// The nodes whose hosts need a change, without duplicates.
 pub fn concerned(found: &[Finding]) -> Vec<NodeName> {
     let mut nodes: Vec<NodeName> = Vec::new();
     let fixed = found.iter().filter(|finding| !finding.repairs.is_empty());
@@ -18,7 +17,7 @@ pub fn concerned(found: &[Finding]) -> Vec<NodeName> {
     nodes
 }
 
-/// Plans `operation`. A host on which a step fails is put back as a whole.
+/// Plans `operation`. If a step fails on a host, the whole host is put back.
 pub fn plan(operation: &FixHosts, found: &[Finding]) -> Plan {
     let mut steps: Vec<Step> = Vec::new();
     for finding in found {
@@ -63,7 +62,7 @@ mod tests {
         }
     }
 
-    /// Findings of two nodes, of which one can be fixed, twice.
+    /// Findings of two nodes. One of them can be fixed, by two equal changes.
     fn found() -> Vec<Finding> {
         let mut found = findings(&typo(), &Context::default());
         let repair = Repair {

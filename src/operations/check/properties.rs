@@ -1,4 +1,4 @@
-//! What `check --fix` answers for itself. Pure.
+//! The properties of `check --fix`. Pure.
 
 use crate::engine::operation::{Answers, Changes, Loss, Properties, Successor};
 use crate::engine::{FixHosts, Ground, Refusal};

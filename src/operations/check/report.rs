@@ -1,5 +1,5 @@
-//! `check` for people: the address plan against what is, the hosts side by side, and the findings.
-//! Everything that came from servers and hosts is escaped here.
+//! The output of `check` for people: the address plan, the hosts side by side, and the findings. It
+//! escapes everything that comes from servers and hosts.
 
 mod json;
 mod markdown;
@@ -16,7 +16,7 @@ use crate::topology::service::Service;
 use crate::topology::{Node, Product, Server, State, Topology};
 use jiff::Timestamp;
 
-/// All that `check` shows.
+/// Everything that `check` shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
     /// The deployment's name.
@@ -25,21 +25,21 @@ pub struct Shown<'a> {
     pub topology: &'a Topology,
     /// The hosts.
     pub hosts: &'a Hosts,
-    /// What the inventory wants.
+    /// The nodes as the inventory wants them.
     pub planned: &'a [Wanted],
-    /// What is to be said of it.
+    /// The findings about it.
     pub findings: &'a [Finding],
     /// Show the code of each finding.
     pub codes: bool,
     /// Show which host reaches which server.
     pub matrix: bool,
-    /// Whether the writes were to be measured.
+    /// Whether the writes should be measured.
     pub measured: bool,
-    /// When it was looked at.
+    /// The time of the observation.
     pub when: Timestamp,
 }
 
-/// Prints it in the form that was asked for.
+/// Prints it in the requested form.
 pub fn print(seen: &Shown<'_>, markdown: bool) {
     output::print(&json::check(seen), || {
         if markdown {
@@ -99,7 +99,7 @@ fn summed_up(found: &[Finding]) -> (String, Tone) {
     (text, tone)
 }
 
-/// The columns of the address plan: as the table of a plan on paper.
+/// The columns of the address plan, as in a plan on paper.
 const PLAN: [Column; 8] = [
     Column::text("node", 0).cut(),
     Column::text("role", 0),
@@ -126,7 +126,7 @@ const SIDE_BY_SIDE: [Column; 11] = [
     Column::text("version", 2),
 ];
 
-/// The columns of what reaches what.
+/// The columns of the reachability table.
 const MATRIX: [Column; 4] = [
     Column::text("from", 0).cut(),
     Column::text("reaches", 0).cut(),
@@ -134,7 +134,7 @@ const MATRIX: [Column; 4] = [
     Column::text("not tried", 0).cut(),
 ];
 
-/// A fact that was not seen.
+/// A fact that is unknown.
 const UNKNOWN: &str = "-";
 
 fn plain<const N: usize>(
@@ -182,7 +182,7 @@ fn plan(seen: &Shown<'_>) -> Vec<[String; 8]> {
     seen.topology.nodes.iter().map(row).collect()
 }
 
-/// The role that it has, and the planned one where that differs.
+/// Its role, and the planned role if that differs.
 fn role(seen: &Shown<'_>, node: &Node) -> String {
     let planned = planned_role(seen, node);
     match (&node.state, live_role(node)) {
@@ -209,7 +209,7 @@ fn planned_role(seen: &Shown<'_>, node: &Node) -> &'static str {
     }
 }
 
-/// What is written, if that was to be measured.
+/// The rate of writes, if it should be measured.
 fn rate(seen: &Shown<'_>) -> Option<String> {
     if !seen.measured {
         return None;
@@ -221,17 +221,17 @@ fn rate(seen: &Shown<'_>) -> Option<String> {
             rate.node,
             rate.seconds
         ),
-        None => "what is written is not known: no one primary answered all the time".to_owned(),
+        None => "the rate of writes is unknown: no single primary answered all the time".to_owned(),
     })
 }
 
-/// Whether a server is not reached from a host.
+/// Whether the host failed to reach a server.
 fn unreached(look: &HostLook) -> bool {
     let state = look.state.as_ref().ok();
     state.is_some_and(|state| state.reach.iter().any(|r| r.reached == Some(false)))
 }
 
-/// The rows of what reaches what, one for each host.
+/// The rows of the reachability table, one for each host.
 fn matrix(seen: &Shown<'_>) -> Vec<[String; 4]> {
     let row = |look: &HostLook| {
         let from: Vec<String> = look.nodes.iter().map(ToString::to_string).collect();
@@ -289,7 +289,7 @@ fn side_by_side(seen: &Shown<'_>) -> Vec<[String; 11]> {
     seen.topology.nodes.iter().map(row).collect()
 }
 
-/// Whether the host was looked at, and with which rights.
+/// Whether replctl has reached the host, and with which rights.
 fn ssh(seen: &Shown<'_>, node: &Node) -> String {
     let look = seen.hosts.look(&node.name);
     match look.map(|look| &look.state) {
@@ -300,7 +300,7 @@ fn ssh(seen: &Shown<'_>, node: &Node) -> String {
     }
 }
 
-/// `exact` is within about a second.
+/// `exact` means within about a second.
 fn clock(ahead: i64) -> String {
     match ahead {
         0 => "exact".to_owned(),

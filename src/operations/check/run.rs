@@ -1,12 +1,12 @@
-//! `check`: one look at servers and hosts, and what will fail later. It changes nothing, unless
-//! `--fix` is given.
+//! `check`: observes servers and hosts, and finds what will fail later. It changes nothing without
+//! `--fix`.
 
 use super::plan::{concerned, plan};
 use super::report::{self, Shown};
 use crate::cli::Global;
 use crate::engine::context::context;
 use crate::engine::journal::Outcome;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::{FixHosts, Operation, Properties};
 use crate::error::{Exit, Result};
 use crate::findings::{self, Context, Finding};
@@ -23,10 +23,10 @@ use futures::future::join;
 use jiff::Zoned;
 use std::time::Duration;
 
-/// How long the Sentinels may take to say what they see.
+/// How long the Sentinels may take to report what they see.
 const SENTINELS: Duration = Duration::from_secs(6);
 
-/// One look, and what was found.
+/// One observation, and its findings.
 struct Looked {
     seen: Observed,
     hosts: Hosts,
@@ -50,7 +50,7 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Check) -> R
     Ok(shown(world, global, args, &looked))
 }
 
-/// Plans, shows, asks and sets what is safe to set; then looks again.
+/// Plans the safe changes, shows them, asks, makes them, and then observes again.
 async fn fix(
     world: &World,
     global: &Global,
@@ -58,7 +58,7 @@ async fn fix(
     operation: FixHosts,
 ) -> Result<Exit> {
     operate::nothing_comes_first(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || Ok(plan(&operation, &look(world, args).await.found));
     let of = Operation::FixHosts(operation.clone());
     match operate::carry_out(world, &asked, &of, planner).await? {
@@ -73,7 +73,7 @@ async fn fix(
     Ok(shown(world, global, args, &look(world, args).await))
 }
 
-/// Looks at servers, Sentinels and hosts.
+/// Observes servers, Sentinels and hosts.
 async fn look(world: &World, args: &super::args::Check) -> Looked {
     let mut seen = world.observe().await;
     let topology = seen.all_mut();
@@ -111,7 +111,7 @@ async fn look(world: &World, args: &super::args::Check) -> Looked {
     }
 }
 
-/// Prints what was found.
+/// Prints the findings.
 fn shown(world: &World, global: &Global, args: &super::args::Check, looked: &Looked) -> Exit {
     let shown = Shown {
         deployment: &world.inventory.name,
@@ -132,7 +132,7 @@ fn shown(world: &World, global: &Global, args: &super::args::Check, looked: &Loo
     }
 }
 
-/// What is written to the one primary, if that is to be measured.
+/// Measures the writes to the only primary, if this is wanted.
 async fn measured(world: &World, topology: &Topology, seconds: Option<u64>) -> Option<WriteRate> {
     let seconds = seconds?;
     let [primary] = primaries(topology)[..] else {

@@ -5,7 +5,7 @@ use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done};
+use crate::engine::operate::{self, Done, RunOptions};
 use crate::engine::permissions::permitted;
 use crate::engine::{Detach, Operation, Properties};
 use crate::error::{Exit, Result};
@@ -26,7 +26,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
     crate::engine::known::known(world, std::iter::once(node))?;
     operate::nothing_comes_first(world)?;
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || {
         let seen = world.observe().await;
         one_address(world, seen.all())?;

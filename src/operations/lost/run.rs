@@ -6,7 +6,7 @@ use crate::actions::rescue::RescueAction;
 use crate::actions::rescue::Source;
 use crate::actions::server::ServerAction;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Properties, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Reason, Result};
@@ -131,7 +131,7 @@ async fn replay(
         source,
         conflicts: args.with_conflicts,
     };
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation, counts).await;
     let of = Operation::Replay(operation.clone());
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {

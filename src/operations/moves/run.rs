@@ -2,7 +2,7 @@
 
 use super::report::{self, Moved, Wished};
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::permissions::permitted;
 use crate::engine::{Move, Operation, Plan, Properties, inventory_edit};
 use crate::error::{Exit, Problem, Result};
@@ -36,7 +36,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Move) 
     crate::engine::known::known(world, [&operation.node, &operation.under].into_iter())?;
     operate::nothing_comes_first(world)?;
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let options = Options {
         asked,
         undoes: None,
@@ -49,7 +49,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Move) 
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// How the operator asked for it.
-    pub asked: Asked,
+    pub asked: RunOptions,
     /// The operation that this move undoes.
     pub undoes: Option<&'a Past>,
     /// The accepted reasons why roles may be lost at a restart.

@@ -297,7 +297,7 @@ fn moved(node: &Moved, primary: Option<&NodeName>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::engine::journal::{At, Seen};
+    use crate::engine::journal::{At, Evidence};
     use crate::engine::{Mode, Operation, Plan, Stage, Undo};
     use crate::inventory::parse::parse;
     use std::collections::BTreeSet;
@@ -338,7 +338,7 @@ mod tests {
         };
         let passed = [Passed {
             step,
-            seen: Seen::default(),
+            seen: Evidence::default(),
             begun: Instant::now(),
             ended: Instant::now(),
         }];

@@ -6,7 +6,7 @@ use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done};
+use crate::engine::operate::{self, Done, RunOptions};
 use crate::engine::permissions::permitted;
 use crate::engine::{Accept, Operation, Plan, Promote, Properties, hooks};
 use crate::error::{Error, Exit, Result};
@@ -36,7 +36,7 @@ const LINKED_AGAIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// How the operator asked for it.
-    pub asked: Asked,
+    pub asked: RunOptions,
     /// Which hooks are run.
     pub hooks: Wanted,
     /// Disconnect the clients of the old primary.
@@ -72,9 +72,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Promot
         operation.node = super::choose::node(world, args, &operation).await?;
     }
     let options = Options {
-        asked: Asked {
+        asked: RunOptions {
             abandon: args.abandon_unfinished,
-            ..Asked::new(global, args.yes, args.dry_run).with(args.others)
+            ..RunOptions::new(global, args.yes, args.dry_run).with(args.others)
         },
         hooks: if args.no_hooks {
             Wanted::None

@@ -2,7 +2,7 @@
 
 use crate::engine::backup_folder::stamped;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Properties, Rejoin};
 use crate::error::{Exit, Problem, Result};
@@ -42,7 +42,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
     };
     operate::nothing_comes_first(world)?;
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation, &accepted).await;
     let of = Operation::Rejoin(operation.clone());
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {

@@ -4,7 +4,7 @@ use super::plan::{Notes, RemoveInput};
 use super::report::removed;
 use crate::engine::journal::PendingDemotion;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Finished};
+use crate::engine::operate::{self, Finished, RunOptions};
 use crate::engine::run_through::run_through;
 use crate::engine::{Operation, Plan, Remove, inventory_edit};
 use crate::error::{Exit, Result};
@@ -24,12 +24,12 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Remove
     };
     crate::engine::known::known(world, std::iter::once(&operation.node))?;
     operate::nothing_comes_first(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     perform(world, &operation, asked).await
 }
 
 /// Plans, shows, asks, and does it.
-pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<Exit> {
+pub async fn perform(world: &World, operation: &Remove, asked: RunOptions) -> Result<Exit> {
     let planner = async || make_plan(world, operation).await;
     let idle = format!("Nothing to do: {} is removed already.", operation.node);
     let told = |finished: &Finished| report(world, operation, finished);

@@ -5,7 +5,7 @@ use super::plan::compare::{Comparison, compare};
 use super::plan::{self, Owns};
 use crate::cli;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::permissions::permitted;
 use crate::engine::{
     Accept, Operation, Plan, Promote, Properties, Repair, backup_folder, pending_demotions,
@@ -65,7 +65,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
     }
     let chosen = chosen(&told, keep, args.yes)?;
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     match found {
         Situation::Several(_) | Situation::Emptied { .. } => {
             let operation = Repair {
@@ -201,7 +201,7 @@ async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns
 async fn perform(
     world: &World,
     operation: &Repair,
-    asked: &Asked,
+    asked: &RunOptions,
     accepted: &[Unkept],
 ) -> Result<Exit> {
     let planner = async || make_plan(world, operation, accepted).await;

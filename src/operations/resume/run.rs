@@ -4,7 +4,7 @@ use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
-use crate::engine::operate::{self, Asked, Finished};
+use crate::engine::operate::{self, Finished, RunOptions};
 use crate::engine::{hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
@@ -36,7 +36,7 @@ pub async fn run(
     };
     output::note(&format!("{verb} {}", record.id));
     plan::hooks::name_commands(&mut record.plan, &world.inventory.hooks);
-    let asked = Asked::new(global, args.yes, false).with(args.others);
+    let asked = RunOptions::new(global, args.yes, false).with(args.others);
     if record.hook_left() && args.no_hooks {
         let of = &record.plan.operation;
         nothing(Some(of), "Nothing to do: only a hook is left.", &[]);

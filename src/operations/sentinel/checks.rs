@@ -1,6 +1,6 @@
 //! The refusals of a setup of Sentinels, all at once, and the warnings. Pure.
 
-use super::plan::{Begin, Job, Own, SentinelInput};
+use super::plan::{Job, Own, SentinelInput, SentinelState};
 use crate::config::Paths;
 use crate::config::sentinel::watches;
 use crate::engine::warning::host::Boot;
@@ -186,7 +186,7 @@ fn running<'a>(
     facts: &HostFacts,
     member: &'a Member,
     out: &mut Vec<Refusal>,
-) -> Option<Begin<'a>> {
+) -> Option<SentinelState<'a>> {
     let (this, name) = (&spec.name, &settings.name);
     if facts.listener == Listener::Nobody {
         out.push(Refusal::new(
@@ -197,7 +197,7 @@ fn running<'a>(
         return None;
     }
     let Some(sees) = &member.sees else {
-        return Some(Begin::Idle);
+        return Some(SentinelState::Idle);
     };
     if sees.says("failover_in_progress") {
         out.push(Refusal::new(
@@ -215,7 +215,7 @@ fn running<'a>(
             LOOK,
         ));
     }
-    Some(Begin::Watches(sees))
+    Some(SentinelState::Watches(sees))
 }
 
 /// Whether what it watches is this primary, by address or by process.
@@ -234,7 +234,7 @@ fn silent<'a>(
     spec: &NodeSpec,
     (facts, why): (&HostFacts, &str),
     out: &mut Vec<Refusal>,
-) -> Option<Begin<'a>> {
+) -> Option<SentinelState<'a>> {
     let this = &spec.name;
     match &facts.listener {
         Listener::Nobody => {}
@@ -253,10 +253,10 @@ fn silent<'a>(
     }
     of_hosts::to_start(look, spec, facts, out);
     let Some(file) = &facts.config else {
-        return Some(Begin::Fresh);
+        return Some(SentinelState::Fresh);
     };
     let Some((at, rules)) = watches(&file.directives, &settings.name) else {
-        return Some(Begin::Stopped(None));
+        return Some(SentinelState::Stopped(None));
     };
     // It starts with the primary of its file. Other Sentinels can correct it. Alone, it would take
     // a former primary for dead.
@@ -271,7 +271,7 @@ fn silent<'a>(
         ));
         return None;
     }
-    Some(Begin::Stopped(Some(rules)))
+    Some(SentinelState::Stopped(Some(rules)))
 }
 
 /// What does not stop anything.
@@ -292,7 +292,7 @@ pub(super) fn warnings(job: &Job<'_>, around: &SentinelInput<'_>, own: &[Own<'_>
         .filter_map(|n| Some((n, topology.upstream_of(n)?)))
         .filter(|(_, up)| up.name != job.primary.name);
     out.extend(under.map(|(n, up)| Warning::of(&n.name, Sentinel::Chained(up.name.clone()))));
-    let fresh = own.iter().any(|o| matches!(o.begin, Begin::Fresh));
+    let fresh = own.iter().any(|o| matches!(o.begin, SentinelState::Fresh));
     let open = |o: &Own<'_>| !is_loopback(&o.spec.address.host);
     if fresh && job.settings.password.is_none() && own.iter().any(open) {
         out.push(Warning::of_all(Sentinel::Open));
@@ -322,7 +322,7 @@ fn shared(own: &[Own<'_>]) -> Option<Warning> {
 
 fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<Warning>) {
     let (this, look) = (&own.spec.name, job.look);
-    let runs = matches!(own.begin, Begin::Idle | Begin::Watches(_));
+    let runs = matches!(own.begin, SentinelState::Idle | SentinelState::Watches(_));
     if runs && matches!(own.facts.listener, Listener::Foreign(_)) {
         out.push(Warning::of(this, Sentinel::Foreign));
         return;
@@ -332,7 +332,7 @@ fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<Warning>) {
         .facts
         .config
         .as_ref()
-        .filter(|_| !matches!(own.begin, Begin::Fresh))
+        .filter(|_| !matches!(own.begin, SentinelState::Fresh))
     else {
         return;
     };

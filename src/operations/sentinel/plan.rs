@@ -47,9 +47,9 @@ pub struct SentinelInput<'a> {
     pub payload: &'a [PayloadInfo],
 }
 
-/// The state in which one of them is found.
+/// The state of a Sentinel before the plan.
 #[derive(Debug, Clone, Copy)]
-pub enum Begin<'a> {
+pub enum SentinelState<'a> {
     /// It does not exist yet.
     Fresh,
     /// It is stopped and has a file. The rules are those that the file has for this deployment.
@@ -64,7 +64,7 @@ pub enum Begin<'a> {
 pub struct Own<'a> {
     pub spec: &'a NodeSpec,
     pub facts: &'a HostFacts,
-    pub begin: Begin<'a>,
+    pub begin: SentinelState<'a>,
 }
 
 /// What is the same for all of them.
@@ -175,15 +175,15 @@ impl<'a> Job<'a> {
     fn set_up(&self, own: &Own<'a>) -> Vec<Step> {
         let mut host = Host::new(self.look, own.spec, own.facts);
         let watches = match own.begin {
-            Begin::Idle | Begin::Watches(_) => return Vec::new(),
-            Begin::Fresh => {
+            SentinelState::Idle | SentinelState::Watches(_) => return Vec::new(),
+            SentinelState::Fresh => {
                 host.build();
                 host.program();
                 host.certificates();
                 host.first_config(self.file(own).text);
                 true
             }
-            Begin::Stopped(rules) => {
+            SentinelState::Stopped(rules) => {
                 host.build();
                 host.program();
                 host.certificates();
@@ -198,7 +198,7 @@ impl<'a> Job<'a> {
             steps.push(self.monitor(own));
         }
         steps.push(self.hears(own));
-        if let Begin::Stopped(Some(rules)) = own.begin {
+        if let SentinelState::Stopped(Some(rules)) = own.begin {
             steps.extend(self.rules(own, rules));
         }
         steps
@@ -206,7 +206,7 @@ impl<'a> Job<'a> {
 
     /// The steps for a Sentinel that runs.
     fn up_to_date(&self, own: &Own<'a>) -> Vec<Step> {
-        if matches!(own.begin, Begin::Fresh | Begin::Stopped(_)) {
+        if matches!(own.begin, SentinelState::Fresh | SentinelState::Stopped(_)) {
             return Vec::new();
         }
         let mut steps = Vec::new();
@@ -217,11 +217,11 @@ impl<'a> Job<'a> {
             steps = host.steps;
         }
         match own.begin {
-            Begin::Idle => {
+            SentinelState::Idle => {
                 steps.push(self.monitor(own));
                 steps.push(self.hears(own));
             }
-            Begin::Watches(sees) => {
+            SentinelState::Watches(sees) => {
                 let password = matches!(self.look.inventory.auth, Auth::Password(_));
                 // It may be cut off from the primary for several reasons. replctl can correct one
                 // of them from here: a wrong password.
@@ -232,7 +232,7 @@ impl<'a> Job<'a> {
                 }
                 steps.extend(self.rules(own, rules_of(sees)));
             }
-            Begin::Fresh | Begin::Stopped(_) => {}
+            SentinelState::Fresh | SentinelState::Stopped(_) => {}
         }
         steps
     }
@@ -312,10 +312,10 @@ impl<'a> Job<'a> {
     /// Whether it already is as the proof must see it.
     fn is_together(&self, own: &Own<'_>) -> bool {
         match own.begin {
-            Begin::Watches(sees) => sees
+            SentinelState::Watches(sees) => sees
                 .not_together(None, self.replicas, self.others)
                 .is_none(),
-            Begin::Fresh | Begin::Stopped(_) | Begin::Idle => false,
+            SentinelState::Fresh | SentinelState::Stopped(_) | SentinelState::Idle => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done};
+use crate::engine::operate::{self, Done, RunOptions};
 use crate::engine::warning::inventory::Inventory as Members;
 use crate::engine::warning::password::Password;
 use crate::engine::{Operation, Plan, Setup, Warning};
@@ -47,7 +47,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
         });
     }
     operate::nothing_comes_first(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     // If a server's password differs from the inventory's, replctl logs in with the one in the
     // server's own file.
     world.passwords.knock(false).await;

@@ -3,7 +3,7 @@
 use crate::engine::journal::Moment;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::{Stand, Story};
-use crate::engine::operate::{self, Asked};
+use crate::engine::operate::{self, RunOptions};
 use crate::engine::{Changes, Operation, Plan};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
@@ -59,7 +59,7 @@ pub async fn run(
         operation.line()
     )));
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let request = Request {
         asked,
         hooks: if args.no_hooks {

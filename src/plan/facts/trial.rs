@@ -27,9 +27,9 @@ pub enum Trial {
     Untried(String),
 }
 
-/// The output of one start of the program.
+/// The result of one start of the program with these directives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum TrialVerdict {
     /// It takes all of them.
     All,
     /// It refuses one: the name, and why.
@@ -57,7 +57,7 @@ pub fn lines(node: &NodeSpec) -> BTreeMap<String, Vec<String>> {
 
 /// Reads the output of one start. The output is clear if it names a directive (`>>> 'NAME …'`), or
 /// if the program gets as far as the missing file of users.
-pub fn read(output: &str) -> Said {
+pub fn read(output: &str) -> TrialVerdict {
     let mut lines = output.lines();
     while let Some(line) = lines.next() {
         let Some((_, quoted)) = line.split_once(">>> '") else {
@@ -71,13 +71,13 @@ pub fn read(output: &str) -> Said {
         } else {
             why
         };
-        return Said::Not(name.to_ascii_lowercase(), why.to_owned());
+        return TrialVerdict::Not(name.to_ascii_lowercase(), why.to_owned());
     }
     if output.contains("because of ACL errors") {
-        return Said::All;
+        return TrialVerdict::All;
     }
     let last = output.lines().rev().find(|l| !l.trim().is_empty());
-    Said::Unclear(last.unwrap_or("nothing").trim().to_owned())
+    TrialVerdict::Unclear(last.unwrap_or("nothing").trim().to_owned())
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn what_servers_say_of_a_start() {
         let not = |output: &str, name: &str, why: &str| {
-            assert_eq!(read(output), Said::Not(name.into(), why.into()));
+            assert_eq!(read(output), TrialVerdict::Not(name.into(), why.into()));
         };
         not(
             "\n*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 2\n>>> 'IO-Thread 4'\nBad directive or wrong number of arguments\n",
@@ -102,12 +102,12 @@ mod tests {
         not(">>> 'save'", "save", "it knows no such directive");
         assert_eq!(
             read("1:M # Aborting Valkey startup because of ACL errors: Error loading ACLs\n"),
-            Said::All
+            TrialVerdict::All
         );
         assert_eq!(
             read("x\nexec format error\n\n"),
-            Said::Unclear("exec format error".into())
+            TrialVerdict::Unclear("exec format error".into())
         );
-        assert_eq!(read(""), Said::Unclear("nothing".into()));
+        assert_eq!(read(""), TrialVerdict::Unclear("nothing".into()));
     }
 }

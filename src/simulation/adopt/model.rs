@@ -11,13 +11,13 @@ use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::config::Paths;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::inventory::Inventory;
 use crate::inventory::parse::parse;
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{Holder, Listener};
 use crate::simulation::harness::{Model, Simulated};
-use crate::simulation::members::host::{Begin, Host as Base};
+use crate::simulation::members::host::{Host as Base, InitialHost};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
 use crate::topology::service::whole::Stated;
 use crate::topology::{Address, Node, NodeName, ReplicaLine, State, Topology, sample};
@@ -142,9 +142,9 @@ impl World {
             let of = of.map(address_of);
             let is_foreign = foreign & (1 << i) != 0;
             let begin = if is_foreign {
-                Begin::Foreign
+                InitialHost::Foreign
             } else {
-                Begin::Runs
+                InitialHost::Runs
             };
             let mut base = Base::new(&inventory, spec, begin, of.clone());
             base.of.clone_from(&of);
@@ -319,7 +319,7 @@ impl Model for Adopting {
         self.write();
     }
 
-    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         match action {
             Action::Local(LocalAction::EditInventory(edit)) => {
                 if !edit.holds(&self.text) {
@@ -330,7 +330,7 @@ impl Model for Adopting {
             Action::Host(action) => self.on_host(node, action)?,
             other => self.on_server(node, other)?,
         }
-        Ok(Seen::default())
+        Ok(Evidence::default())
     }
 
     /// No two of one host are started at boot, and a host that boots starts nothing that would lose

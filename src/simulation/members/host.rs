@@ -10,7 +10,7 @@ use crate::topology::{Address, PersistedRole, Product, sample};
 
 /// The initial state of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
+pub enum InitialHost {
     /// The host has nothing.
     Bare,
     /// The host runs another server of replctl's.
@@ -79,7 +79,12 @@ fn file(text: &str) -> ConfigFile {
 
 impl Host {
     /// The host in its initial state; `of`: the present or last upstream of its server.
-    pub fn new(inventory: &Inventory, spec: &NodeSpec, begin: Begin, of: Option<Address>) -> Self {
+    pub fn new(
+        inventory: &Inventory,
+        spec: &NodeSpec,
+        begin: InitialHost,
+        of: Option<Address>,
+    ) -> Self {
         let mut facts = HostFacts {
             arch: "x86_64".into(),
             login: "root".into(),
@@ -90,7 +95,7 @@ impl Host {
             ..HostFacts::default()
         };
         let paths = Paths::of(inventory, spec);
-        if !matches!(begin, Begin::Bare | Begin::Foreign) {
+        if !matches!(begin, InitialHost::Bare | InitialHost::Foreign) {
             facts.owner_uid = Some(998);
             facts.servers = [(payload().directory_name(), payload().sha256)].into();
             facts.current = Some(payload().directory_name());
@@ -101,37 +106,37 @@ impl Host {
         }
         let mut this = Self {
             facts,
-            dead: begin == Begin::Dead,
+            dead: begin == InitialHost::Dead,
             of: None,
             keys: Keys::None,
         };
         if matches!(
             begin,
-            Begin::Stopped | Begin::Runs | Begin::Empty | Begin::Dead
+            InitialHost::Stopped | InitialHost::Runs | InitialHost::Empty | InitialHost::Dead
         ) {
             let all = std::iter::once(paths.data()).chain(paths.below());
             this.facts.directories.extend(all.map(|d| (d, PRIVATE)));
-            let of = of.clone().filter(|_| begin != Begin::Empty);
+            let of = of.clone().filter(|_| begin != InitialHost::Empty);
             let text = render(inventory, spec, Supervision::Systemd, of.as_ref()).text;
             this.facts.config = Some(file(&text));
             this.facts.unit =
-                Some(unit::unit(&paths, inventory, spec)).filter(|_| begin != Begin::Stopped);
-            this.facts.unit_enabled = begin != Begin::Stopped;
-            this.set_keys(if begin == Begin::Empty {
+                Some(unit::unit(&paths, inventory, spec)).filter(|_| begin != InitialHost::Stopped);
+            this.facts.unit_enabled = begin != InitialHost::Stopped;
+            this.set_keys(if begin == InitialHost::Empty {
                 Keys::None
             } else {
                 Keys::Shared
             });
         }
         match begin {
-            Begin::Runs | Begin::Empty => this.facts.listener = Listener::Ours,
-            Begin::Foreign => {
+            InitialHost::Runs | InitialHost::Empty => this.facts.listener = Listener::Ours,
+            InitialHost::Foreign => {
                 this.facts.listener = Listener::Foreign("redis-server".to_owned());
                 this.set_keys(Keys::Shared);
             }
-            Begin::Bare | Begin::Beside | Begin::Stopped | Begin::Dead => {}
+            InitialHost::Bare | InitialHost::Beside | InitialHost::Stopped | InitialHost::Dead => {}
         }
-        this.of = of.filter(|_| this.runs() && begin != Begin::Empty);
+        this.of = of.filter(|_| this.runs() && begin != InitialHost::Empty);
         this
     }
 

@@ -3,12 +3,12 @@
 
 mod server;
 
-use super::host::{Begin, Host, Keys, payload};
+use super::host::{Host, InitialHost, Keys, payload};
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::engine::{Add, Plan, Refusal, Remove, Setup};
 use crate::inventory::edit::{self, Edit, NewNode};
 use crate::inventory::parse::parse;
@@ -73,7 +73,7 @@ pub fn text(follow: &[Option<usize>]) -> String {
 impl World {
     /// `text`: the file; `with`: the same with the new node; each node with how it is found and
     /// what it follows.
-    pub fn new(text: &str, with: &str, found: &[(Begin, Option<usize>)]) -> Self {
+    pub fn new(text: &str, with: &str, found: &[(InitialHost, Option<usize>)]) -> Self {
         let inventory = parse(Path::new(FILE), with).unwrap_or_else(|p| panic!("{p:?}"));
         let hosts = inventory
             .nodes
@@ -164,12 +164,12 @@ impl Members {
     }
 
     /// As `crate::world::inventory::write` does it.
-    fn edit(&mut self, edit: &Edit) -> Result<Seen, Failure> {
+    fn edit(&mut self, edit: &Edit) -> Result<Evidence, Failure> {
         if !edit.holds(&self.text) {
             let new = edit.apply(&self.text);
             self.text = new.ok_or_else(|| Failure::none("it was changed since"))?;
         }
-        Ok(Seen::default())
+        Ok(Evidence::default())
     }
 }
 
@@ -252,7 +252,7 @@ impl Model for Members {
         }
     }
 
-    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         let list = |notes: &mut Vec<NodeName>, noted: bool| {
             notes.retain(|n| n != node);
             if noted {
@@ -288,7 +288,7 @@ impl Model for Members {
             | Action::Sentinel(_)
             | Action::Hook(_) => return self.on_server(node, action),
         }
-        Ok(Seen::default())
+        Ok(Evidence::default())
     }
 
     fn observe(&mut self) -> Topology {

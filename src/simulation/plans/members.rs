@@ -3,29 +3,33 @@
 use super::Snapshot;
 use crate::engine::{Operation, Remove, Sentinels, Setup};
 use crate::simulation::members::addition;
-use crate::simulation::members::host::Begin;
+use crate::simulation::members::host::InitialHost;
 use crate::simulation::members::world::{World, coming, name, text};
 use crate::simulation::sentinel_setup::boxes::World as Boxes;
-use crate::simulation::sentinel_setup::host::Begin as Found;
+use crate::simulation::sentinel_setup::host::InitialSentinel as Found;
 
 /// The initial state of the last node's host, in words.
-fn host(begin: Begin) -> &'static str {
+fn host(begin: InitialHost) -> &'static str {
     match begin {
-        Begin::Bare => "the host of n2 has nothing",
-        Begin::Beside => "the host of n2 runs another server of replctl's",
-        Begin::Stopped => "the server of n2 is stopped, and its files are there",
-        Begin::Runs => "replctl has set up the server of n2",
-        Begin::Foreign => "somebody else has set up the server of n2",
-        Begin::Empty => "n2 runs as a primary without a key",
-        Begin::Dead => "the host of n2 is off",
+        InitialHost::Bare => "the host of n2 has nothing",
+        InitialHost::Beside => "the host of n2 runs another server of replctl's",
+        InitialHost::Stopped => "the server of n2 is stopped, and its files are there",
+        InitialHost::Runs => "replctl has set up the server of n2",
+        InitialHost::Foreign => "somebody else has set up the server of n2",
+        InitialHost::Empty => "n2 runs as a primary without a key",
+        InitialHost::Dead => "the host of n2 is off",
     }
 }
 
 /// n0 with the replica n1, and n2 in this initial state.
-fn three(begin: Begin) -> World {
+fn three(begin: InitialHost) -> World {
     let with = text(&[None, Some(0), Some(0)]);
-    let of = Some(0).filter(|_| !matches!(begin, Begin::Empty));
-    let found = [(Begin::Runs, None), (Begin::Runs, Some(0)), (begin, of)];
+    let of = Some(0).filter(|_| !matches!(begin, InitialHost::Empty));
+    let found = [
+        (InitialHost::Runs, None),
+        (InitialHost::Runs, Some(0)),
+        (begin, of),
+    ];
     World::new(&with, &with, &found)
 }
 
@@ -33,12 +37,12 @@ fn three(begin: Begin) -> World {
 fn setup_plans() {
     let mut snapshot = Snapshot::of("setup", "What `replctl setup NODE` plans.");
     for (title, begin) in [
-        ("a bare host", Begin::Bare),
-        ("beside another server", Begin::Beside),
-        ("a server that is stopped", Begin::Stopped),
-        ("all is as it should be", Begin::Runs),
-        ("a server of somebody else", Begin::Foreign),
-        ("a host that cannot be reached", Begin::Dead),
+        ("a bare host", InitialHost::Bare),
+        ("beside another server", InitialHost::Beside),
+        ("a server that is stopped", InitialHost::Stopped),
+        ("all is as it should be", InitialHost::Runs),
+        ("a server of somebody else", InitialHost::Foreign),
+        ("a host that cannot be reached", InitialHost::Dead),
     ] {
         let world = three(begin);
         let wish = Operation::Setup(Setup {
@@ -55,17 +59,21 @@ fn setup_plans() {
 fn add_plans() {
     let mut snapshot = Snapshot::of("add", "What `replctl add` plans.");
     for (title, begin, under) in [
-        ("a bare host", Begin::Bare, None),
-        ("under a replica", Begin::Bare, Some(1)),
-        ("beside another server", Begin::Beside, None),
-        ("a replica that runs already", Begin::Foreign, None),
-        ("a host that cannot be reached", Begin::Dead, None),
+        ("a bare host", InitialHost::Bare, None),
+        ("under a replica", InitialHost::Bare, Some(1)),
+        ("beside another server", InitialHost::Beside, None),
+        ("a replica that runs already", InitialHost::Foreign, None),
+        ("a host that cannot be reached", InitialHost::Dead, None),
     ] {
         let before = text(&[None, Some(0)]);
         let edit = coming(&before, 2, under.unwrap_or(0));
         let after = edit.apply(&before).unwrap();
         let of = Some(under.unwrap_or(0));
-        let found = [(Begin::Runs, None), (Begin::Runs, Some(0)), (begin, of)];
+        let found = [
+            (InitialHost::Runs, None),
+            (InitialHost::Runs, Some(0)),
+            (begin, of),
+        ];
         let world = World::new(&before, &after, &found);
         let wish = addition(2, under);
         let planned = world.lock().plan_add(&wish, &edit);
@@ -79,11 +87,11 @@ fn add_plans() {
 fn remove_plans() {
     let mut snapshot = Snapshot::of("remove", "What `replctl remove` plans.");
     for (title, begin, node, purge, leave_running) in [
-        ("a replica", Begin::Runs, 2, false, false),
-        ("with its files", Begin::Runs, 2, true, false),
-        ("its server goes on", Begin::Runs, 2, false, true),
-        ("its host is off", Begin::Dead, 2, false, false),
-        ("the primary", Begin::Runs, 0, false, false),
+        ("a replica", InitialHost::Runs, 2, false, false),
+        ("with its files", InitialHost::Runs, 2, true, false),
+        ("its server goes on", InitialHost::Runs, 2, false, true),
+        ("its host is off", InitialHost::Dead, 2, false, false),
+        ("the primary", InitialHost::Runs, 0, false, false),
     ] {
         let world = three(begin);
         let wish = Remove {

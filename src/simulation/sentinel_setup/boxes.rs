@@ -1,12 +1,12 @@
 //! Three hosts in memory, each with a Sentinel. The Sentinels obey commands and write their state
 //! into their files, as real ones do.
 
-use super::host::{Begin, Box, payload};
+use super::host::{Box, InitialSentinel, payload};
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction as Tell;
 use crate::config::sentinel::watches;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::engine::{Plan, Refusal};
 use crate::inventory::{Inventory, SentinelRules, SentinelSettings, parse::parse};
 use crate::operations::sentinel;
@@ -36,7 +36,7 @@ fn inventory() -> Inventory {
 }
 
 impl World {
-    pub fn new(begins: [Begin; 3]) -> Self {
+    pub fn new(begins: [InitialSentinel; 3]) -> Self {
         let inventory = inventory();
         let settings = inventory.sentinel.as_ref().unwrap();
         let boxes = settings
@@ -235,7 +235,7 @@ impl Boxes {
 }
 
 impl Model for Boxes {
-    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Evidence, Failure> {
         match action {
             Action::Host(action) => {
                 let name = self.settings().name.clone();
@@ -256,7 +256,7 @@ impl Model for Boxes {
             | Action::Password(_)
             | Action::Hook(_) => return Err(not_simulated(action)),
         }
-        Ok(Seen::default())
+        Ok(Evidence::default())
     }
 
     fn observe(&mut self) -> Topology {

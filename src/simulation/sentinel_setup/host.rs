@@ -11,7 +11,7 @@ use crate::topology::{Address, PersistedRole, Product, sample};
 
 /// The initial state of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
+pub enum InitialSentinel {
     /// The host has nothing.
     Bare,
     /// The host runs a server of the deployment.
@@ -28,7 +28,7 @@ pub enum Begin {
     Well,
 }
 
-impl Begin {
+impl InitialSentinel {
     pub const ALL: [Self; 7] = [
         Self::Bare,
         Self::Beside,
@@ -105,7 +105,7 @@ fn file(text: &str) -> ConfigFile {
 
 impl Box {
     /// A host as it is found.
-    pub fn new(inventory: &Inventory, spec: &NodeSpec, begin: Begin) -> Self {
+    pub fn new(inventory: &Inventory, spec: &NodeSpec, begin: InitialSentinel) -> Self {
         let settings = inventory.sentinel.as_ref().unwrap();
         let mut facts = HostFacts {
             arch: "x86_64".into(),
@@ -117,7 +117,7 @@ impl Box {
             ..HostFacts::default()
         };
         let paths = Paths::of(inventory, spec);
-        if begin != Begin::Bare {
+        if begin != InitialSentinel::Bare {
             facts.owner_uid = Some(998);
             facts.servers = [(payload().directory_name(), payload().sha256)].into();
             facts.current = Some(payload().directory_name());
@@ -131,23 +131,26 @@ impl Box {
             told: None,
             begun: 0,
         };
-        if !matches!(begin, Begin::Bare | Begin::Beside) {
+        if !matches!(begin, InitialSentinel::Bare | InitialSentinel::Beside) {
             let all = std::iter::once(paths.data()).chain(paths.below());
             this.facts.directories.extend(all.map(|d| (d, PRIVATE)));
             this.facts.unit = Some(unit::of_sentinel(&paths, inventory, spec));
             this.facts.unit_enabled = true;
             this.facts.config = Some(file(&first_file(inventory, spec)));
             this.told = match begin {
-                Begin::Otherwise => Some(SentinelRules {
+                InitialSentinel::Otherwise => Some(SentinelRules {
                     quorum: 1,
                     down_after_ms: 7,
                     ..settings.rules
                 }),
-                Begin::Well | Begin::Stopped => Some(settings.rules),
+                InitialSentinel::Well | InitialSentinel::Stopped => Some(settings.rules),
                 _ => None,
             };
             this.flush(&settings.name);
-            if matches!(begin, Begin::Idle | Begin::Otherwise | Begin::Well) {
+            if matches!(
+                begin,
+                InitialSentinel::Idle | InitialSentinel::Otherwise | InitialSentinel::Well
+            ) {
                 this.facts.listener = Listener::Ours;
             } else {
                 this.told = None;

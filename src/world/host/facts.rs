@@ -2,7 +2,7 @@
 //! the host's answer: reading ends well whatever the host prints.
 
 use super::owner::on_file;
-use super::said::{self, key_values};
+use super::script_output::{self, key_values};
 use super::{Shell, together};
 use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
@@ -70,7 +70,7 @@ pub async fn stored_in(
     let folder = folder.ok_or_else(|| "the folder of its data is not known".to_owned())?;
     let names = [&files.snapshot, &files.log, &files.log_folder].map(String::as_str);
     let output = on_file(shell, STORED, folder, user, &names, Vec::new()).await?;
-    let said = Said::of(&output);
+    let said = FactValues::of(&output);
     if said.all("end").is_empty() {
         return Err(format!("the look into {folder} was cut short"));
     }
@@ -93,10 +93,10 @@ fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
     }
 }
 
-/// What the script printed, by key and in order; see [`key_values`].
-struct Said(BTreeMap<String, Vec<String>>);
+/// The values in the output of the script, by key and in order; see [`key_values`].
+struct FactValues(BTreeMap<String, Vec<String>>);
 
-impl Said {
+impl FactValues {
     fn of(output: &str) -> Self {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (key, value) in key_values(output) {
@@ -134,12 +134,12 @@ impl Said {
 
 /// The text that hex digits stand for. Bytes that are not UTF-8 are replaced.
 pub(super) fn unhex(hex: &str) -> Option<String> {
-    Some(String::from_utf8_lossy(&said::unhex(hex)?).into_owned())
+    Some(String::from_utf8_lossy(&script_output::unhex(hex)?).into_owned())
 }
 
 /// Reads the script's output. The script ran at some time of `during` on the operator's clock.
 pub(super) fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
-    let said = Said::of(output);
+    let said = FactValues::of(output);
     if said.all("end").is_empty() {
         return Err("the look at the host was cut short".to_owned());
     }
@@ -207,7 +207,7 @@ fn other(text: &str) -> Option<(u16, String)> {
     Some((port.parse().ok()?, name.to_owned()))
 }
 
-fn listener(said: &Said) -> Listener {
+fn listener(said: &FactValues) -> Listener {
     if said.one("listening").is_none() {
         return Listener::Nobody;
     }
@@ -222,7 +222,7 @@ fn listener(said: &Said) -> Listener {
     Listener::Foreign(who)
 }
 
-fn holder(said: &Said) -> Option<Holder> {
+fn holder(said: &FactValues) -> Option<Holder> {
     let parent = said.one("parent").and_then(|text| {
         let (pid, name) = text.split_once(' ')?;
         Some((name.to_owned(), pid.parse().ok()?))
@@ -239,7 +239,7 @@ fn holder(said: &Said) -> Option<Holder> {
     })
 }
 
-fn config(said: &Said) -> Option<ConfigFile> {
+fn config(said: &FactValues) -> Option<ConfigFile> {
     let ownership = said.one("config_owner").and_then(ownership)?;
     let text = said.text("config").unwrap_or_default();
     let directives = parse(&text);
@@ -287,24 +287,25 @@ fn certificate(text: &str) -> Option<(String, (String, Ownership))> {
 fn snapshot(output: &str) -> Option<Vec<u8>> {
     output
         .lines()
-        .find_map(|l| said::unhex(l.strip_prefix("dump=")?))
+        .find_map(|l| script_output::unhex(l.strip_prefix("dump=")?))
 }
 
 /// Whether the log of writes may hold keys, in its parts or in its base.
-fn logged(output: &str, said: &Said) -> bool {
+fn logged(output: &str, said: &FactValues) -> bool {
     let bases = output.lines().filter_map(|l| l.strip_prefix("base="));
-    let holds = |hex: &str| said::unhex(hex).is_none_or(|bytes| !snapshot_is_empty(&bytes));
+    let holds =
+        |hex: &str| script_output::unhex(hex).is_none_or(|bytes| !snapshot_is_empty(&bytes));
     said.one("log_of_writes").is_some() || bases.into_iter().any(holds)
 }
 
-fn dumped(output: &str, said: &Said) -> Option<(String, u64)> {
+fn dumped(output: &str, said: &FactValues) -> Option<(String, u64)> {
     if logged(output, said) {
         return None;
     }
     crate::rescue::dump::history(&snapshot(output)?)
 }
 
-fn stored(output: &str, said: &Said) -> StoredData {
+fn stored(output: &str, said: &FactValues) -> StoredData {
     if logged(output, said) {
         return StoredData::Keys;
     }

@@ -1,5 +1,5 @@
-//! What is done on a host with a server that replctl did not make: what starts it, its end, its
-//! start as before, and a copy of its data.
+//! Acts on a host on a server that replctl did not make: what starts it, its end, its start as
+//! before, and a copy of its data.
 
 use super::owner::{OWNER, SOCKETS, without_comments};
 use super::{Shell, script};
@@ -14,20 +14,20 @@ const START: &str = include_str!("scripts/former_start.sh");
 const STOP_OWN: &str = include_str!("scripts/former_stop.sh");
 const COPY: &str = include_str!("scripts/former_copy.sh");
 
-/// systemd reads all units anew.
+/// How long systemd may take to read all units again.
 const RELOAD: Duration = Duration::from_secs(90);
 
-/// The script itself gives up after a minute.
+/// Longer than the script, which gives up after a minute.
 const ENDS: Duration = Duration::from_mins(2);
 
-/// A unit counts as started once its server has loaded its data.
+/// A unit counts as started when its server has loaded its data.
 const STARTS: Duration = Duration::from_mins(10);
 
-/// The slowest copy that is waited for: 60 GB at 20 MB/s.
+/// The time of the slowest copy: 60 GB at 20 MB/s.
 const COPIES: Duration = Duration::from_mins(50);
 
-/// A file below /run is gone at the next boot, whatever becomes of replctl. Of files that say the
-/// same, the one counts whose name is the last.
+/// The next boot removes a file below /run, whatever happens to replctl. If several files set the
+/// same option, the file with the last name counts.
 const HOLD: &str = r#"d=/run/systemd/system/$1.d
 mkdir -p "$d" && printf '# Written by replctl, for the time of `replctl adopt`.\n[Service]\nRestart=no\n' >"$d/zzzz-replctl-adopt.conf" || exit 1
 systemctl daemon-reload || exit 1
@@ -39,12 +39,12 @@ const RELEASE: &str = r#"d=/run/systemd/system/$1.d
 rm -f "$d/zzzz-replctl-adopt.conf"; rmdir "$d" 2>/dev/null
 systemctl daemon-reload"#;
 
-/// Takes away the links, as pairs behind the unit, and nothing else. `systemctl disable` would also
-/// take a unit away that is itself a link.
+/// Removes the links, which are pairs after the unit, and nothing else. `systemctl disable` would
+/// also remove a unit that is itself a link.
 const DISABLE: &str = r#"unit=$1; shift
 while [ $# -gt 1 ]; do
   if [ -L "$1" ]; then
-    [ "$(readlink "$1")" = "$2" ] || { echo "$1 leads elsewhere than when it was looked at" >&2; exit 1; }
+    [ "$(readlink "$1")" = "$2" ] || { echo "the target of $1 has changed meanwhile" >&2; exit 1; }
     rm -f "$1" || exit 1
   fi
   shift 2
@@ -52,16 +52,16 @@ done
 systemctl daemon-reload || exit 1
 case $(systemctl is-enabled "$unit" 2>/dev/null) in enabled*) echo "$unit is still started at boot" >&2; exit 1 ;; esac"#;
 
-/// Puts the same links back.
+/// Restores the same links.
 const ENABLE: &str = r#"shift
 while [ $# -gt 1 ]; do
   if [ ! -L "$1" ]; then mkdir -p "${1%/*}" && ln -s "$2" "$1" || exit 1; fi
-  [ "$(readlink "$1")" = "$2" ] || { echo "$1 leads elsewhere" >&2; exit 1; }
+  [ "$(readlink "$1")" = "$2" ] || { echo "$1 has another target" >&2; exit 1; }
   shift 2
 done
 systemctl daemon-reload"#;
 
-/// Does it, and says in a few words what was seen.
+/// Performs the action. Returns a short description of the result.
 pub(super) async fn act(shell: &impl Shell, action: &FormerAction) -> Result<String, String> {
     let units = |text: &'static str, unit: String| async move {
         script(shell, text, &[&unit], Vec::new(), RELOAD)
@@ -92,8 +92,8 @@ async fn at_boot(
     done.map(|_| String::new())
 }
 
-/// Stops the node's own server, and no other that listens on its port. `asked`: the server itself
-/// has said that it may be stopped.
+/// Stops the node's own server, and no other server on its port. `asked`: the server itself has
+/// confirmed that it may be stopped.
 pub async fn stop_own(
     shell: &impl Shell,
     launch: &Launch,
@@ -160,7 +160,7 @@ async fn copy_data(shell: &impl Shell, copy: &DataCopy) -> Result<String, String
     Ok(said.trim().to_owned())
 }
 
-/// As the scripts take them.
+/// User, group and groups in the form that the scripts read.
 fn numbers(user: &User) -> (String, String, String) {
     let groups: Vec<String> = user.groups.iter().map(u32::to_string).collect();
     (user.uid.to_string(), user.gid.to_string(), groups.join(","))

@@ -3,7 +3,7 @@
 
 use super::files::quick;
 use super::owner::{behind_roots_alone, roots_alone, without_comments};
-use super::{Around, Progress, Shell, quoted, script_alone};
+use super::{Progress, Shell, UploadOptions, quoted, script_alone};
 use crate::actions::host::PayloadInfo;
 use crate::world::server_source::whole;
 use sha2::{Digest, Sha256};
@@ -48,15 +48,15 @@ pub(super) async fn put(
     files.sort_by_key(|(name, _)| name != "redis-server");
     let files = files.into_iter();
     let files = files.map(|(name, data)| (format!("{into}/{name}"), data));
-    let around = Around {
+    let options = UploadOptions {
         // Another node of the same host may have brought it meanwhile.
         unless_there: true,
         after: format!("set --{}\n{}", quoted(&[into]), without_comments(&[PUT])),
     };
-    let (said, most) = (progress(), server.bytes);
-    let progress: Progress = Box::new(move |bytes| said(bytes.min(most)));
+    let (report, most) = (progress(), server.bytes);
+    let progress: Progress = Box::new(move |bytes| report(bytes.min(most)));
     let said = shell
-        .upload_around(files.collect(), 0o755, shell.can_root(), progress, around)
+        .upload_files(files.collect(), 0o755, shell.can_root(), progress, options)
         .await?;
     Ok(said.trim().to_owned())
 }

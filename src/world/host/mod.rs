@@ -15,7 +15,7 @@ mod launch;
 pub(in crate::world) mod owner;
 mod passwords;
 pub(in crate::world) mod role;
-pub(in crate::world) mod said;
+pub(in crate::world) mod script_output;
 mod together;
 pub(in crate::world) mod trial;
 
@@ -35,7 +35,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Told how many bytes of an upload have gone.
+/// Receives the number of bytes of an upload that were sent.
 pub type Progress = Box<dyn Fn(u64) + Send>;
 
 /// A way to run commands on a host and to put files there.
@@ -73,31 +73,32 @@ pub trait Shell: Sync {
         progress: Progress,
     ) -> impl Future<Output = Result<(), String>> + Send {
         let files = vec![(path.to_owned(), data)];
-        let done = self.upload_around(files, mode, root, progress, Around::default());
+        let done = self.upload_files(files, mode, root, progress, UploadOptions::default());
         async { done.await.map(drop) }
     }
 
-    /// The same with several files of one folder, of which the first is the last to be put in its
-    /// place, and with more that is done by the same command; what it printed at its end.
-    fn upload_around(
+    /// The same with several files of one folder, and with the options of `UploadOptions`. The
+    /// first file is put in its place last. Returns the output of the command.
+    fn upload_files(
         &self,
         files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
-        around: Around,
+        options: UploadOptions,
     ) -> impl Future<Output = Result<String, String>> + Send;
 
     /// Whether commands can be run as root.
     fn can_root(&self) -> bool;
 }
 
-/// What the command of an upload does beside it.
+/// What the command of an upload does in addition.
 #[derive(Debug, Clone, Default)]
-pub struct Around {
-    /// Nothing is written where the very same files are there.
+pub struct UploadOptions {
+    /// Writes nothing if the same files are already there.
     pub unless_there: bool,
-    /// Once they are in their places: a script, whose output and status are the command's.
+    /// A script that runs when the files are in their places. Its output and status are those of
+    /// the command.
     pub after: String,
 }
 
@@ -190,8 +191,8 @@ fn single_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\0', "").replace('\'', "'\\''"))
 }
 
-/// Runs a script, as root where that is possible; its standard output, or one sentence with the
-/// last lines of what it said.
+/// Runs a script, as root if that is possible. Returns its standard output, or one sentence with
+/// the last lines of its output.
 async fn script(
     shell: &impl Shell,
     script: &str,
@@ -201,7 +202,7 @@ async fn script(
 ) -> Result<String, String> {
     let root = shell.can_root();
     let ran = shell.run_script(script, args, stdin, root, timeout).await?;
-    said(&ran)
+    stdout_or_reason(&ran)
 }
 
 /// The same for a script that starts programs of others, which may leave something behind: nothing
@@ -213,10 +214,10 @@ async fn script_alone(
     timeout: Duration,
 ) -> Result<String, String> {
     let (line, stdin) = prepared(script, args, Vec::new());
-    said(&shell.run(&line, stdin, shell.can_root(), timeout).await?)
+    stdout_or_reason(&shell.run(&line, stdin, shell.can_root(), timeout).await?)
 }
 
-fn said(ran: &Ran) -> Result<String, String> {
+fn stdout_or_reason(ran: &Ran) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ran.status == 0 {
         return Ok(text(&ran.stdout));
@@ -238,12 +239,12 @@ fn from_both_outputs(ran: &Ran) -> Result<String, String> {
             all.push(b'\n');
         }
         all.extend_from_slice(&ran.stdout);
-        return said(&Ran {
+        return stdout_or_reason(&Ran {
             stderr: all,
             ..ran.clone()
         });
     }
-    said(ran)
+    stdout_or_reason(ran)
 }
 
 /// The last `count` lines that are not empty, as one line.

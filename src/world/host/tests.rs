@@ -374,7 +374,7 @@ async fn a_nodes_directory_goes_with_all_that_is_in_it_unless_somebody_works_the
 }
 
 /// What it printed, or why it failed.
-fn said(ran: &Ran) -> Result<String, String> {
+fn stdout_or_stderr(ran: &Ran) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (ran.status == 0)
         .then(|| text(&ran.stdout))

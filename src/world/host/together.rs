@@ -4,16 +4,16 @@
 
 use super::facts::{self, Look};
 use super::owner::{OWNER, SOCKETS, without_comments};
-use super::said::{self, SAID, key_values, only, reader};
+use super::script_output::{self, SAID, key_values, only, reader};
 use super::{Shell, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
 use crate::world::ssh::nonce;
 use secrecy::zeroize::Zeroizing;
 
-/// What a node's host has told: the facts, what the second script has said, and the lines of its
-/// file with passwords. Each has its own reason where it is not known.
-pub struct Told {
+/// The answer of a node's host: its facts, the output of the further script, and the lines of its
+/// file with passwords. Each part has its own reason if it is unknown.
+pub struct HostReport {
     /// As [`facts`](super::facts()) has them.
     pub facts: Result<HostFacts, String>,
     /// What the further script has printed.
@@ -42,7 +42,7 @@ pub async fn together(
     inventory: &Inventory,
     node: &NodeSpec,
     further: &Further<'_>,
-) -> Result<Told, String> {
+) -> Result<HostReport, String> {
     look(shell, inventory, node, Some(further)).await
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn look(
     inventory: &Inventory,
     node: &NodeSpec,
     further: Option<&Further<'_>>,
-) -> Result<Told, String> {
+) -> Result<HostReport, String> {
     let mark = nonce();
     let text = text(&Look::new(inventory, node), further, &mark);
     let begun = facts::now();
@@ -89,7 +89,7 @@ pub(super) async fn look(
     } else {
         passwords(facts, his)
     };
-    Ok(Told {
+    Ok(HostReport {
         facts: facts::read(
             &format!("{facts}{of_lost}{of_config}"),
             begun..=facts::now(),
@@ -114,7 +114,7 @@ fn unread<'a>(seen: &'a str, read: &str) -> Vec<&'a str> {
 /// process come as one.
 fn why_unread(beside: &[u8], read: &str) -> String {
     let mut why = String::from_utf8_lossy(beside).into_owned();
-    for line in read.lines().filter(|line| said::is_beside(line)) {
+    for line in read.lines().filter(|line| script_output::is_beside(line)) {
         why.push_str(line);
         why.push('\n');
     }

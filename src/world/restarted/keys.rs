@@ -1,5 +1,5 @@
-//! The keys of a server before its restart and after it: none may be missing but those that have
-//! expired or were evicted meanwhile, which the server counts itself.
+//! Compares the keys of a server before and after its restart. A key may be missing only if it has
+//! expired or was evicted meanwhile. The server counts those keys itself.
 
 use crate::engine::execute::Failure;
 use crate::topology::NodeName;
@@ -8,17 +8,17 @@ use crate::world::replication::{Acted, ask, seen};
 use crate::world::resp::Conn;
 use redis::cmd;
 
-/// The keys of a server, of one answer of INFO.
+/// The number of keys of a server, from one answer of INFO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Keys {
-    /// All that it has.
+    /// All its keys.
     pub all: u64,
-    /// Those that it has dropped since it started, because their time was over or its memory was
-    /// full: while it loaded its data, and since.
+    /// The keys that it has dropped since its start, during and after loading, because they expired
+    /// or its memory was full.
     pub dropped: u64,
 }
 
-/// Compares them with what was kept.
+/// Compares the keys with the number from before the restart.
 pub(super) async fn compare(connections: &Connections, node: &NodeName) -> Acted {
     let now = count(&*connections.get(node).await?).await?;
     let Some(before) = connections.keys_before(node) else {
@@ -29,7 +29,7 @@ pub(super) async fn compare(connections: &Connections, node: &NodeName) -> Acted
     judge(before, now).map(seen).map_err(Failure::none)
 }
 
-/// A server whose writes are refused has every key that it had, or has dropped it itself.
+/// A server that refuses writes still has every key that it had, or has dropped it itself.
 fn judge(before: Keys, now: Keys) -> Result<String, String> {
     let (had, has, dropped) = (before.all, now.all, now.dropped);
     if has > had || has.saturating_add(dropped) < had {
@@ -96,7 +96,7 @@ mod tests {
         let keys = |all, dropped| Keys { all, dropped };
         assert!(judge(keys(100, 7), keys(100, 0)).is_ok());
         assert!(judge(keys(100, 0), keys(60, 40)).is_ok());
-        // All have a time to live, and an empty copy was loaded.
+        // All keys have a time to live, and an empty copy was loaded.
         assert!(judge(keys(100, 0), keys(0, 0)).is_err());
         assert!(judge(keys(100, 0), keys(60, 39)).is_err());
         // Somebody has written.

@@ -1,5 +1,5 @@
-//! The way back of a server that was adopted: the node's own server is stopped only if nothing that
-//! it took would be lost, and the former one counts as running only once it answers.
+//! The way back from an adoption. The node's own server is stopped only if no write is lost by
+//! that. The former server counts as running only when it answers.
 
 use crate::actions::former::{Former, FormerAction};
 use crate::actions::host::{HostAction, Launch};
@@ -12,17 +12,17 @@ use crate::world::role::{LiveRole, parse};
 use redis::{Value, cmd};
 use std::time::{Duration, Instant};
 
-/// A server that was asked to end may still save its data: it answers nothing meanwhile.
+/// How long a server that was told to end may save its data. It does not answer meanwhile.
 const ANSWERS: Duration = Duration::from_mins(10);
 
-/// How long writes are paused at most while it is stopped, ms.
+/// How long writes are paused at most while the server is stopped, ms.
 const PAUSE_MS: u64 = 5_000;
 
-/// What the fence of a server that is started again asks for.
+/// The number of replicas that the fence of a restarted server requires.
 const NOBODY_HAS: &str = "1000";
 
-/// Starts the former server and sees it answer. One that listens may be about to end: it was asked
-/// to, and saves its data.
+/// Starts the former server and waits until it answers. A server that listens may be about to end:
+/// it was told to, and saves its data.
 pub async fn start_again(world: &World, node: &NodeName, former: &Former) -> Acted {
     let action = HostAction::Former(FormerAction::Start(former.clone()));
     let begun = Instant::now();
@@ -47,7 +47,7 @@ pub async fn start_again(world: &World, node: &NodeName, former: &Former) -> Act
 }
 
 /// Whether it answers, and is not about to end. From 7.0 on, a server that waits for its replicas
-/// before it ends still answers; older ones do not know the first command.
+/// before it ends still answers. Older servers do not know the first command.
 async fn goes_on(conn: &Conn) -> Result<(), String> {
     let mut questions = redis::pipe();
     questions.cmd("SHUTDOWN").arg("ABORT");
@@ -56,8 +56,8 @@ async fn goes_on(conn: &Conn) -> Result<(), String> {
     answered.map(drop).map_err(|trouble| trouble.detail)
 }
 
-/// Stops the node's own server. A replica loses nothing by that. A primary may have taken writes:
-/// only one that still refuses them is stopped.
+/// Stops the node's own server. A replica loses no write by that. A primary may have accepted
+/// writes, so it is stopped only if it still refuses them.
 pub async fn stop_own(world: &World, node: &NodeName, launch: &Launch, fenced: bool) -> Acted {
     let asked = match world.connections.fresh(node).await {
         Ok(conn) => {
@@ -73,8 +73,8 @@ pub async fn stop_own(world: &World, node: &NodeName, launch: &Launch, fenced: b
     stopped
 }
 
-/// Whether it may be stopped. Writes are paused before its role is asked: from 6.2 on, one that is
-/// promoted in between acknowledges none.
+/// Whether it may be stopped. Writes are paused before the role is read. From 6.2 on, a replica
+/// that is promoted in between acknowledges no write.
 async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
     let mut questions = redis::pipe();
     let pause = questions.cmd("CLIENT").arg("PAUSE");
@@ -87,13 +87,13 @@ async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
     let replies = conn.exchange(&questions, REPLY).await;
     let replies = replies.map_err(|trouble| {
         format!(
-            "its role cannot be asked, so it is not stopped: {}",
+            "its role cannot be read, so it was not stopped: {}",
             trouble.detail
         )
     })?;
     let judged = match &replies[..] {
         [_, role, fence] => judge(role, fence, fenced),
-        _ => Err("its role cannot be asked, so it is not stopped".to_owned()),
+        _ => Err("its role cannot be read, so it was not stopped".to_owned()),
     };
     if judged.is_err() {
         let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
@@ -102,7 +102,7 @@ async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
 }
 
 fn judge(role: &Value, fence: &Value, fenced: bool) -> Result<(), String> {
-    // What is not loaded yet has taken no write.
+    // A server that has not loaded its data has accepted no write.
     if matches!(role, Value::ServerError(error) if error.code() == "LOADING") {
         return Ok(());
     }
@@ -111,14 +111,14 @@ fn judge(role: &Value, fence: &Value, fenced: bool) -> Result<(), String> {
         Some(LiveRole::Primary { .. }) if fenced && refuses => Ok(()),
         Some(LiveRole::Replica { .. }) if !fenced => Ok(()),
         Some(LiveRole::Primary { .. }) => Err(
-            "it is a primary and takes writes, which no other node may have: it is not stopped"
+            "it is a primary and accepts writes that no other node may have: it was not stopped"
                 .to_owned(),
         ),
         Some(LiveRole::Replica { upstream, .. }) => Err(format!(
-            "it follows {upstream} now, which was not planned: it is not stopped"
+            "it now follows {upstream}, which the plan did not expect: it was not stopped"
         )),
         Some(LiveRole::Sentinel) | None => {
-            Err("its role is not known, so it is not stopped".to_owned())
+            Err("its role is unknown, so it was not stopped".to_owned())
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         // Somebody has promoted it.
         assert!(judge(&primary, &open, false).is_err());
         assert!(judge(&primary, &closed, false).is_err());
-        // One that was alone.
+        // The primary was alone.
         assert!(judge(&primary, &closed, true).is_ok());
         assert!(judge(&primary, &open, true).is_err());
         assert!(judge(&primary, &Value::Nil, true).is_err());

@@ -1,4 +1,4 @@
-//! Sees that a server that was restarted runs as it ran.
+//! Checks that a restarted server has the same settings as before.
 
 use crate::config::directives::{quote, split};
 use crate::engine::execute::Failure;
@@ -9,7 +9,7 @@ use crate::world::replication::{Acted, seen};
 use crate::world::resp::REPLY;
 use redis::Value;
 
-/// Sees that it runs with these settings.
+/// Checks that it runs with these settings.
 pub(super) async fn see_settings(
     connections: &Connections,
     node: &NodeName,
@@ -38,7 +38,7 @@ pub(super) async fn see_settings(
     Err(Failure::none(format!("it runs with {}", other.join("; "))))
 }
 
-/// The value of `[name, value]`, or of a map of one.
+/// The value in `[name, value]`, or in a map with one entry.
 pub(super) fn value(reply: &Value) -> Option<String> {
     let text = |value: &Value| {
         if let Value::BulkString(bytes) = value {

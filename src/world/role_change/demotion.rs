@@ -4,7 +4,7 @@
 use super::transaction::{Changed, change};
 use super::{in_words, primary_of, put_back, role_of, settle};
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::{Address, NodeName};
 use crate::world::connections::{Connections, Look, Stopped};
 use crate::world::replication::{Acted, FENCED, bytes, look, upstream};
@@ -44,10 +44,10 @@ pub async fn demote(
         None => stands_at(connections, node).await?,
     };
     connections.demoted_at(node, last);
-    Ok(Seen {
+    Ok(Evidence {
         text: format!("follows {address}; it ended at offset {last}"),
         offset: Some(last),
-        ..Seen::default()
+        ..Evidence::default()
     })
 }
 

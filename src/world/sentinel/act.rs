@@ -5,7 +5,7 @@ use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::Plan;
 use crate::engine::execute::Failure;
-use crate::engine::journal::{Progress, Seen};
+use crate::engine::journal::{Evidence, Progress};
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName};
 use crate::world::connections::Connections;
@@ -158,13 +158,13 @@ impl SentinelSteps<'_> {
             .values()
             .max()
             .filter(|_| named.len() == sentinels.len());
-        Ok(Seen {
+        Ok(Evidence {
             text: format!(
                 "all {} Sentinels say that {primary} is the primary",
                 sentinels.len()
             ),
             named_ms: last.map(|at| ms(at.duration_since(begun))),
-            ..Seen::default()
+            ..Evidence::default()
         })
     }
 

@@ -4,7 +4,7 @@
 use super::act::{Lack, SentinelSteps};
 use super::fail_over;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::topology::detached::Observed;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
@@ -315,18 +315,18 @@ fn longest(sees: &Sees) -> Duration {
     Duration::from_millis(sees.failover_timeout_ms.saturating_add(1_000)) + TILT
 }
 
-fn promoted(begun: Instant, offset: u64, waited_for: bool) -> Seen {
+fn promoted(begun: Instant, offset: u64, waited_for: bool) -> Evidence {
     let late = if waited_for {
         ": the failover had begun and could not be cancelled, so replctl waited for it"
     } else {
         ""
     };
-    Seen {
+    Evidence {
         text: format!(
             "it is a primary, {} ms after the request to Sentinel{late}",
             begun.elapsed().as_millis()
         ),
         offset: Some(offset),
-        ..Seen::default()
+        ..Evidence::default()
     }
 }

@@ -1,14 +1,15 @@
-# This text goes behind owner.sh and said.sh, before the scripts that look at how a server is run.
-# It is POSIX sh, uses only what busybox has, and changes nothing.
-# become UID GID GROUPS(,) — from here on, `act` has the rights of a server's user, never more. So
-# it does not read for that user what the user may not read.
+# This text goes after owner.sh and said.sh, before the scripts that find out how a server is
+# started. It is POSIX sh, uses only what busybox has, and changes nothing.
+# become UID GID GROUPS(,): from here on, `act` has the rights of a server's user, never more. So it
+# reads nothing that the user may not read.
 become() {
   uid=$1
   if is_root && [ "$1" != 0 ]; then able; if [ $by_number = no ]; then account "$1"; fi; fi
   gid=$2 groups=
   IFS=,; for x in $3; do groups="$groups $x"; done; unset IFS
 }
-# Whether the files that facts.sh and service/facts.sh leave to be read need the same rights.
+# Whether the files in $his_reads (of facts.sh) and in $its_reads (of service/facts.sh) need the
+# same rights.
 one_user() {
   is_root || return 0
   [ "$his_uid" = "$its_uid" ] || return 1

@@ -85,7 +85,7 @@ fn read(text: &str) -> Result<AtBoot, String> {
     if ended {
         Ok(boot)
     } else {
-        Err(super::said::CUT.to_owned())
+        Err(super::script_output::CUT.to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
-# What has a unit started at boot, and what else would start a server on its port; put behind owner.sh and as.sh. It changes nothing.
-# $1 its unit, or nothing  $2 the unit that replctl would make  $3 port  $4 the process  $5 the program of the distribution, or nothing
-# $6 uid  $7 gid  $8 groups(,)
+# Prints what starts a unit at boot, and which other units start a server on the same port. This
+# text goes after owner.sh and as.sh. It changes nothing.
+# $1 unit of the server, or empty  $2 the unit that replctl would make  $3 port  $4 process
+# $5 the distribution's program, or empty  $6 uid  $7 gid  $8 groups(,)
 unit=$1 own=$2 port=$3 pid=$4 program=$5
 become "$6" "$7" "$8"
 case $(readlink "/proc/$pid/exe" 2>/dev/null) in *' (deleted)') echo deleted: ;; esac
@@ -13,9 +14,9 @@ if [ -n "$unit" ]; then
   for l in "$etc"/* "$etc"/*.wants/* "$etc"/*.requires/* "$etc"/*.upholds/*; do
     [ -L "$l" ] || continue
     case ${l##*/} in
-    # A link that is the unit itself starts nothing.
+    # If the unit itself is a link, that link starts nothing at boot.
     "$unit") [ "${l%/*}" != "$etc" ] || continue ;;
-    # Another name of it. A template has the same file for each of its units.
+    # Another name of the unit. The units of a template all have the same file.
     *) case $unit in *@*) continue ;; esac; [ -n "$file" ] && [ "$(readlink -f "$l" 2>/dev/null)" = "$file" ] || continue ;;
     esac
     printf 'link:%s\ntarget:%s\n' "$l" "$(readlink "$l")"

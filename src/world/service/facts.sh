@@ -1,12 +1,13 @@
-# How a node's server is run on this host; put behind owner.sh, sockets.sh, said.sh and as.sh. What of files is to be read as the server's user is left in
-# $its_reads, for $its_uid $its_gid $its_groups(,).
-# $1 port  $2 process id by the server, or nothing  $3 unit by the inventory, or nothing  $4 unit
-# that replctl would make
-# $5 user if there is no process and no unit  $6… what is asked of $reader (read.sh)
+# Prints how the server of a node is started on this host. This text goes after owner.sh,
+# sockets.sh, said.sh and as.sh. It leaves the files that must be read as the server's user in
+# $its_reads, and that user in $its_uid $its_gid $its_groups(,).
+# $1 port  $2 process id as the server says it, or empty  $3 unit by the inventory, or empty
+# $4 unit that replctl would make  $5 user if there is no process and no unit
+# $6… items for $reader (read.sh)
 port=$1 told=$2 unit=$3 own=$4 user=$5; shift 5
 its_reads= its_uid= its_gid= its_groups=
 p uid "$me"
-# A socket that listens on the port, and whose it is as far as that can be seen.
+# A socket that listens on the port, and its process as far as this user can see it.
 if [ "$listens" != "$port" ]; then
   listens=$port pid=
   sockets "$port"
@@ -28,11 +29,11 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
     Gid:) x=${v#*[!0-9]}; gid=${x%%[!0-9]*} ;;
     Groups:) for x in $v; do more=$more,$x; done; more=${more#,} ;;
     NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac; break ;;
-    # On a kernel without name spaces of processes.
+    # The kernel has no process namespaces.
     VmPeak: | Threads:) break ;;
     esac
   done 2>/dev/null <"/proc/$pid/status"
-  # Where its arguments were before it wrote its title over them.
+  # Where its arguments were before the server wrote its title over them.
   first_line "/proc/$pid/stat"
   n=0; for x in ${line##*) }; do
     n=$((n + 1))
@@ -44,15 +45,15 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
   p cgroup "$cgroup"
 fi
 units=
-# The value of property $1 of what systemctl has shown, in $value.
+# Sets $value: property $1 in the output of systemctl.
 property() { case $nl$text in *"$nl$1="*) value=$nl$text; value=${value#*"$nl$1="}; value=${value%%"$nl"*} ;; *) value= ;; esac; }
-# Looks at unit $1, and tells of it if it is loaded; `itself`: not by another name of it.
+# Reads unit $1, and prints it if it is loaded. With `itself`, $1 must be its main name.
 show() {
   text=$(systemctl show -p Id,LoadState,UnitFileState,FragmentPath,DropInPaths,ExecStart,User,WorkingDirectory,ProtectSystem,ReadOnlyPaths,ReadWritePaths,EnvironmentFiles,RootDirectory,RootImage,BindPaths,BindReadOnlyPaths,TemporaryFileSystem,PrivateTmp -- "$1" 2>/dev/null)
   property LoadState; [ "$value" = loaded ] || [ -n "${2:-}" ] || return 0
   property Id; [ "$value" = "$1" ] || [ -z "${2:-}" ] || return 0
   units="$units $1"
-  # Variables may be secrets: only those are told whose unit puts some into its command.
+  # Variables may hold secrets. So they are printed only for a unit that uses some in its command.
   case $text in *'$'*) text="$text
 $(systemctl show -p Environment -- "$1" 2>/dev/null)" ;; esac
   property FragmentPath
@@ -62,7 +63,7 @@ Replctl=yes" ;; esac; fi
   set -f; IFS=$nl
   for x in $text; do n=$((n + ${#x} + 1)); [ $n -gt 16384 ] || printf 'unit+%s\n' "$x"; done
   unset IFS
-  # The file in its command is read with the others.
+  # The file in its command is read together with the others.
   property ExecStart; c=
   case $value in *'argv[]='*\;*)
     value=${value##*'argv[]='}; x=
@@ -87,7 +88,8 @@ if [ -d /run/systemd/system ] && has systemctl; then
     case " $units " in *" $y "*) continue ;; esac
     if [ -n "$y" ]; then show "$y"; fi
   done
-  # Any other unit that starts such a server: it may be this one, stopped or started by hand.
+  # Any other unit that starts such a server. This may be the right one, if it is stopped or was
+  # started by hand.
   if [ -z "$units" ]; then for y in $(grep -lE '^ExecStart=.*(redis|valkey|keydb)-server' /etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /usr/lib/systemd/system/*.service /lib/systemd/system/*.service 2>/dev/null |
     sed 's,.*/,,' | grep -v '@\.service$' | sort -u | head -n 8;
     ls /etc/systemd/system/*.wants 2>/dev/null | grep -E '^(redis|valkey|keydb)[a-z-]*@.+\.service$' | sort -u | head -n 16); do
@@ -103,7 +105,8 @@ if [ -z "$uid" ]; then
   number "${user:-root}"; uid=$number
   if [ -n "$uid" ]; then account "$uid"; for x in $groups; do more=$more,$x; done; more=${more#,}; fi
 fi
-# Behind a forwarded port root's process is another program, or one with a view of the disk of its own: what its server tells is no path of this host's.
+# If the port is forwarded, the process of root is another program, or sees another file system.
+# Then the paths that its server reports are not paths of this host.
 if is_root && [ "$uid" = 0 ] && [ -n "$pid" ]; then
   strange=
   [ "/proc/$pid/root/" -ef / ] || strange=1
@@ -111,7 +114,7 @@ if is_root && [ "$uid" = 0 ] && [ -n "$pid" ]; then
   if [ -n "$strange" ]; then p end ""; return 0; fi
 fi
 p reader "$uid $gid $more"
-# Whether the server's user may write something, only that user knows, and root in its name.
+# Only the server's user knows whether it may write something, and root as that user.
 if ! is_root && [ "$me" != "$uid" ]; then
   for x; do shift; case $x in w:*) ;; *) set -- "$@" "$x" ;; esac; done
 fi
@@ -120,7 +123,7 @@ if [ -n "$uid" ]; then
   for x; do its_reads=$its_reads$x$nl; done
   its_reads=$its_reads${asked#"$nl"}
 fi
-# What its unit lets it see: a folder may be there for everybody and not for it.
+# The unit may hide a folder from the server that everybody else can see.
 if [ -n "$pid" ] && is_root; then
   for x; do
     case $x in w:*) d=${x#w:}; d=${d%/*}; if [ -d "/proc/$pid/root${d:-/}" ] && [ ! -w "/proc/$pid/root${d:-/}" ]; then p confined "${d:-/}"; fi ;; esac

@@ -1,13 +1,13 @@
 //! Reads the whole configuration of a server as its start reads it, over SSH and with the rights of
 //! the server's user. Of lines that hold a password only the name leaves the host.
 
-use super::{AS, ROUNDS, SILENT, Script, one_line, run, said};
+use super::{AS, ROUNDS, SILENT, Script, one_line, run, script_output};
 use crate::topology::service::answer::Answer;
 use crate::topology::service::chain::{Ask, Start};
 use crate::topology::service::whole::{Stated, flatten};
 use crate::topology::service::{Arguments, Service};
 use crate::world::host::owner::{OWNER, without_comments};
-use crate::world::host::said::{SAID, reader};
+use crate::world::host::script_output::{SAID, reader};
 use crate::world::ssh::Host;
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ async fn more(
     };
     let text = run(host, &script).await?;
     let before = answer.files.clone();
-    said::read_files(&text, answer);
+    script_output::read_files(&text, answer);
     if answer.files == before {
         return Err("files cannot be read there as the user of the server".to_owned());
     }

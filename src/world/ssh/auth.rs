@@ -32,7 +32,7 @@ pub(super) struct Bound<'a> {
 }
 
 /// One login in progress.
-pub(super) struct Login<'a> {
+pub(super) struct Authentication<'a> {
     pub session: &'a Session,
     pub target: &'a Target,
     pub questions: &'a Questions,
@@ -81,7 +81,7 @@ impl Unfit {
     }
 }
 
-impl<'a> Login<'a> {
+impl<'a> Authentication<'a> {
     pub fn new(
         session: &'a Session,
         target: &'a Target,

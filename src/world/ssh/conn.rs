@@ -128,11 +128,11 @@ pub(super) struct Conn {
     wire: Arc<Wire>,
     polite: bool,
     /// The command that goes on as long as this session does.
-    held: Option<Held>,
+    held: Option<BackgroundChannel>,
 }
 
-/// A command that goes on, and is told each second that we live.
-struct Held {
+/// A command that runs until the session ends. Each second it receives a sign that replctl lives.
+struct BackgroundChannel {
     channel: Channel,
     next: Instant,
     ended: bool,
@@ -153,7 +153,7 @@ impl Conn {
 
     /// Keeps a command that goes on.
     pub fn hold(&mut self, channel: Channel) {
-        self.held = Some(Held {
+        self.held = Some(BackgroundChannel {
             channel,
             next: Instant::now() + ALIVE,
             ended: false,
@@ -162,7 +162,7 @@ impl Conn {
 
     /// Ends the command that goes on, and waits until it has ended.
     pub fn let_go(&mut self, until: &Until) {
-        let Some(Held { mut channel, .. }) = self.held.take() else {
+        let Some(BackgroundChannel { mut channel, .. }) = self.held.take() else {
             return;
         };
         let ended = self

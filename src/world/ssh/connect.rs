@@ -3,7 +3,7 @@
 //! the time a question stands on the terminal.
 
 use super::ask::{Questions, lock};
-use super::auth::{Bound, Login};
+use super::auth::{Authentication, Bound};
 use super::conn::{Conn, Wire};
 use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind, words};
@@ -182,7 +182,7 @@ impl Context {
         )?;
         let time = patience(self.options.auth_timeout);
         session.set_timeout(milliseconds(time));
-        Login::new(session, target, &self.questions, Bound { wire, time }).run()
+        Authentication::new(session, target, &self.questions, Bound { wire, time }).run()
     }
 }
 
@@ -275,7 +275,7 @@ fn said_by(wire: &Wire, failure: SshError) -> SshError {
         Some(status) => failure.cause(format!("it ended: {status}")),
         None => failure,
     };
-    failure.cause(process.said())
+    failure.cause(process.last_stderr_lines())
 }
 
 fn milliseconds(time: Duration) -> u32 {

@@ -15,10 +15,10 @@ pub enum Treatment {
     Refused(&'static [&'static str]),
     /// A way to log in that only OpenSSH has. The error names it where nothing else was accepted
     /// and its value is none of these.
-    Told(&'static [&'static str]),
+    Reported(&'static [&'static str]),
 }
 
-use Treatment::{Harmless, Honoured, Refused, Told};
+use Treatment::{Harmless, Honoured, Refused, Reported};
 
 /// The options of OpenSSH 7.4 to 10.2 with the patches of Debian and Red Hat, sorted by name, and
 /// in lower case as `ssh -G` prints them.
@@ -63,7 +63,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("forwardx11trusted", Harmless),
     ("gatewayports", Harmless),
     ("globalknownhostsfile", Honoured),
-    ("gssapiauthentication", Told(&["no"])),
+    ("gssapiauthentication", Reported(&["no"])),
     ("gssapiclientidentity", Harmless),
     ("gssapidelegatecredentials", Harmless),
     ("gssapikexalgorithms", Harmless),
@@ -74,7 +74,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("hashknownhosts", Honoured),
     ("host", Honoured),
     ("hostbasedacceptedalgorithms", Harmless),
-    ("hostbasedauthentication", Told(&["no"])),
+    ("hostbasedauthentication", Reported(&["no"])),
     ("hostbasedkeytypes", Harmless),
     ("hostkeyalgorithms", Honoured),
     ("hostkeyalias", Honoured),
@@ -141,7 +141,7 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("user", Honoured),
     ("userknownhostsfile", Honoured),
     // No entry in DNS makes a key known to replctl.
-    ("verifyhostkeydns", Told(&["no", "false"])),
+    ("verifyhostkeydns", Reported(&["no", "false"])),
     ("versionaddendum", Harmless),
     ("visualhostkey", Harmless),
     ("warnweakcrypto", Harmless),
@@ -181,8 +181,10 @@ pub fn look_through(answer: &str, host: &str) -> Result<Beyond, SshError> {
             Some(Refused(values)) if other(values) => {
                 return Err(refused(host, option, &format!("{option} {value}")));
             }
-            Some(Told(values)) if other(values) => beyond.ways.push(format!("{option} {value}")),
-            Some(Honoured | Harmless | Refused(_) | Told(_)) => {}
+            Some(Reported(values)) if other(values) => {
+                beyond.ways.push(format!("{option} {value}"))
+            }
+            Some(Honoured | Harmless | Refused(_) | Reported(_)) => {}
             None => beyond.unknown.push(option.to_owned()),
         }
     }

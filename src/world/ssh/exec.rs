@@ -3,7 +3,7 @@
 use super::conn::{SLACK, Until};
 use super::error::SshError;
 use super::link::{Link, Pipe, Refused};
-use super::output::{Kept, Output};
+use super::output::{Output, OutputBuffer};
 pub(super) use super::request::{Limit, Line, Request};
 use super::script::{self, Opening, RunsAs};
 use super::served::Ends;
@@ -104,8 +104,8 @@ pub(super) struct Running<'a> {
     pub preface: Vec<u8>,
     /// Standard output before the command's own begins; `None` once it has begun.
     pub noise: Option<Vec<u8>>,
-    pub stdout: Kept,
-    pub stderr: Kept,
+    pub stdout: OutputBuffer,
+    pub stderr: OutputBuffer,
     /// Bytes to write before `stdin`: the answer to sudo, or a script.
     pub answer: Zeroizing<Vec<u8>>,
     pub answered: bool,
@@ -131,8 +131,8 @@ impl<'a> Running<'a> {
             runs_as: None,
             preface: Vec::new(),
             noise: Some(Vec::new()),
-            stdout: Kept::beginning(),
-            stderr: Kept::end(),
+            stdout: OutputBuffer::beginning(),
+            stderr: OutputBuffer::end(),
             answer: Zeroizing::default(),
             answered: false,
             written: 0,

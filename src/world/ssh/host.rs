@@ -6,13 +6,13 @@ use super::conn::Cancel;
 use super::connect::Context;
 use super::error::{SshError, SshErrorKind};
 use super::exec::Limit;
-use super::login::{Login, Root};
+use super::login::{RemoteUser, Root};
 use super::output::Output;
 use super::settings::Target;
 use super::upload::{self, Upload};
 use super::worker::{Job, Order, Transport, Worker};
 use super::{local, pump, tunnel};
-use crate::world::host::Around;
+use crate::world::host::UploadOptions;
 use secrecy::zeroize::Zeroizing;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -53,7 +53,7 @@ pub(super) struct Line {
     pub context: Arc<Context>,
     pub target: Arc<Target>,
     pub transport: Transport,
-    pub login: Login,
+    pub login: RemoteUser,
     pub jobs: Sender<Job>,
 }
 
@@ -159,7 +159,7 @@ impl Host {
         told
     }
 
-    /// [`Host::upload_around`], and nothing else.
+    /// [`Host::upload_files`], and nothing else.
     #[cfg(test)]
     pub async fn upload(
         &self,
@@ -170,28 +170,29 @@ impl Host {
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), SshError> {
         let files = vec![(path.to_owned(), data)];
-        self.upload_around(files, mode, root, progress, Around::default())
+        self.upload_files(files, mode, root, progress, UploadOptions::default())
             .await
             .map(drop)
     }
 
-    /// Writes files of one folder (absolute paths): each beside its path under another name,
-    /// flushed, its sha256 checked on the host, then moved over the path in one step, with `mode`.
-    /// They belong to who wrote them. The first is the last that is moved.
-    /// `progress` is told how many bytes have gone. Bounded by the time in which nothing moves, not
-    /// as a whole. `around` is what else its command does; gives what that has printed.
+    /// Writes files of one folder (absolute paths). Each file is first written beside its path
+    /// under another name and flushed, and the host checks its sha256. Then it replaces the path in
+    /// one step, with `mode`. The files belong to the user who writes them. The first file is
+    /// replaced last. `progress` receives the number of bytes that were sent. The limit is the time
+    /// without progress, not the total time. `options`: what the command does in addition. Returns
+    /// the output of that.
     ///
     /// # Errors
-    /// `Transfer`, and those of commands. What was at the paths is then unchanged, and nothing is
-    /// left beside it; of several files some may be replaced where one of them could not be.
-    /// `Transfer` with what the further script has said, too, where that fails.
-    pub async fn upload_around(
+    /// `Transfer`, and those of commands. The paths are then unchanged, and no other file remains;
+    /// of several files, some may be replaced if another one failed. `Transfer` with the output of
+    /// the further script, if that fails.
+    pub async fn upload_files(
         &self,
         files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: impl Fn(u64) + Send + 'static,
-        around: Around,
+        options: UploadOptions,
     ) -> Result<String, SshError> {
         self.on_thread(move |worker, cancel| {
             worker.greet(cancel)?;
@@ -203,7 +204,7 @@ impl Host {
                     root,
                     cancel,
                     progress: &progress,
-                    around: &around,
+                    options: &options,
                 },
             )
         })

@@ -6,7 +6,7 @@ use super::ask::Questions;
 use super::auth::quoted;
 use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind};
-use super::known::{self, Asked};
+use super::known::{self, HostKeyLookup};
 use super::known_hosts::{Place, Verdict, fingerprint, line_for, name_of, type_of};
 use super::settings::Target;
 use super::tokens::Tokens;
@@ -34,7 +34,8 @@ const ALGORITHMS: [(&str, &str); 6] = [
 /// # Errors
 /// `Config` where a `known_hosts` file cannot be read, or nothing is left to offer.
 pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
-    let known = known::read(target, Asked::Order)?.key_types(&target.known_as, target.known_port());
+    let known =
+        known::read(target, HostKeyLookup::Order)?.key_types(&target.known_as, target.known_port());
     let allowed = target.algorithms.host_keys.as_deref();
     let (mut first, then): (Vec<_>, Vec<_>) = ALGORITHMS
         .iter()
@@ -102,7 +103,11 @@ fn check_address(key: &[u8], target: &Target, address: IpAddr) -> Result<(), Ssh
     if address.is_loopback() || name == target.host {
         return Ok(());
     }
-    match known::read(target, Asked::Address(key, address))?.look_up(&name, target.port, key) {
+    match known::read(target, HostKeyLookup::Address(key, address))?.look_up(
+        &name,
+        target.port,
+        key,
+    ) {
         Verdict::Known | Verdict::Unknown => Ok(()),
         Verdict::Changed(place) | Verdict::Revoked(place) => {
             let by_address = Target {
@@ -117,7 +122,7 @@ fn check_address(key: &[u8], target: &Target, address: IpAddr) -> Result<(), Ssh
 }
 
 fn authority(target: &Target) -> Result<Option<Place>, SshError> {
-    Ok(known::read(target, Asked::Order)?.authority(&target.known_as, target.known_port()))
+    Ok(known::read(target, HostKeyLookup::Order)?.authority(&target.known_as, target.known_port()))
 }
 
 /// The error for a host that may have a certificate. OpenSSH would check the certificate.
@@ -134,8 +139,11 @@ fn vouched_for(key: &[u8], target: &Target, place: &Place) -> SshError {
 
 /// Whether the key is known; anything but "known" and "not known" is an error.
 fn verdict(key: &[u8], target: &Target) -> Result<bool, SshError> {
-    match known::read(target, Asked::Name(key))?.look_up(&target.known_as, target.known_port(), key)
-    {
+    match known::read(target, HostKeyLookup::Name(key))?.look_up(
+        &target.known_as,
+        target.known_port(),
+        key,
+    ) {
         Verdict::Known => Ok(true),
         Verdict::Unknown => Ok(false),
         Verdict::Changed(place) => Err(changed(key, target, &place)),

@@ -3,7 +3,7 @@
 
 use super::agent::{self, ANSWER_TIME, Relay};
 use super::ask::{Answer, Use};
-use super::auth::{Login, TOUCH, Unfit, quoted};
+use super::auth::{Authentication, TOUCH, Unfit, quoted};
 use super::error::{SshError, words};
 use super::keyfile::{self, KeyFile};
 use super::known_hosts::{rsa_bits, type_of};
@@ -25,7 +25,7 @@ enum Offer {
     Unreadable,
 }
 
-impl Login<'_> {
+impl Authentication<'_> {
     pub(super) fn by_agent(&mut self) -> Result<bool, SshError> {
         let Some(socket) = self.target.agent.clone() else {
             return Ok(false);

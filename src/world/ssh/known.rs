@@ -23,9 +23,9 @@ const COMMAND_TIME: Duration = Duration::from_secs(30);
 /// The name in place of a file for a line that the command wrote.
 pub(super) const BY_COMMAND: &str = "the output of KnownHostsCommand";
 
-/// Why the known keys are read. `KnownHostsCommand` gets this reason.
+/// Why replctl looks up known host keys. `KnownHostsCommand` gets this reason.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Asked<'a> {
+pub(super) enum HostKeyLookup<'a> {
     /// To choose the kinds of keys that the host may show.
     Order,
     /// The host has shown this key.
@@ -38,7 +38,7 @@ pub(super) enum Asked<'a> {
 ///
 /// # Errors
 /// `Config` where a file cannot be read, or the command fails.
-pub(super) fn read(target: &Target, asked: Asked<'_>) -> Result<KnownHosts, SshError> {
+pub(super) fn read(target: &Target, asked: HostKeyLookup<'_>) -> Result<KnownHosts, SshError> {
     let mut known = KnownHosts::default();
     for file in target
         .user_known_hosts
@@ -72,7 +72,7 @@ pub(super) fn read(target: &Target, asked: Asked<'_>) -> Result<KnownHosts, SshE
     Ok(known)
 }
 
-fn run(target: &Target, command: &str, asked: Asked<'_>) -> Result<Vec<u8>, SshError> {
+fn run(target: &Target, command: &str, asked: HostKeyLookup<'_>) -> Result<Vec<u8>, SshError> {
     let failed = |why: String| {
         SshError::new(
             SshErrorKind::Config,
@@ -115,19 +115,19 @@ fn run(target: &Target, command: &str, asked: Asked<'_>) -> Result<Vec<u8>, SshE
 }
 
 /// The tokens that only this command has.
-fn more(target: &Target, asked: Asked<'_>, token: char) -> Option<String> {
+fn more(target: &Target, asked: HostKeyLookup<'_>, token: char) -> Option<String> {
     let key = match asked {
-        Asked::Order => None,
-        Asked::Name(key) | Asked::Address(key, _) => Some(key),
+        HostKeyLookup::Order => None,
+        HostKeyLookup::Name(key) | HostKeyLookup::Address(key, _) => Some(key),
     };
     let of_key = |tell: fn(&[u8]) -> String| key.map_or_else(|| "NONE".to_owned(), tell);
     Some(match (token, asked) {
-        ('I', Asked::Order) => "ORDER".to_owned(),
-        ('I', Asked::Name(_)) => "HOSTNAME".to_owned(),
-        ('I', Asked::Address(..)) => "ADDRESS".to_owned(),
-        ('H', Asked::Order) => target.known_as.clone(),
-        ('H', Asked::Name(_)) => name_of(&target.known_as, target.known_port()),
-        ('H', Asked::Address(_, address)) => name_of(&address.to_string(), target.port),
+        ('I', HostKeyLookup::Order) => "ORDER".to_owned(),
+        ('I', HostKeyLookup::Name(_)) => "HOSTNAME".to_owned(),
+        ('I', HostKeyLookup::Address(..)) => "ADDRESS".to_owned(),
+        ('H', HostKeyLookup::Order) => target.known_as.clone(),
+        ('H', HostKeyLookup::Name(_)) => name_of(&target.known_as, target.known_port()),
+        ('H', HostKeyLookup::Address(_, address)) => name_of(&address.to_string(), target.port),
         ('t', _) => of_key(|key| type_of(key).to_owned()),
         ('f', _) => of_key(fingerprint),
         ('K', _) => of_key(|key| STANDARD.encode(key)),

@@ -9,7 +9,7 @@ use super::error::words;
 use super::local;
 use super::multiplexed::{Master, Session};
 use super::pace::Pace;
-use super::streams::{End, From, Kept, Pipes, Streams};
+use super::streams::{BackgroundCommand, End, From, Pipes, Streams};
 use super::watch::Watch;
 use ssh2::{Channel, ErrorCode};
 use std::io::{self, Read as _, Write as _};
@@ -48,7 +48,7 @@ pub(super) enum Link {
 pub(super) struct Beside<T> {
     by: T,
     cut: bool,
-    held: Option<Kept>,
+    held: Option<BackgroundCommand>,
 }
 
 impl<T> Beside<T> {
@@ -69,7 +69,7 @@ impl<T> Beside<T> {
     }
 
     fn beat(&mut self) -> bool {
-        let goes_on = self.held.as_mut().is_some_and(Kept::beat);
+        let goes_on = self.held.as_mut().is_some_and(BackgroundCommand::beat);
         if !goes_on {
             self.held = None;
         }
@@ -162,10 +162,10 @@ impl Link {
         match (self, pipe) {
             (Self::Session(conn), Pipe::Channel(paced)) => conn.hold(paced.channel),
             (Self::Master(beside), Pipe::Streams(streams)) => {
-                beside.held = Some(Kept::new(*streams));
+                beside.held = Some(BackgroundCommand::new(*streams));
             }
             (Self::Here(beside), Pipe::Streams(streams)) => {
-                beside.held = Some(Kept::new(*streams));
+                beside.held = Some(BackgroundCommand::new(*streams));
             }
             // Not of this link.
             (Self::Session(_), Pipe::Streams(_))

@@ -15,9 +15,9 @@ use std::time::Duration;
 /// How long the first look at a host may take.
 const LOOK_TIME: Duration = Duration::from_secs(15);
 
-/// What is known of the login.
+/// The user of the login on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Login {
+pub(super) struct RemoteUser {
     pub uid: u32,
     pub root: Root,
 }
@@ -69,7 +69,7 @@ impl Worker {
     ///
     /// # Errors
     /// As connecting and running a command.
-    pub fn greet(&mut self, cancel: &Cancel) -> Result<Login, SshError> {
+    pub fn greet(&mut self, cancel: &Cancel) -> Result<RemoteUser, SshError> {
         if let Some(login) = self.login {
             return Ok(login);
         }
@@ -93,7 +93,7 @@ impl Worker {
             && (uid == 0 || stays_so)
         {
             let root = Root::Absent;
-            return Ok(*self.login.insert(Login { uid, root }));
+            return Ok(*self.login.insert(RemoteUser { uid, root }));
         }
         let out = self.attempt(&order, Way::Direct, None)?;
         let text = out.text();
@@ -107,7 +107,7 @@ impl Worker {
             .cause(out.failure().unwrap_or(text)));
         };
         let root = Root::read(lines.next());
-        Ok(*self.login.insert(Login { uid, root }))
+        Ok(*self.login.insert(RemoteUser { uid, root }))
     }
 
     /// Runs a command, as root where that is wanted.

@@ -69,16 +69,16 @@ pub(super) fn last_lines(text: &[u8], count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join(" / ")
 }
 
-/// Keeps the beginning or the end of a stream.
+/// Keeps the beginning or the end of a stream, up to a limit.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct OutputBuffer {
     bytes: Vec<u8>,
     /// How many bytes came.
     seen: u64,
     end: bool,
 }
 
-impl Kept {
+impl OutputBuffer {
     /// The first line, once it is whole.
     pub fn line(&self) -> Option<String> {
         let end = self.bytes.iter().position(|b| *b == b'\n')?;

@@ -1,23 +1,23 @@
-//! How much is sent to a host before its command has read it. Pure.
+//! How much data replctl sends to a host before the command has read it. Pure.
 
 use std::time::{Duration, Instant};
 
-/// How long a host may leave what it was sent unread before it is sent more: some open their window
-/// again only when much of it is used up.
+/// How long a host may leave data unread before replctl sends more: some hosts open their window
+/// again only when most of it is used.
 const UNREAD: Duration = Duration::from_millis(200);
 
-/// How much that is on one channel.
+/// The limit for one channel.
 pub(super) struct Pace {
-    /// The most that may be under way, bytes.
+    /// The most unread data, bytes.
     under_way: u32,
-    /// The widest window that the host has opened so far.
+    /// The largest window that the host has opened so far.
     widest: u32,
-    /// Since when so much is under way.
+    /// Since when the limit has been reached.
     full: Option<Instant>,
 }
 
 impl Pace {
-    /// With so much under way at most, bytes.
+    /// With this limit of unread data, bytes.
     pub fn new(under_way: u32) -> Self {
         Self {
             under_way,
@@ -26,15 +26,15 @@ impl Pace {
         }
     }
 
-    /// What may be sent now, bytes, where so much of the host's window is left. The host opens it
-    /// again as its command reads.
+    /// Returns how many bytes may be sent now. `left`: what is left of the window of the host. The
+    /// host opens it again as its command reads.
     pub fn room(&mut self, left: u32, now: Instant) -> usize {
         self.widest = self.widest.max(left);
         let unread = self.widest - left;
         if unread < self.under_way {
             self.full = None;
         } else if now.saturating_duration_since(*self.full.get_or_insert(now)) >= UNREAD {
-            // Perhaps it waits for more.
+            // The host may be waiting for more data.
             self.under_way = self.under_way.saturating_mul(2);
             self.full = None;
         }
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_host_that_opens_its_window_late_gets_all() {
-        // Opened again at half of it, at a tenth, and at once.
+        // The window is opened again at half of it, at a tenth, and at once.
         for (window, late) in [(2 << 20, 1 << 20), (2 << 20, 200 << 10), (2 << 20, 1)] {
             let (mut pace, mut now) = (Pace::new(128 << 10), Instant::now());
             let (begin, mut left, mut sent) = (now, window, 0);

@@ -119,8 +119,8 @@ impl Proxy {
         }
     }
 
-    /// The last of its standard error, up to the end where the end comes soon.
-    pub fn said(&self) -> String {
+    /// The last lines of its standard error. Waits for their end if that comes soon.
+    pub fn last_stderr_lines(&self) -> String {
         let _ = lock(&self.heard).recv_timeout(END);
         last_lines(&lock(&self.said), 3)
     }

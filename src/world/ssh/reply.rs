@@ -1,4 +1,4 @@
-//! A script that the shell for scripts is asked for: when it has ended, and what became of it.
+//! A script in the shell for scripts: when it has ended, and its result.
 
 use super::conn::Until;
 use super::error::{SshError, SshErrorKind};
@@ -10,17 +10,17 @@ use super::served::{Came, Ends};
 use super::streams::End;
 use secrecy::zeroize::Zeroizing;
 
-/// What became of a script that a shell was asked for.
+/// The result of a script that a shell received.
 pub(super) enum Done {
     Output(Output),
-    /// It did not arrive whole there, and was not run.
+    /// It did not arrive complete, and was not run.
     Cut,
-    /// The shell had ended before.
+    /// The shell had ended before it got the script.
     Ended,
 }
 
 impl<'a> Running<'a> {
-    /// What a shell does that is there for that, once it reads `text`.
+    /// A script for the shell for scripts, which reads `text`.
     pub fn served(
         mark: &'a str,
         request: &'a Request<'a>,
@@ -36,13 +36,13 @@ impl<'a> Running<'a> {
         running
     }
 
-    /// Sees it through. Gives the shell back where it goes on.
+    /// Runs it to its end. Returns the shell if it can take another script.
     pub fn see_through(
         mut self,
         link: &mut Link,
         mut pipe: Pipe,
     ) -> (Result<Done, SshError>, Option<Pipe>) {
-        // Nobody waits for it any more: nothing was sent.
+        // Nobody waits for it any longer. Nothing was sent.
         if let Some(stop) = self.until.over() {
             return (Err(self.explain(&stop.into())), Some(pipe));
         }
@@ -61,7 +61,8 @@ impl<'a> Running<'a> {
                     link.close(pipe, &tidy);
                     None
                 };
-                // The shell has no other word for a signal: the number may be the script's own.
+                // The shell reports a signal as a number. That number may also be the status of the
+                // script.
                 (Ok(Done::Output(self.left(status, None))), pipe)
             }
             Some(Came::Cut) => {
@@ -76,9 +77,9 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// No more comes from the shell, and the script has no end. The shell has done nothing of it
-    /// only where the shell itself ended before, and the host says so. Else the script may be at
-    /// work, or has been.
+    /// The output of the shell has ended, but the script has not. Only if the shell ended before
+    /// the script, and the host reports that end, has nothing been run. Otherwise the script may
+    /// still run, or may have run.
     fn ended(&self, link: &mut Link, pipe: &mut Pipe) -> Result<Done, SshError> {
         let end = match link.end(pipe, &Until::for_tidying(super::explain::end_time())) {
             Ok(End::Lost(why)) => return Err(self.lost(link, Refused::Broken(why))),
@@ -87,7 +88,7 @@ impl<'a> Running<'a> {
             Ok(end) => end,
         };
         let how = match end {
-            // The shell never ends so: see `Link::end`.
+            // The shell never ends in this way: see `Link::end`.
             End::Status(0) | End::Untold | End::Lost(_) => None,
             End::Status(status) => Some(format!("with status {status}")),
             End::Signal(name) => Some(format!("by signal {name}")),

@@ -1,4 +1,4 @@
-//! What is asked of a host: one command, its bounds, and the line that is sent.
+//! A request to a host: one command, its limits, and the line that is sent.
 
 use super::conn::Cancel;
 use super::error::{SshError, SshErrorKind};
@@ -10,17 +10,17 @@ use secrecy::SecretString;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// What bounds a command.
+/// The time limit of a command.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Limit {
-    /// Its whole time.
+    /// The total time.
     Total(Duration),
-    /// The time in which nothing moves.
+    /// The time without any progress.
     Stall(Duration),
 }
 
 impl Limit {
-    /// That time.
+    /// The time.
     pub fn time(self) -> Duration {
         match self {
             Self::Total(time) | Self::Stall(time) => time,
@@ -35,24 +35,24 @@ pub(super) struct Request<'a> {
     pub stdin: &'a [u8],
     pub limit: Limit,
     pub cancel: &'a Cancel,
-    /// Told how many bytes of `stdin` have gone.
+    /// Receives the number of bytes of `stdin` that were sent.
     pub progress: &'a dyn Fn(u64),
-    /// The host, for messages.
+    /// The host as messages show it.
     pub shown: &'a str,
-    /// Who has logged in, for hints.
+    /// The user of the login, for hints.
     pub user: &'a str,
-    /// The beginning of a command that reaches it by OpenSSH, for hints.
+    /// The beginning of a command that reaches the host by OpenSSH, for hints.
     pub ssh: &'a str,
-    /// What is left of it where it was given up and could not be stopped.
+    /// What remains of the command if it was given up and could not be stopped.
     pub left: &'a Cell<Option<Left>>,
-    /// It is what stops another command.
+    /// It stops another command.
     pub last_resort: bool,
-    /// It goes on for as long as the session does; only its first line is waited for.
+    /// It runs for as long as the session. Only its first line is awaited.
     pub stays: bool,
 }
 
 impl<'a> Request<'a> {
-    /// Without input, and for as long as a short command may take.
+    /// A request without input, with the time of a short command.
     pub fn new(
         way: Way,
         shown: &'a str,
@@ -91,7 +91,7 @@ impl Line {
         Self::named(script::SHELL, command, way, shown)
     }
 
-    /// The same, and what its shell is called among the processes of the host.
+    /// The same, with the name of its shell in the process list of the host.
     ///
     /// # Errors
     /// `Command`: it is too long.

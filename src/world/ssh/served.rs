@@ -1,22 +1,23 @@
-//! One shell on a host that does one script after the other: a channel, a login shell and sudo for
-//! each of them would cost the host more than most scripts do.
+//! One shell on a host that runs one script after the other. A channel, a login shell and sudo for
+//! each script would cost the host more than most scripts do.
 //!
-//! It reads a line with a mark and a length, so many bytes, and runs them in a subshell, whose
-//! directory, variables and traps end with it. A script is told from what comes before and behind
-//! it by the mark, on both outputs. One that is out of time is stopped with the whole shell, and
-//! the next one begins another.
+//! The shell reads a line with a mark and a length, then that many bytes, and runs them in a
+//! subshell. Directory, variables and traps of the subshell end with it. The mark separates the
+//! output of a script from what comes before and after it, on both outputs. If a script runs out of
+//! time, the whole shell is stopped, and the next script starts another shell.
 //!
-//! A script has the outputs of the shell. What it runs as another user could be taken over by that
-//! user's processes, who could keep such an output, write into what the next script says, or change
-//! its modes for all. So `act` (see `owner.sh`) gives it pipes of its own. What starts programs of
-//! others, as a package manager does, is no script for this shell. Nobody but root and the user of
-//! the shell itself can read what it is sent, secrets included: the kernel lets another process
-//! look into one of its own user only, and who may do that may read the file with the secret, too.
+//! A script has the outputs of the shell. Processes of another user could take over what the script
+//! runs as that user. They could keep such an output, write into the output of the next script, or
+//! change the mode of the output for everybody. So `act` (see `owner.sh`) uses pipes of its own.
+//! This shell must not run what starts programs of others, as a package manager does. Only root and
+//! the user of the shell can read what the shell receives, secrets included: the kernel lets a
+//! process look only into processes of its own user, and that user may read the file with the
+//! secret anyway.
 
 use super::error::SshError;
 use super::exec::{self, Limit, Line, Request, Running, START_TIME, TIDY_TIME};
 use super::link::{Link, Pipe};
-use super::output::{Kept, Output};
+use super::output::{Output, OutputBuffer};
 use super::reply::Done;
 use super::script::{RunsAs, Way};
 use super::worker::{Order, Worker};
@@ -26,30 +27,32 @@ use secrecy::zeroize::Zeroizing;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How long it is used after the last script. A connection may die while nothing goes over it, and
-/// what was sent into it then may have been done or not; a new channel shows whether it lives.
+/// How long the shell is used after its last script. A connection may break while nothing is sent
+/// over it. Then it is unknown whether the host has run what was sent. A new channel shows whether
+/// the connection works.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
-/// How long one is used at all: sudo may have been told to end what takes longer than a minute.
+/// How long a shell is used in total: sudo may be configured to end what takes longer than a
+/// minute.
 const LIFE: Duration = Duration::from_secs(30);
-/// What it says first, and its user behind that where the login is not known yet.
+/// The first word of the shell. Its user follows if the login is not known yet.
 const READY: &str = "ready ";
 const GREETS: &str = "echo \"ready $(id -u)\"\n";
 const BEGINS: &str = "echo 'ready '\n";
 
-/// ksh93 runs `( )` in its own process: a script could change what the next one finds.
+/// ksh93 runs `( )` in its own process, so a script could change what the next one finds.
 const FITS: &str = "case ${KSH_VERSION:-} in *' 93'*) exit 69 ;; esac\n";
 
-/// What stands behind the mark where a script did not arrive whole, and so was not run.
+/// The word after the mark if a script did not arrive complete, and so was not run.
 const CUT: &str = "cut";
-/// The longest that can stand there, bytes.
+/// The longest word that can follow the mark, bytes.
 const LONGEST: usize = 32;
-/// Stands for what is longer: no such shell says it.
+/// Stands for a longer word. No such shell prints this one.
 const NO_END: &str = "?";
 
-/// `head` may read more than it was asked to, which is nobody's: nothing is sent before the script
-/// has ended. Without its last line, which is the mark, a script did not arrive whole: what comes
-/// then may be the rest of it, and is not read. It never ends with status 0, which libssh2 also has
-/// where a host tells no status.
+/// `head` may read more than it should. That does no harm, because nothing is sent before the
+/// script has ended. The last line of a script is the mark. Without it, the script did not arrive
+/// complete: what follows may be the rest of it, and is not read. The shell never ends with status
+/// 0, because libssh2 also returns 0 if a host reports no status.
 const SERVE: &str = r#"unset replctl_c replctl_given
 while read -r replctl_m replctl_n replctl_g; do
 replctl_c=$(head -c "$replctl_n"); replctl_s=cut
@@ -60,22 +63,22 @@ replctl_c=; echo "$replctl_m:$replctl_s"; echo "$replctl_m:" >&2
 done
 exit 69"#;
 
-/// Such a shell.
+/// A shell for scripts.
 pub(super) struct Served {
     pipe: Pipe,
     way: Way,
     runs_as: RunsAs,
-    /// A word of its command line.
+    /// A word of the command line of the shell.
     mark: String,
-    /// Its user, where it has said that.
+    /// The user of the shell, if it has named the user.
     pub uid: Option<u32>,
     begun: Instant,
     last: Instant,
 }
 
 impl Served {
-    /// Whether it can be asked for another script. One that says something unasked cannot. libssh2
-    /// reads for as long as the host sends: the caller watches it.
+    /// Whether the shell can take another script. It cannot if it prints something without a
+    /// request. libssh2 reads for as long as the host sends, so the caller watches it.
     fn is_of_use(&mut self, way: Way) -> bool {
         let mut stray = [0; 64];
         self.way == way
@@ -86,20 +89,20 @@ impl Served {
             && !self.pipe.eof()
     }
 
-    /// Whether it has had nothing to do for too long.
+    /// Whether the shell has been idle for too long.
     pub fn is_old(&self) -> bool {
         self.last.elapsed() > FRESH
     }
 }
 
-/// How the end of a script is known, on one of its outputs.
+/// Finds the end of a script in one of its outputs.
 pub(super) struct End {
     mark: String,
-    /// What may be the beginning of the mark, or the line that it begins.
+    /// Bytes that may be the beginning of the mark, or the line that begins with the mark.
     pending: Vec<u8>,
-    /// What stands behind the mark, once that has come.
+    /// The word after the mark, once it has arrived.
     word: Option<String>,
-    /// Something came behind the end.
+    /// Something arrived after the end.
     stray: bool,
 }
 
@@ -113,13 +116,13 @@ impl End {
         }
     }
 
-    /// Takes what was read: what is the script's goes to `kept`.
-    pub fn take(&mut self, bytes: &[u8], kept: &mut Kept) {
+    /// Takes the bytes that were read. The output of the script goes to `kept`.
+    pub fn take(&mut self, bytes: &[u8], kept: &mut OutputBuffer) {
         if self.word.is_some() {
             self.stray |= !bytes.is_empty();
             return;
         }
-        // No byte is looked at more than twice.
+        // Each byte is compared twice at most.
         self.pending.extend_from_slice(bytes);
         let mark = self.mark.as_bytes();
         let at = self.pending.windows(mark.len()).position(|w| w == mark);
@@ -137,15 +140,15 @@ impl End {
                 self.word = Some(String::from_utf8_lossy(&line[..end]).into_owned());
                 self.stray = end + 1 < line.len();
             }
-            // The host says something else there than the shell does.
+            // The host prints something that the shell never prints.
             Some(_) => self.word = Some(NO_END.to_owned()),
             None if line.len() > LONGEST => self.word = Some(NO_END.to_owned()),
             None => {}
         }
     }
 
-    /// What could have been the beginning of the mark was not.
-    fn give_up(&mut self, kept: &mut Kept) {
+    /// The pending bytes are not the mark, so they belong to the output.
+    fn give_up(&mut self, kept: &mut OutputBuffer) {
         if self.word.is_none() {
             kept.add(&std::mem::take(&mut self.pending));
         }
@@ -158,14 +161,14 @@ pub(super) struct Ends {
     pub stderr: End,
 }
 
-/// What the shell says of a script.
+/// What the shell reports about a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Came {
-    /// It was run, and had this status.
+    /// It was run, and ended with this status.
     To(i32),
-    /// It did not arrive whole, and was not run.
+    /// It did not arrive complete, and was not run.
     Cut,
-    /// Something that no such shell says.
+    /// Something that such a shell never prints.
     Unclear,
 }
 
@@ -177,7 +180,7 @@ impl Ends {
         }
     }
 
-    /// What became of the script, once both outputs have ended.
+    /// The result of the script, once both outputs have ended.
     pub fn came(&self) -> Option<Came> {
         let beside = self.stderr.word.as_deref()?;
         let said = self.stdout.word.as_deref()?.trim();
@@ -188,13 +191,13 @@ impl Ends {
         })
     }
 
-    /// Nothing came behind the ends.
+    /// Nothing arrived after the ends.
     pub fn are_clean(&self) -> bool {
         !self.stdout.stray && !self.stderr.stray
     }
 
-    /// The same where nothing more comes.
-    pub fn close(&mut self, stdout: &mut Kept, stderr: &mut Kept) -> Option<Came> {
+    /// The same, if nothing more can arrive.
+    pub fn close(&mut self, stdout: &mut OutputBuffer, stderr: &mut OutputBuffer) -> Option<Came> {
         self.stdout.give_up(stdout);
         self.stderr.give_up(stderr);
         self.came()
@@ -202,8 +205,8 @@ impl Ends {
 }
 
 impl Worker {
-    /// Does a script in the shell that is there for that, which is begun where there is none.
-    /// `None` where none can be kept there: nothing was run.
+    /// Runs a script in the shell for scripts, and starts that shell if there is none. `None`: the
+    /// host keeps no such shell, and nothing was run.
     ///
     /// # Errors
     /// As running a command.
@@ -213,7 +216,7 @@ impl Worker {
         way: Way,
         password: Option<&Answer>,
     ) -> Result<Option<Output>, SshError> {
-        // Connecting has its own time-outs. What comes then has the script's time together.
+        // Connecting has its own time-outs. All that follows shares the time of the script.
         self.link()?;
         let until = Until::new(order.limit.time(), order.cancel);
         while let Some(was_there) = self.keep_shell(&until, way, password)? {
@@ -234,7 +237,7 @@ impl Worker {
             let running = Running::served(&mark, &request, text, Ends::new(&mark), stops);
             let (done, pipe) = running.see_through(link, served.pipe);
             if pipe.is_none() {
-                // The host may count it for a moment more.
+                // The host may count its session for a moment longer.
                 self.ended_served = Some(Instant::now());
             }
             self.served = pipe.map(|pipe| Served {
@@ -245,16 +248,17 @@ impl Worker {
             self.left = self.left.take().or(left.into_inner());
             match done? {
                 Done::Output(output) => return Ok(Some(output)),
-                // It had ended before it was asked, and so has done nothing.
+                // The shell had ended before it got the script, so it has run nothing.
                 Done::Ended if was_there => {}
-                // A host whose `head` takes no number, or where such a shell ends at once.
+                // The `head` of the host takes no number, or such a shell ends at once.
                 Done::Cut | Done::Ended => self.keeps_no_shell = true,
             }
         }
         Ok(None)
     }
 
-    /// Has such a shell there: whether it was there before. `None` where none can be kept.
+    /// Makes sure that there is such a shell. Returns whether it was there before. `None`: the host
+    /// keeps no such shell.
     pub(super) fn keep_shell(
         &mut self,
         until: &Until,
@@ -264,7 +268,7 @@ impl Worker {
         if self.keeps_no_shell {
             return Ok(None);
         }
-        // A link that is made anew has no such shell.
+        // A new link has no such shell.
         let watch = self.link()?.watch(Instant::now() + SLACK);
         let is_there = (self.served.as_mut()).is_some_and(|served| served.is_of_use(way));
         drop(watch);
@@ -286,7 +290,7 @@ impl Worker {
         let (shown, target) = (self.shown(), self.target.clone());
         let first = if self.login.is_some() { BEGINS } else { GREETS };
         let line = Line::of(&format!("{FITS}{first}{SERVE}"), way, &shown)?;
-        // Whole seconds, since they are told.
+        // Whole seconds, because the time is shown.
         let time = until.left().min(patience(START_TIME) + SLACK);
         let time = Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0));
         let (until, left) = (Until::new(time, &until.cancel), Cell::new(None));
@@ -300,7 +304,7 @@ impl Worker {
         let begun = exec::begin(self.link()?, pipe, &line, &request, (until.clone(), READY));
         self.left = self.left.take().or(left.into_inner());
         Ok(begun?.map(|mut begun| {
-            // Such a shell reads a script at once.
+            // Such a shell reads a script without delay.
             begun.pipe.pace_no_more();
             Served {
                 pipe: begun.pipe,
@@ -314,8 +318,8 @@ impl Worker {
         }))
     }
 
-    /// Ends it, and waits for its end, for a login may do few things at a time: whether there was
-    /// one.
+    /// Ends the shell, and waits for its end, because a login may have few sessions at a time.
+    /// Returns whether there was a shell.
     pub(super) fn end_served(&mut self) -> bool {
         let Some(mut served) = self.served.take() else {
             return false;
@@ -331,14 +335,14 @@ impl Worker {
     }
 }
 
-/// What such a shell is sent for a script.
+/// The bytes that such a shell receives for a script.
 fn frame(script: &str, mark: &str, runs_as: RunsAs) -> Zeroizing<Vec<u8>> {
     let group = match runs_as {
         RunsAs::Group(id) => format!("-{id}"),
         RunsAs::Process(id) => id.to_string(),
     };
     let head = format!("{mark} {} {group}\n", script.len() + 2 + mark.len());
-    // Whole from the beginning: what grows leaves its first bytes somewhere.
+    // Allocated in full at once: a vector that grows leaves copies of its first bytes in memory.
     let mut text = Vec::with_capacity(head.len() + script.len() + 2 + mark.len());
     for part in [&head, script, "\n#", mark] {
         text.extend_from_slice(part.as_bytes());
@@ -346,7 +350,7 @@ fn frame(script: &str, mark: &str, runs_as: RunsAs) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(text)
 }
 
-/// Ends such a shell's input: whether it has ended in that time.
+/// Closes the input of such a shell. Returns whether it has ended in that time.
 fn ends(link: &mut Link, pipe: &mut Pipe, until: &Until) -> bool {
     let _watch = link.watch(until.end + SLACK);
     let mut heard = [0; 4096];

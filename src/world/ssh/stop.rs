@@ -1,4 +1,4 @@
-//! Why a command is not waited for any more, and how it is stopped on its host.
+//! Why replctl stops waiting for a command, and how it stops the command on its host.
 
 use super::conn::{Cancel, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
@@ -12,20 +12,20 @@ use secrecy::SecretString;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// How long stopping a command may take on a host that still answers.
+/// How long it may take to stop a command on a host that still answers.
 const STOP_TIME: Duration = Duration::from_secs(6);
 
-/// Why a command is not waited for any more.
+/// Why replctl stops waiting for a command.
 pub(super) enum Halt {
-    /// Its time is over.
+    /// Its time is up.
     Late,
-    /// Nobody waits for it any more.
+    /// The operator has cancelled it.
     Cancelled,
     /// sudo asked a second time.
     WrongPassword,
-    /// sudo asks, and there is no password.
+    /// sudo asks for a password, and there is none.
     NoPassword,
-    /// The shell or sudo does not get on.
+    /// The shell or sudo makes no progress.
     NotStarted,
     /// The connection broke.
     Broken(String),
@@ -52,10 +52,10 @@ impl From<Stop> for Halt {
 }
 
 impl Running<'_> {
-    /// Stops the command where it runs, and keeps the link only if it still answers.
+    /// Stops the command on its host. Keeps the link only if it still answers.
     pub fn give_up(self, link: &mut Link, pipe: Pipe, halt: &Halt) -> SshError {
         let error = self.explain(halt);
-        // The order matters for the time: stopping may take longer than closing may.
+        // The order matters: stopping may take longer than closing.
         let answers = match self.stop(link) {
             Stopped::Yes => {
                 link.close(pipe, &Until::for_tidying(TIDY_TIME));
@@ -66,7 +66,7 @@ impl Running<'_> {
         };
         link.cut();
         drop(pipe);
-        // Where the connection broke, the command ran on before, too.
+        // If the connection broke, the command was running before that, too.
         if !matches!(halt, Halt::Broken(_)) && !self.request.last_resort {
             self.request
                 .left
@@ -86,7 +86,7 @@ impl Running<'_> {
         self.stops.or(self.runs_as.map(|it| (it, self.mark)))
     }
 
-    /// Stops the command on the host. What stops another is itself not stopped.
+    /// Stops the command on the host. A command that stops another is not stopped itself.
     fn stop(&self, link: &mut Link) -> Stopped {
         if self.request.last_resort || link.is_cut() {
             return Stopped::No(String::new());
@@ -98,16 +98,17 @@ impl Running<'_> {
     }
 }
 
-/// What became of what was to be stopped.
+/// The result of an attempt to stop a command.
 enum Stopped {
     Yes,
-    /// The host answers, and begins no command that could stop it.
+    /// The host answers, but starts no command that could stop it.
     Refused,
-    /// Why not, where that is known.
+    /// It was not stopped. The reason, if it is known.
     No(String),
 }
 
-/// Has the host run a command that stops another, which it may take so long to begin.
+/// Runs a command on the host that stops another one. `time`: how long the host may take to start
+/// it.
 fn stop(link: &mut Link, command: &str, as_it: &Request<'_>, time: Duration) -> Stopped {
     let cancel = Cancel::default();
     let until = Until::new(time, &cancel);
@@ -146,17 +147,18 @@ fn stop(link: &mut Link, command: &str, as_it: &Request<'_>, time: Duration) -> 
 /// A command that was given up and not stopped.
 pub(super) struct Left {
     runs_as: RunsAs,
-    /// A word of its command line: another process may have its number by now.
+    /// A word of its command line: another process may have got its number meanwhile.
     mark: String,
     way: Way,
     password: Option<SecretString>,
-    /// The host answered, but had no session free to stop it with: a new connection has one.
+    /// The host answered, but had no free session for the command that stops it. A new connection
+    /// has one.
     answers: bool,
 }
 
 impl Worker {
-    /// Runs a command as [`run_as`](Self::run_as), and stops it over a new connection where it was
-    /// given up and could not be stopped over this one.
+    /// Runs a command as [`run_as`](Self::run_as). If the command was given up and could not be
+    /// stopped over this connection, stops it over a new one.
     ///
     /// # Errors
     /// As [`run_as`](Self::run_as). It says so where the command may still run.
@@ -168,7 +170,7 @@ impl Worker {
         }
         let mut why = String::new();
         if self.left.as_ref().is_some_and(|left| left.answers) {
-            // Whatever else fails there, the next command meets again.
+            // The next command meets any other failure again.
             why = self.link().err().map(|e| e.brief()).unwrap_or_default();
         }
         match result {
@@ -179,7 +181,8 @@ impl Worker {
         }
     }
 
-    /// Stops, over a link that was just made, what was given up and not stopped over the last one.
+    /// Stops the command that was given up and not stopped over the last link. The current link is
+    /// new.
     ///
     /// # Errors
     /// `Io`: it could not be stopped. The link is cut, so that nothing else is run beside it.
@@ -196,7 +199,7 @@ impl Worker {
         // Nobody else waits for this connection yet.
         let why = match stop(link, &command, &request, patience(STOP_TIME)) {
             Stopped::Yes => return Ok(()),
-            Stopped::Refused => "the host begins no command".to_owned(),
+            Stopped::Refused => "the host starts no command".to_owned(),
             Stopped::No(why) => why,
         };
         link.cut();

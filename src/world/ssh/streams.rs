@@ -209,13 +209,13 @@ impl Drop for Streams {
     }
 }
 
-/// A command that goes on beside all others, and is told each second that we live.
-pub(super) struct Kept {
+/// A command that runs beside all others. Each second it receives a sign that replctl lives.
+pub(super) struct BackgroundCommand {
     streams: Streams,
     next: Instant,
 }
 
-impl Kept {
+impl BackgroundCommand {
     pub fn new(streams: Streams) -> Self {
         Self {
             streams,

@@ -11,7 +11,7 @@ use super::exec::Limit;
 use super::output::last_lines;
 use super::script::quote;
 use super::worker::{Order, Worker};
-use crate::world::host::Around;
+use crate::world::host::UploadOptions;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) struct Upload<'a> {
     /// Told how many bytes have gone.
     pub progress: &'a dyn Fn(u64),
     /// What else the command does.
-    pub around: &'a Around,
+    pub options: &'a UploadOptions,
 }
 
 /// Puts the files there.
@@ -145,10 +145,10 @@ fn named(upload: &Upload<'_>) -> String {
 }
 
 fn command(upload: &Upload<'_>, parts: &[String]) -> String {
-    let Around {
+    let UploadOptions {
         unless_there,
         after,
-    } = upload.around;
+    } = upload.options;
     let mode = upload.mode & 0o7777;
     let paths: Vec<String> = upload.files.iter().map(|(path, _)| path.clone()).collect();
     let folder = paths

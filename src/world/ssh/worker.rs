@@ -8,7 +8,7 @@ use super::error::{SshError, SshErrorKind};
 use super::exec::{self, Limit, Line, Request};
 use super::holding::Holding;
 use super::link::{Beside, Link, Pipe, Refused};
-use super::login::Login;
+use super::login::RemoteUser;
 use super::multiplexed::{Master, Plan};
 use super::output::Output;
 use super::script::{SHELL, Way};
@@ -81,7 +81,7 @@ pub(super) struct Worker {
     pub(super) target: Arc<Target>,
     transport: Transport,
     pub(super) link: Option<Link>,
-    pub(super) login: Option<Login>,
+    pub(super) login: Option<RemoteUser>,
     /// What goes on beside all other commands: without it none is run.
     pub(super) holding: Option<Holding>,
     /// The shell that does one script after the other on this link.

@@ -4,7 +4,7 @@ use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::journal::{INTERRUPTED, Seen};
+use crate::engine::journal::{Evidence, INTERRUPTED};
 use crate::engine::run_facts::Passed;
 use crate::engine::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
 use crate::output::form::Changed;
@@ -141,7 +141,7 @@ fn what_was_put_back_is_not_told_as_what_stays_where_a_sentinel_was_silent() {
     finished.plan.stages[0].steps.push(set);
     finished.passed = vec![Passed {
         step: finished.plan.stages[0].steps[0].clone(),
-        seen: Seen::default(),
+        seen: Evidence::default(),
         begun: Instant::now(),
         ended: Instant::now(),
     }];
@@ -206,7 +206,7 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
     finished.plan.stages[0].steps.push(step.clone());
     finished.passed = vec![Passed {
         step,
-        seen: Seen::default(),
+        seen: Evidence::default(),
         begun: Instant::now(),
         ended: Instant::now(),
     }];
@@ -224,7 +224,7 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
 fn passed(step: &Step) -> Passed {
     Passed {
         step: step.clone(),
-        seen: Seen::default(),
+        seen: Evidence::default(),
         begun: Instant::now(),
         ended: Instant::now(),
     }

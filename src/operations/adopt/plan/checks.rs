@@ -1,4 +1,4 @@
-//! What stands against adopting a node, all at once. Pure.
+//! The refusals of adopting a node, all at once. Pure.
 
 mod alone;
 mod configuration;
@@ -18,10 +18,10 @@ use crate::plan::hosts::checks::{over_tls, to_start, unreachable, usable};
 use crate::topology::versions::program;
 use crate::topology::{Link, NodeName, ReplicaAuth, Server, State, Topology};
 
-/// Room for logs and for what is written while it is copied, bytes.
+/// Space for logs and for what is written during the copy, bytes.
 const ROOM: u64 = 64 << 20;
 
-/// Everything that stands against adopting it.
+/// All refusals for this node.
 pub(super) fn refusals(around: &AdoptInput<'_>, subject: Subject<'_>) -> Vec<Refusal> {
     let name = &subject.spec.name;
     let mut out = Vec::new();
@@ -62,14 +62,14 @@ pub(super) fn refusals(around: &AdoptInput<'_>, subject: Subject<'_>) -> Vec<Ref
     out
 }
 
-/// What is needed of the host to start a server of replctl's there.
+/// What the host needs so that replctl can start a server there.
 fn host(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     if !facts.root {
         out.push(Refusal::new(
             Ground::Host,
             format!(
-                "`{}` is not root on the host of `{name}`, and what starts its server now is root's to change",
+                "`{}` is not root on the host of `{name}`, and only root can change what starts its server",
                 facts.login
             ),
             "log in as root, or allow sudo",
@@ -78,12 +78,12 @@ fn host(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &
     if !facts.systemd {
         out.push(Refusal::new(
             Ground::Unsupported,
-            format!("the host of `{name}` has no systemd: `adopt` knows no other way to have one server a port"),
+            format!("the host of `{name}` has no systemd, and `adopt` works only with systemd"),
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ));
     }
     usable(subject.spec, facts, out);
-    // As if nothing ran there yet.
+    // The checks assume that nothing runs there yet.
     let nothing = Topology {
         nodes: Vec::new().into(),
     };
@@ -92,7 +92,7 @@ fn host(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &
     over_tls(&look, subject.spec, out);
 }
 
-/// The same program is started again: never an older one, nor another family's.
+/// The new server must run the same program: never an older version, and never another product.
 fn version(
     around: &AdoptInput<'_>,
     name: &NodeName,
@@ -107,7 +107,7 @@ fn version(
             match payload {
                 Some(p) if (p.product, p.version) == (server.product, server.version) => return,
                 Some(p) => program(p.product, p.version),
-                // That is another refusal.
+                // Another check refuses that.
                 None => return,
             }
         }
@@ -121,10 +121,10 @@ fn version(
             }
             match (&facts.package, is) {
                 (Some(path), Some(is)) if of_package(facts) => {
-                    format!("{path}, which is {} by now", program(server.product, is))
+                    format!("{path}, which is now {}", program(server.product, is))
                 }
                 (Some(path), None) if of_package(facts) => {
-                    format!("{path}, which does not tell its version")
+                    format!("{path}, whose version is unknown")
                 }
                 (package, _) => match package {
                     Some(path) => format!("{path}, another program"),
@@ -133,7 +133,7 @@ fn version(
             }
         }
         ServerSource::Tarball { file, .. } => format!(
-            "what is built of {}, whose version is not known before",
+            "a program built from {}, whose version is unknown before the build",
             file.display()
         ),
     };
@@ -162,8 +162,8 @@ fn version(
     ));
 }
 
-/// Whether the program that runs is the one of the distribution's package: Debian's server is a
-/// link to a program of the same package that checks snapshots.
+/// Whether the running program belongs to the distribution's package. On Debian, the server is a
+/// link to the program of the same package that checks snapshots.
 fn of_package(facts: &HostFacts) -> bool {
     let holds = facts.holder.as_ref().and_then(|h| h.program.as_deref());
     let (Some(package), Some(runs)) = (facts.package.as_deref(), holds) else {
@@ -179,7 +179,7 @@ fn of_package(facts: &HostFacts) -> bool {
     package == runs || folder == at && name.contains("-check-")
 }
 
-/// Whether something lies where its own files would.
+/// Whether something exists at the paths of its new files.
 fn taken(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let paths = Paths::of(around.inventory, subject.spec);
     let name = &subject.spec.name;
@@ -199,7 +199,7 @@ fn taken(around: &AdoptInput<'_>, subject: Subject<'_>, facts: &HostFacts, out: 
     ));
 }
 
-/// Room for a second copy of its data, and for the snapshot that it saves at its end.
+/// Space for a second copy of its data, and for the snapshot that it saves when it ends.
 fn room(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,
@@ -245,7 +245,7 @@ fn room(
     }
 }
 
-/// Its file gets the password that the inventory says: that must be the one it has.
+/// Its file gets the password of the inventory, so the server must have that password.
 fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Vec<Refusal>) {
     let mut refuse = |why: String, hint: &str| {
         out.push(Refusal::new(Ground::Secret, why, hint));
@@ -253,7 +253,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
     if !around.inventory.accounts.is_plain() {
         refuse(
             format!(
-                "`{name}` is logged in to as a user of an access list, by `[deployment]` of the inventory, and replctl writes none"
+                "`[deployment]` of the inventory logs in to `{name}` as a user of an access list, and `adopt` writes no access lists"
             ),
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         );
@@ -263,7 +263,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
     if password && server.has_password == Some(false) {
         refuse(
             format!(
-                "`{name}` takes no password, and the inventory has one, which its file would get"
+                "`{name}` has no password, but the inventory has one, and `adopt` would write it into its file"
             ),
             "make them agree: take `password` out of [deployment], or set `requirepass` there",
         );
@@ -282,7 +282,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
     }
 }
 
-/// A replica goes on from where it is; a primary must have its data.
+/// A replica must be in sync, and a primary must have loaded its data.
 fn state(around: &AdoptInput<'_>, subject: Subject<'_>, server: &Server, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut not_ready = |why: String| {
@@ -317,13 +317,13 @@ fn state(around: &AdoptInput<'_>, subject: Subject<'_>, server: &Server, out: &m
     if !upstream.read_only {
         out.push(Refusal::new(
             Ground::Difference,
-            format!("`{name}` takes writes although it is a replica: what only it has would be lost when it syncs again"),
+            format!("`{name}` accepts writes although it is a replica: the next sync would delete what only it has"),
             "redis-cli CONFIG SET replica-read-only yes, on it",
         ));
     }
 }
 
-/// Whether the process that was seen is the one that listens.
+/// Whether the process that was found is the one that listens.
 fn is_foreign(facts: &HostFacts) -> bool {
     matches!(facts.listener, Listener::Foreign(_))
 }

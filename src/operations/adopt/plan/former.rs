@@ -1,4 +1,4 @@
-//! How a server that somebody else made is started, for the way back. Pure.
+//! How to start a server that somebody else made again, for the way back. Pure.
 
 use super::{AdoptInput, Found, Subject};
 use crate::actions::former::{Former, User};
@@ -10,8 +10,8 @@ use crate::inventory::server::present_name;
 use crate::topology::service::{Arguments, Service};
 use crate::topology::{Node, PersistedRole};
 
-/// What stands on the command line of a server that hides it, as far as it is not in its file: what
-/// else makes it run as it runs.
+/// Settings that a hidden command line may hold if the file does not have them. The server needs
+/// them to run as before.
 const PLACES: [(&str, &str); 5] = [
     ("port", "6379"),
     ("dir", ""),
@@ -20,7 +20,7 @@ const PLACES: [(&str, &str); 5] = [
     ("daemonize", "no"),
 ];
 
-/// How it is started.
+/// How the server is started.
 pub(super) fn former(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found) -> Former {
     let service = subject.node.service.as_deref();
     let process = service.and_then(|s| s.process.as_ref());
@@ -44,7 +44,7 @@ pub(super) fn former(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Foun
     }
 }
 
-/// The file and what stands behind it.
+/// The file and the arguments after it.
 fn arguments(service: &Service, node: &Node, found: &Found) -> Vec<String> {
     let mut words: Vec<String> = service.file.iter().cloned().collect();
     match &service.arguments {
@@ -55,7 +55,7 @@ fn arguments(service: &Service, node: &Node, found: &Found) -> Vec<String> {
     words
 }
 
-/// What it must have been stated beside its file, by what it runs with.
+/// The settings that the server must have got beside its file, by its live settings.
 fn hidden(service: &Service, node: &Node, found: &Found) -> Vec<String> {
     let (Some(server), Ok(stated)) = (node.server(), &found.stated) else {
         return Vec::new();
@@ -73,7 +73,7 @@ fn hidden(service: &Service, node: &Node, found: &Found) -> Vec<String> {
             (None, None) => default_of(name, server.product, server.version)
                 .is_some_and(|usual| !same(name, live, &[usual.to_owned()]) && live != usual),
         };
-        // These are several values in one, which the file says line by line.
+        // CONFIG GET returns several values in one, and the file has a line for each.
         if otherwise && name != "save" && name != "client-output-buffer-limit" {
             words.extend([format!("--{name}"), live.clone()]);
         }

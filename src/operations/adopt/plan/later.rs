@@ -1,12 +1,12 @@
-//! The nodes as they are once they are adopted: their roles are the same, and stand in files that
-//! are replctl's. Pure.
+//! The nodes after their adoption: they have the same roles, and replctl's files hold the roles.
+//! Pure.
 
 use super::{AdoptInput, Subject};
 use crate::config::Paths;
 use crate::topology::Topology;
 use crate::topology::service::{Arguments, Chain, Service, Starter, Unit, Writable};
 
-/// The nodes after the replicas among `subjects` were adopted; `all`: the primary too.
+/// The nodes after the replicas among `subjects` were adopted. `all`: the primary was adopted, too.
 pub(super) fn adopted(around: &AdoptInput<'_>, subjects: &[Subject<'_>], all: bool) -> Topology {
     let mut later = around.topology.clone();
     for node in &mut later.nodes {

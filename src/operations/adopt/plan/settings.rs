@@ -1,9 +1,8 @@
-//! Which directives of a server's former configuration the inventory has to say, so that the server
-//! goes on as it runs: all that replctl does not write itself, and that is no default. Pure.
+//! Selects the directives of the former configuration that the inventory needs, so that the server
+//! runs as before: all that replctl does not write itself and that are not defaults. Pure.
 //!
-//! What the server runs with counts, and not what its file says, which somebody may have changed
-//! since. No secret is among them: names of passwords are passed over, and comments that may hold
-//! one.
+//! The live settings count, not the file, because somebody may have changed the file since. The
+//! result holds no secret: it leaves out passwords, and comments that may hold a password.
 
 use crate::config::defaults::default_of;
 use crate::config::directives::{quote, split};
@@ -11,7 +10,7 @@ use crate::config::server::{Rendered, owned};
 use crate::config::tls;
 use crate::findings::drift::same;
 use crate::inventory::NodeSpec;
-use crate::inventory::edit::Kept;
+use crate::inventory::edit::AdoptedDirective;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::server::{owned as written_by_replctl, present_name};
 use crate::plan::hand_over::lacks_pause_write;
@@ -19,18 +18,18 @@ use crate::topology::Server;
 use crate::topology::service::whole::Stated;
 use std::collections::BTreeMap;
 
-/// Of a comment, so many lines are kept, those next to its directive: the files of packages have
-/// pages of text above each.
+/// How many lines of a comment are kept, counted from the directive upwards: the files of packages
+/// have pages of text above each directive.
 const COMMENT: usize = 12;
 
-/// What CONFIG GET tells is changed at run time is looked for among these, beside those with a
-/// default that is known.
+/// Directives that replctl compares with the output of CONFIG GET although their default is
+/// unknown.
 const ALWAYS: [&str; 3] = ["bind", "protected-mode", "save"];
 
-/// What depends on the process and not on its file.
+/// Directives that depend on the process and not on its file.
 const OF_PROCESS: [&str; 2] = ["locale-collate", "maxclients"];
 
-/// Words of a comment that may stand beside a password.
+/// Words that mark a comment which may hold a password.
 const OF_SECRETS: [&str; 11] = [
     "pass",
     "pwd",
@@ -45,22 +44,22 @@ const OF_SECRETS: [&str; 11] = [
     "密钥",
 ];
 
-/// What a server was stated.
+/// A server and its former settings.
 pub struct Former<'a> {
     /// Its configuration in the order of a start.
     pub stated: &'a [Stated],
-    /// What it runs with, by present names, without secrets.
+    /// Its live settings by their present names, without secrets.
     pub live: &'a BTreeMap<String, String>,
     /// The server.
     pub server: &'a Server,
 }
 
-/// What becomes of it.
+/// The result of the selection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// What the inventory gets.
-    pub kept: Vec<Kept>,
-    /// What it runs with and its file does not say.
+    /// The directives for the inventory.
+    pub kept: Vec<AdoptedDirective>,
+    /// Live settings that the file does not have.
     pub changed: Vec<String>,
 }
 
@@ -71,7 +70,7 @@ struct Lines {
     values: Vec<Vec<String>>,
 }
 
-/// What is kept of a node's settings. `rendered`: what replctl writes for it anyway.
+/// The settings that a node keeps. `rendered`: what replctl writes for it anyway.
 pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Settings {
     let (order, lines) = grouped(former.stated);
     let mut out = Settings::default();
@@ -86,8 +85,8 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
             out.keep(name, values, comment, changed);
         }
     }
-    // What somebody has set with CONFIG SET, what is safe only where it is said, and what the
-    // inventory says otherwise.
+    // These remain: what somebody has set with CONFIG SET, what is safe only if it is written down,
+    // and what the inventory has with another value.
     let unsaid = former
         .live
         .iter()
@@ -116,7 +115,7 @@ impl Settings {
         if changed {
             self.changed.push(format!("{name} {text}"));
         }
-        self.kept.push(Kept {
+        self.kept.push(AdoptedDirective {
             comment,
             name: name.to_owned(),
             values,
@@ -124,7 +123,7 @@ impl Settings {
     }
 }
 
-/// What a server listens on whose `bind` is empty: all addresses. Before 6.2 there is no word for
+/// The addresses of a server whose `bind` is empty: all addresses. Before 6.2, there is no word for
 /// that.
 fn everywhere(server: &Server, node: &NodeSpec) -> String {
     let all = if !lacks_pause_write(server) {
@@ -137,8 +136,8 @@ fn everywhere(server: &Server, node: &NodeSpec) -> String {
     all.to_owned()
 }
 
-/// What the server has to run with afterwards: as it runs now, but for what `rendered`, its new
-/// file, says.
+/// The settings that the server must have after its adoption: its live settings, except what
+/// `rendered`, its new file, has.
 pub fn expected(
     former: &Former<'_>,
     node: &NodeSpec,
@@ -158,7 +157,7 @@ pub fn expected(
     all.collect()
 }
 
-/// Whether it is replctl's to say, or a secret.
+/// Whether replctl decides this setting, or it is a secret.
 fn is_ours(name: &str, node: &NodeSpec) -> bool {
     owned(name).is_some()
         || written_by_replctl(name).is_some()
@@ -166,13 +165,13 @@ fn is_ours(name: &str, node: &NodeSpec) -> bool {
         || node.tls.is_some() && tls::owned(name)
 }
 
-/// The values that replctl's file has for it.
+/// The values of this setting in replctl's file.
 fn written(name: &str, rendered: &Rendered) -> Vec<String> {
     let lines = rendered.directives.iter().filter(|(n, _)| n == name);
     lines.map(|(_, value)| value.clone()).collect()
 }
 
-/// The directives by their present names, in the order in which they are first said.
+/// Groups the directives by their present names, in the order of their first lines.
 fn grouped(stated: &[Stated]) -> (Vec<String>, BTreeMap<String, Lines>) {
     let mut order = Vec::new();
     let mut lines: BTreeMap<String, Lines> = BTreeMap::new();
@@ -193,18 +192,18 @@ fn grouped(stated: &[Stated]) -> (Vec<String>, BTreeMap<String, Lines>) {
     (order, lines)
 }
 
-/// Directives whose lines all count.
+/// Directives with several lines that all count.
 fn is_repeated(name: &str) -> bool {
     ["save", "client-output-buffer-limit"].contains(&name) || is_lists(name)
 }
 
-/// Directives that CONFIG GET does not tell.
+/// Directives that CONFIG GET does not return.
 fn is_lists(name: &str) -> bool {
     ["rename-command", "loadmodule"].contains(&name)
 }
 
-/// What the server runs with, in the words of its file where both mean the same; and whether they
-/// do not.
+/// The live value, in the words of the file if both mean the same. Also returns whether they
+/// differ.
 fn current(name: &str, said: &Lines, live: &BTreeMap<String, String>) -> (Vec<String>, bool) {
     let texts = |values: &[Vec<String>]| -> Vec<String> {
         let all = values.iter().map(|args| match &args[..] {
@@ -229,13 +228,13 @@ fn current(name: &str, said: &Lines, live: &BTreeMap<String, String>) -> (Vec<St
     (values, true)
 }
 
-/// Whether both mean the same: one argument may have blanks in it, which CONFIG GET does not quote.
+/// Whether both mean the same. One argument may contain blanks, and CONFIG GET does not quote them.
 fn alike(name: &str, live: &str, written: &[String]) -> bool {
     same(name, live, written) || written.join(" ") == live
 }
 
-/// A value of CONFIG GET as lines of a file: what takes several values has a line for each, which
-/// all versions understand.
+/// Turns a value of CONFIG GET into lines of a file. A directive with several values has a line for
+/// each, which all versions understand.
 fn parts(name: &str, live: &str) -> Vec<String> {
     let step = match name {
         "save" => 2,
@@ -253,7 +252,7 @@ fn words(text: &str) -> Vec<String> {
     split(text).unwrap_or_else(|| vec![text.to_owned()])
 }
 
-/// Whether a server with replctl's file would run otherwise, were this not said.
+/// Whether a server with replctl's file would run differently without this directive.
 fn needed(name: &str, values: &[String], server: &Server, rendered: &Rendered) -> bool {
     let text = values.join(" ");
     let written = written(name, rendered);
@@ -264,7 +263,7 @@ fn needed(name: &str, values: &[String], server: &Server, rendered: &Rendered) -
     default_of(name, server.product, server.version).is_none_or(|d| !same(name, &text, &words(d)))
 }
 
-/// The lines of a comment that are kept: those next to the directive, and none that may hold a
+/// The lines of a comment that are kept: those next to the directive, without those that may hold a
 /// password.
 fn comment(all: &[String]) -> Vec<String> {
     let from = all.len().saturating_sub(COMMENT);

@@ -1,4 +1,4 @@
-//! The steps by which one node is adopted. Pure.
+//! The steps that adopt one node. Pure.
 
 use super::settings::{self, Settings};
 use super::{AdoptInput, Found, Subject};
@@ -19,39 +19,40 @@ use crate::topology::{Address, NodeName, Server};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// A server answers while it loads its data, so this is about starting only, ms.
+/// How long a server may take to answer, ms. It answers while it loads its data, so this covers
+/// only its start.
 const ANSWER_MS: u64 = 30_000;
 
-/// How long a server may load its data without any progress, ms.
+/// How long a server may load its data without progress, ms.
 const LOADS_MS: u64 = 60_000;
 
-/// How long a server may take to save and end, ms; and for each byte that it has in memory, at 20
-/// MB/s, which a slow disk writes.
+/// How long a server may take to save and end, ms. In addition, the time for its data at 20 MB/s,
+/// which a slow disk writes.
 const END_MS: u64 = 60_000;
 const BYTES_EACH_MS: u64 = 20_000;
 
-/// Replicas nobody has: a server that asks for so many refuses writes.
+/// More replicas than any server has. A server that requires so many refuses writes.
 const NOBODY_HAS: u64 = 1_000;
 
-/// What is done to one node, and what that is made of.
+/// The adoption of one node, with everything that its steps depend on.
 pub(super) struct Adoption<'a> {
-    /// With the inventory in which it is adopted.
+    /// The facts, with the inventory after the adoption.
     pub look: &'a HostLook<'a>,
     pub spec: &'a NodeSpec,
     pub server: &'a Server,
     pub facts: &'a HostFacts,
     pub found: &'a Found,
-    /// Whom it follows by then, and by which address; `None`: nobody.
+    /// The node that it follows at that point, and its address; `None`: it follows none.
     pub follows: Option<&'a (NodeName, Address)>,
     pub former: Former,
-    /// What has its unit started at boot.
+    /// The links that start its unit at boot.
     pub links: &'a [Link],
     /// Its file does not say yet that it is a replica.
     pub role_unwritten: bool,
     pub edit: &'a Edit,
 }
 
-/// The edit of the inventory, and what is kept by it.
+/// The edit of the inventory, and the settings in it.
 pub(super) fn edit(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,
@@ -69,7 +70,7 @@ pub(super) fn edit(
     Ok((edit, kept))
 }
 
-/// What the node keeps of its settings.
+/// The settings that the node keeps.
 pub(super) fn kept(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,
@@ -88,7 +89,7 @@ pub(super) fn kept(
     settings::settings(&former, subject.spec, &rendered)
 }
 
-/// The inventory cannot say it.
+/// The refusal if the inventory cannot hold the node.
 pub(super) fn unwritable(node: &NodeName, path: &Path, why: &str) -> Refusal {
     Refusal::new(
         Ground::Inventory,
@@ -98,10 +99,10 @@ pub(super) fn unwritable(node: &NodeName, path: &Path, why: &str) -> Refusal {
 }
 
 impl Adoption<'_> {
-    /// All of them, in order.
+    /// All steps in their order.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = self.prepare();
-        // Whatever fails later: the former server comes back with this role.
+        // If a later step fails, the former server comes back with this role.
         if self.role_unwritten {
             steps.push(self.asked(ServerAction::PersistRole));
         }
@@ -132,14 +133,14 @@ impl Adoption<'_> {
         self.step(Action::Server(action), Undo::Nothing)
     }
 
-    /// Its file.
+    /// Its new configuration file.
     pub fn rendered(&self) -> Rendered {
         let upstream = self.follows.map(|(_, address)| address);
         let how = supervision(self.facts);
         render(self.look.inventory, self.spec, how, upstream)
     }
 
-    /// All that does not touch the server that runs.
+    /// The steps that do not touch the running server.
     fn prepare(&self) -> Vec<Step> {
         let mut host = Host::new(self.look, self.spec, self.facts);
         host.program();
@@ -160,7 +161,7 @@ impl Adoption<'_> {
             .collect()
     }
 
-    /// It has what its upstream has.
+    /// Waits until it has all writes of its upstream.
     fn in_sync(&self) -> Option<Step> {
         let (with, _) = self.follows?;
         Some(self.asked(ServerAction::AwaitInSync {
@@ -169,14 +170,14 @@ impl Adoption<'_> {
         }))
     }
 
-    /// What started it does not start it again meanwhile.
+    /// Keeps its former unit from starting it again meanwhile.
     fn hold(&self) -> Option<Step> {
         let unit = self.former.unit.as_ref()?;
         let release = FormerAction::Release { unit: unit.clone() };
         Some(self.former(FormerAction::Hold { unit: unit.clone() }, undo(release)))
     }
 
-    /// Saves and ends it.
+    /// Makes it save its data and end.
     fn stop(&self) -> [Step; 2] {
         let pauses = !lacks_pause_write(self.server);
         let bytes = self.server.used_memory.unwrap_or(0);
@@ -184,7 +185,7 @@ impl Adoption<'_> {
             within_ms: END_MS.saturating_add(bytes / BYTES_EACH_MS),
             pause_ms: pauses.then_some(FENCE_MS),
             follows: self.follows.map(|(upstream, _)| upstream.clone()),
-            // Whoever has an upstream is compared with that.
+            // A replica is compared with its upstream instead.
             counts: self.follows.is_none(),
         };
         let gone = FormerAction::SeeStopped(self.former.clone());
@@ -213,8 +214,8 @@ impl Adoption<'_> {
             ),
             appended: appended.filter(|_| appends),
         });
-        // The directory goes with all that is in it. From here on a boot of the host may start the
-        // node's own server.
+        // The undo removes the directory with everything in it. From here on, a boot of the host
+        // may start the node's own server.
         self.former(copy, undo(self.stop_own()))
     }
 
@@ -225,8 +226,7 @@ impl Adoption<'_> {
         }
     }
 
-    /// Nothing else starts it from now on, and it is started. At no moment are both started at
-    /// boot.
+    /// Disables what started it, and starts the new server. At no moment are both enabled at boot.
     fn exchange(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if let Some(unit) = self.former.unit.clone().filter(|_| !self.links.is_empty()) {
@@ -252,7 +252,7 @@ impl Adoption<'_> {
         steps
     }
 
-    /// It has the keys it had. A replica is compared with its upstream.
+    /// Checks that it has all its keys. A replica is compared with its upstream.
     fn compare(&self) -> Step {
         match self.in_sync() {
             Some(in_sync) => in_sync,
@@ -260,13 +260,13 @@ impl Adoption<'_> {
         }
     }
 
-    /// The former unit is as its file says, now that nothing starts it.
+    /// Releases the former unit, because nothing starts it any longer.
     fn release(&self) -> Option<Step> {
         let unit = self.former.unit.clone()?;
         Some(self.former(FormerAction::Release { unit }, Undo::Nothing))
     }
 
-    /// It runs as it ran.
+    /// Checks that it has the same settings as before.
     fn settings(&self) -> Option<Step> {
         let former = settings::Former {
             stated: &[],
@@ -274,7 +274,7 @@ impl Adoption<'_> {
             server: self.server,
         };
         let mut settings = settings::expected(&former, self.spec, &self.rendered());
-        // The one that is to refuse writes has another one for now.
+        // A server that must still refuse writes has another value for now.
         settings.retain(|(name, _)| self.follows.is_some() || !name.starts_with("min-replicas-"));
         (!settings.is_empty()).then(|| self.asked(ServerAction::SeeSettings { settings }))
     }
@@ -287,8 +287,9 @@ impl Adoption<'_> {
         )
     }
 
-    /// It takes writes again. Whatever it takes is nowhere else: from here on there is no way back.
-    /// Its file says so first: a restart in between leaves no server that refuses writes for ever.
+    /// Lets it accept writes again. Only this server has those writes, so there is no way back from
+    /// here on. The file changes first. Otherwise, a restart in between would leave a server that
+    /// refuses writes forever.
     fn open(&self) -> [Step; 2] {
         let value = |name: &str, usual: u64| {
             let live = self.found.live.get(name);

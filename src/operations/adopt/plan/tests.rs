@@ -1,4 +1,4 @@
-//! What stands against adopting a node: each alone, by its ground; and all of it at once.
+//! The refusals of adopting a node: each alone, by its ground, and all at once.
 
 use crate::config::directives::Directive;
 use crate::engine::{Adopt, Ground, Refusal};
@@ -7,7 +7,7 @@ use crate::simulation::adopt::model::{Adopting, World, at_boot};
 use crate::topology::Address;
 use crate::topology::service::whole::Stated;
 
-/// The refusals of adopting the replica of two nodes, once `with` has changed what is seen.
+/// The refusals of adopting the replica of two nodes, after `with` has changed the input.
 fn refused(with: impl Fn(&mut Adopting)) -> Vec<Refusal> {
     let world = World::new(&[None, Some(0)], 0b11, true);
     with(&mut world.lock());
@@ -206,7 +206,7 @@ fn what_would_be_lost_or_shown_is_named() {
     assert!(!shown.contains("canary"), "{shown}");
 }
 
-/// The refusals of adopting a primary alone, once `with` has changed what is seen.
+/// The refusals of adopting a primary alone, after `with` has changed the input.
 fn refused_alone(with: impl Fn(&mut Adopting)) -> Vec<Refusal> {
     let world = World::new(&[None], 1, true);
     with(&mut world.lock());

@@ -6,11 +6,11 @@ use crate::engine::warning::adopt::Adopt as Say;
 use crate::engine::{Adopt, Ground, Plan, Promote, Refusal, Warning};
 use crate::topology::{Node, NodeName};
 
-/// What is done about the primary.
+/// How the plan treats the primary.
 pub(super) enum Way {
-    /// Nothing: none is adopted, or it has no replica that could take over.
+    /// No hand-over: no primary is adopted, or it has no replica that could take over.
     Restart,
-    /// It hands over to this node by these stages.
+    /// It hands over to this node, by these stages.
     HandOver(NodeName, Box<Plan>),
 }
 
@@ -59,7 +59,7 @@ pub(super) fn way(
     Err(refusals)
 }
 
-/// A primary that nobody can take over from.
+/// A primary without a replica that could take over.
 fn restart(
     op: &Adopt,
     around: &AdoptInput<'_>,
@@ -100,7 +100,7 @@ fn several(primaries: &[&Subject<'_>]) -> Refusal {
     Refusal::new(
         Ground::Role,
         format!(
-            "{} are primaries: which of their data is kept has to be decided first",
+            "{} are primaries: first decide whose data to keep",
             names.join(" and ")
         ),
         "replctl repair",

@@ -1,4 +1,4 @@
-//! `check --json`: what was seen of servers and hosts, with what was concluded from it.
+//! `check --json`: the facts of servers and hosts, and the findings.
 
 use super::{Shown, live_role, planned_role};
 use crate::findings::{Finding, healthy};
@@ -16,10 +16,10 @@ struct Checked<'a> {
     when: String,
     verdict: String,
     healthy: bool,
-    /// The one primary; null where there is none or more than one.
+    /// The primary; null if there is none or more than one.
     primary: Option<&'a NodeName>,
     nodes: Vec<OfNode<'a>>,
-    /// Absent where it was not measured.
+    /// Absent if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     writes: Option<&'a WriteRate>,
     findings: &'a [Finding],
@@ -29,12 +29,12 @@ struct Checked<'a> {
 struct OfNode<'a> {
     name: &'a NodeName,
     address: &'a Address,
-    /// `primary`, `replica`; null where the server gives no usable answer.
+    /// `primary` or `replica`; null if the server gives no usable answer.
     role: Option<&'static str>,
     planned_role: &'static str,
     version: Option<Version>,
     starts_at_boot: Option<bool>,
-    /// Null where the host was not looked at; `host_error` says why.
+    /// Null if the host was not reached. `host_error` has the reason.
     host: Option<&'a HostState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host_error: Option<&'a Unseen>,
@@ -42,7 +42,7 @@ struct OfNode<'a> {
     settings: Option<&'a BTreeMap<String, String>>,
 }
 
-/// All of it.
+/// The whole document.
 pub(super) fn check<'a>(seen: &'a Shown<'a>) -> impl Serialize + 'a {
     let deployment = deployment_of(seen.topology, seen.findings);
     Checked {

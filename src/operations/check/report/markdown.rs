@@ -52,7 +52,7 @@ fn of_severity(out: &mut String, title: &str, found: &[Finding], severity: Sever
         );
         if let Some(hint) = &finding.hint {
             let hint = escape(hint);
-            // Longer than any row of marks inside.
+            // The fence must be longer than any row of backquotes in the hint.
             let fence = "`".repeat(longest_row(&hint).max(2) + 1);
             let _ = write!(out, "\n   {fence}\n   {hint}\n   {fence}\n");
         }
@@ -75,7 +75,7 @@ fn longest_row(text: &str) -> usize {
     rows.map(str::len).max().unwrap_or(0)
 }
 
-/// Text from elsewhere, without a meaning in Markdown; what stands between backquotes stays.
+/// Escapes text from servers and hosts for Markdown. Text between backquotes stays.
 fn text(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     let even = words.matches('`').count().is_multiple_of(2);

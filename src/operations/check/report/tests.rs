@@ -72,7 +72,7 @@ fn planned() -> Vec<Wanted> {
     ]
 }
 
-/// What is shown of the healthy deployment on these hosts.
+/// The output for the healthy deployment on these hosts.
 fn shown<T>(found: &[Finding], of: impl FnOnce(&Shown<'_>) -> T) -> T {
     let (topology, hosts, planned) = (healthy(), hosts(), planned());
     of(&Shown {

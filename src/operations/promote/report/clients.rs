@@ -2,7 +2,7 @@
 
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::engine::run_facts::{Passed, RunFacts};
 use crate::output::escape;
 use crate::topology::NodeName;
@@ -41,10 +41,10 @@ pub fn clients(run: RunFacts<'_>) -> Option<Clients> {
     let is_before = |p: &&&Passed| {
         promoted.is_some_and(|at| run.passed.iter().take(at).any(|e| e.begun == p.begun))
     };
-    let census = |seen: &Seen| seen.clients.as_deref().cloned();
+    let census = |seen: &Evidence| seen.clients.as_deref().cloned();
     let before = lists.iter().find(is_before);
     let after = lists.iter().rfind(|p| !is_before(p));
-    let unknown = |seen: &Seen| seen.clients.is_none().then(|| seen.text.clone());
+    let unknown = |seen: &Evidence| seen.clients.is_none().then(|| seen.text.clone());
     let because = [kick, after.copied(), before.copied()]
         .into_iter()
         .flatten()

@@ -22,7 +22,7 @@ fn host() -> HostFacts {
     }
 }
 
-struct Seen {
+struct PlanInput {
     text: String,
     topology: Topology,
     alone: Vec<NodeName>,
@@ -30,7 +30,7 @@ struct Seen {
     host: Result<HostFacts, Unseen>,
 }
 
-impl Default for Seen {
+impl Default for PlanInput {
     fn default() -> Self {
         Self {
             text: TEXT.to_owned(),
@@ -46,7 +46,7 @@ fn gone() -> Result<HostFacts, Unseen> {
     Err(Unseen::from("no route to host".to_owned()))
 }
 
-fn run(line: &str, seen: &Seen) -> Result<Plan, Vec<Refusal>> {
+fn run(line: &str, seen: &PlanInput) -> Result<Plan, Vec<Refusal>> {
     let op = Remove {
         node: line.split(' ').next().unwrap().into(),
         purge: line.contains("--purge"),
@@ -71,7 +71,7 @@ fn actions(plan: &Plan) -> Vec<String> {
 }
 
 #[track_caller]
-fn refused(line: &str, seen: &Seen) -> String {
+fn refused(line: &str, seen: &PlanInput) -> String {
     let refused = run(line, seen).unwrap_err();
     let all: Vec<String> = refused
         .into_iter()
@@ -96,7 +96,7 @@ fn listed(topology: &mut Topology, ages: &[(usize, u64)]) {
 
 #[test]
 fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
-    let plan = run("slave2", &Seen::default()).unwrap();
+    let plan = run("slave2", &PlanInput::default()).unwrap();
     assert_eq!(
         actions(&plan),
         [
@@ -107,7 +107,7 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
         ]
     );
     assert!(plan.goes_back_whole() && plan.warnings.is_empty() && plan.may_lose.is_none());
-    let plan = run("slave2 --purge", &Seen::default()).unwrap();
+    let plan = run("slave2 --purge", &PlanInput::default()).unwrap();
     let all = actions(&plan);
     assert_eq!(
         all[3],
@@ -119,9 +119,9 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
         5,
         "the others on that host need the program: {all:?}"
     );
-    let apart = Seen {
+    let apart = PlanInput {
         text: format!("{TEXT}ssh = \"cellar\"\n"),
-        ..Seen::default()
+        ..PlanInput::default()
     };
     let all = actions(&run("slave2 --purge", &apart).unwrap());
     assert_eq!(
@@ -132,12 +132,12 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
             "slave2: remove /db/redis/server, /db/redis where empty"
         ]
     );
-    let noted = Seen {
+    let noted = PlanInput {
         notes: Notes {
             pending: Some(address(0)),
             alone: Some(address(0)),
         },
-        ..Seen::default()
+        ..PlanInput::default()
     };
     let all = actions(&run("slave2", &noted).unwrap());
     assert_eq!(
@@ -147,7 +147,7 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
             "slave2: forget that it stands alone"
         ]
     );
-    let plan = run("slave2 --leave-running", &Seen::default()).unwrap();
+    let plan = run("slave2 --leave-running", &PlanInput::default()).unwrap();
     assert_eq!(actions(&plan).len(), 1);
     assert!(
         plan.warnings[0]
@@ -165,9 +165,9 @@ fn a_first_primary_that_was_replaced_leaves_its_place_to_the_present_one() {
     topology.nodes[0].persisted = Some(PersistedRole::Primary);
     topology.nodes[1] = node("slave1", 1, None);
     topology.nodes[2] = node("slave2", 2, Some(address(1)));
-    let seen = Seen {
+    let seen = PlanInput {
         topology,
-        ..Seen::default()
+        ..PlanInput::default()
     };
     let plan = run("master --purge", &seen).unwrap();
     let edit = plan.steps().find_map(|s| {
@@ -191,10 +191,10 @@ fn a_first_primary_that_was_replaced_leaves_its_place_to_the_present_one() {
 #[test]
 fn the_primary_and_what_others_need_stays() {
     assert!(
-        refused("master", &Seen::default())
+        refused("master", &PlanInput::default())
             .contains("is the primary > make another the primary first")
     );
-    let mut seen = Seen::default();
+    let mut seen = PlanInput::default();
     seen.topology.nodes[2] = node("slave2", 2, Some(address(1)));
     assert_eq!(
         refused("slave1", &seen),
@@ -223,9 +223,9 @@ fn the_primary_and_what_others_need_stays() {
 
 #[test]
 fn a_dead_host_is_left_behind_and_one_that_only_cannot_be_reached_is_not() {
-    let mut seen = Seen {
+    let mut seen = PlanInput {
         host: gone(),
-        ..Seen::default()
+        ..PlanInput::default()
     };
     assert!(refused("slave2", &seen).contains("answers, and cannot be stopped"));
     seen.topology.nodes[2] = down("slave2", 2);
@@ -249,7 +249,7 @@ fn a_dead_host_is_left_behind_and_one_that_only_cannot_be_reached_is_not() {
 
 #[test]
 fn writes_are_not_stopped_for_want_of_replicas() {
-    let mut seen = Seen::default();
+    let mut seen = PlanInput::default();
     listed(&mut seen.topology, &[(1, 0), (2, 0)]);
     if let State::Up(server) = &mut seen.topology.nodes[0].state {
         server.config = [
@@ -284,7 +284,7 @@ fn writes_are_not_stopped_for_want_of_replicas() {
 
 #[test]
 fn what_replctl_has_not_set_up_or_cannot_edit_is_said() {
-    let mut seen = Seen::default();
+    let mut seen = PlanInput::default();
     let foreign = Listener::Foreign("`redis-server *:6381`".to_owned());
     seen.host = Ok(HostFacts {
         listener: foreign,
@@ -297,9 +297,9 @@ fn what_replctl_has_not_set_up_or_cannot_edit_is_said() {
         ..host()
     });
     assert!(refused("slave2", &seen).contains("is two machines"));
-    seen = Seen {
+    seen = PlanInput {
         text: format!("{TEXT}[sentinel]\nnodes = [\"slave2\"]\n"),
-        ..Seen::default()
+        ..PlanInput::default()
     };
     assert!(refused("slave2", &seen).contains("write \"10.0.0.1:26379\" in its place"));
     seen.text = TEXT.replace(

@@ -10,7 +10,7 @@ use crate::actions::wire::Wire;
 use crate::engine::Step;
 use crate::engine::journal::steps::{End, StepRecord, Stop};
 use crate::engine::journal::story::Story;
-use crate::engine::journal::{Effect, Moment, Resync, Seen};
+use crate::engine::journal::{Effect, Evidence, Moment, Resync};
 use crate::output::screen::duration;
 use crate::topology::Link;
 use std::cmp::Ordering;
@@ -214,7 +214,7 @@ pub fn proof(story: &Story) -> String {
     lines.join("\n")
 }
 
-fn offsets(step: &Step, seen: &Seen, with: &str) -> Option<String> {
+fn offsets(step: &Step, seen: &Evidence, with: &str) -> Option<String> {
     let (wanted, offset) = (seen.wanted?, seen.offset?);
     let verdict = match offset.cmp(&wanted) {
         Ordering::Equal => "equal: no acknowledged write is lost",
@@ -228,7 +228,7 @@ fn offsets(step: &Step, seen: &Seen, with: &str) -> Option<String> {
     ))
 }
 
-fn holds(step: &Step, seen: &Seen) -> Option<String> {
+fn holds(step: &Step, seen: &Evidence) -> Option<String> {
     let node = text(&step.node.0);
     if step.action.promotes() {
         return Some(format!("- {node} was seen to be the primary."));
@@ -260,7 +260,7 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
 
 /// Whether a role was read back from its file. Without SSH it is only written. Early journals had
 /// this only as text.
-fn was_read_back(seen: &Seen) -> bool {
+fn was_read_back(seen: &Evidence) -> bool {
     let in_words = || seen.text.starts_with("read back");
     seen.read_back.unwrap_or_else(in_words)
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done};
+use crate::engine::operate::{self, Done, RunOptions};
 use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Result};
 use crate::output::ended::nothing;
@@ -17,7 +17,7 @@ pub async fn run(
     args: &crate::operations::sentinel::args::SentinelForget,
 ) -> Result<Exit> {
     operate::nothing_comes_first(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &args.what).await;
     let what = args.what.join(", ");
     let operation = Operation::Sentinels(Sentinels::Forget {

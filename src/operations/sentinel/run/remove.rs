@@ -2,7 +2,7 @@
 
 use super::setup::{Observation, named};
 use crate::engine::journal::Outcome;
-use crate::engine::operate::{self, Asked, Done};
+use crate::engine::operate::{self, Done, RunOptions};
 use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Result};
 use crate::inventory::SentinelSettings;
@@ -21,7 +21,7 @@ pub async fn run(
     let settings = named(world)?;
     operate::nothing_comes_first(world)?;
     let operation = Sentinels::Remove { purge: args.purge };
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings, args.purge).await;
     let name = &world.inventory.name;
     let of = Operation::Sentinels(operation);

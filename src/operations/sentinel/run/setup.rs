@@ -4,7 +4,7 @@ use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::operate::{self, Done, Finished, RunOptions};
 use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::SentinelSettings;
@@ -33,7 +33,7 @@ pub async fn run(
         .because(Reason::Secret).exit(Exit::Refused));
     }
     operate::nothing_comes_first(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let asked = RunOptions::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings).await;
     let of = Operation::Sentinels(Sentinels::Setup);
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {

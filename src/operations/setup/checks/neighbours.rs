@@ -87,15 +87,15 @@ fn host(node: &NodeSpec) -> (String, Option<u16>) {
 mod tests {
     use crate::engine::Setup;
     use crate::engine::warning::sentences;
-    use crate::operations::setup::plan::tests::begin::Begin;
+    use crate::operations::setup::plan::tests::begin::InitialNode;
     use crate::operations::setup::plan::tests::stage::Stage;
     use crate::topology::NodeName;
 
     fn told(change: impl FnOnce(&mut Stage)) -> Vec<String> {
         let mut world = Stage::new([
-            Begin::FullPrimary,
-            Begin::Replica { of: 0 },
-            Begin::Replica { of: 0 },
+            InitialNode::FullPrimary,
+            InitialNode::Replica { of: 0 },
+            InitialNode::Replica { of: 0 },
         ]);
         change(&mut world);
         let op = Setup {

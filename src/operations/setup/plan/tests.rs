@@ -19,19 +19,19 @@ use crate::actions::role::RoleAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::Setup;
 use crate::topology::NodeName;
-use begin::Begin;
+use begin::InitialNode;
 use stage::Stage;
 
-const ALL: [Begin; 9] = [
-    Begin::Bare,
-    Begin::StoppedPrimary { keys: false },
-    Begin::StoppedPrimary { keys: true },
-    Begin::StoppedReplica { of: 0, keys: true },
-    Begin::StoppedReplica { of: 1, keys: true },
-    Begin::EmptyPrimary,
-    Begin::FullPrimary,
-    Begin::Replica { of: 0 },
-    Begin::Replica { of: 1 },
+const ALL: [InitialNode; 9] = [
+    InitialNode::Bare,
+    InitialNode::StoppedPrimary { keys: false },
+    InitialNode::StoppedPrimary { keys: true },
+    InitialNode::StoppedReplica { of: 0, keys: true },
+    InitialNode::StoppedReplica { of: 1, keys: true },
+    InitialNode::EmptyPrimary,
+    InitialNode::FullPrimary,
+    InitialNode::Replica { of: 0 },
+    InitialNode::Replica { of: 1 },
 ];
 
 fn setup(discard: Option<usize>) -> Setup {
@@ -68,7 +68,7 @@ fn every_beginning_is_refused_or_ends_well() {
     );
 }
 
-fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
+fn one(begin: [InitialNode; 3], discard: Option<usize>) -> bool {
     let mut world = Stage::new(begin);
     let what = format!("{begin:?}, discard {discard:?}");
     let op = setup(discard);
@@ -92,7 +92,10 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
             Action::Role(RoleAction::Follow { .. } | RoleAction::Promote)
                 | Action::Service(ServiceAction::StopServer | ServiceAction::StartServer)
         );
-        let serves = matches!(begin[i], Begin::FullPrimary | Begin::Replica { .. });
+        let serves = matches!(
+            begin[i],
+            InitialNode::FullPrimary | InitialNode::Replica { .. }
+        );
         assert!(
             !(touches && serves && discard != Some(i)),
             "{what}: {}",

@@ -6,13 +6,17 @@ use crate::actions::Action;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
-use crate::engine::journal::Seen;
+use crate::engine::journal::Evidence;
 use crate::simulation::harness::not_simulated;
 use crate::topology::{Address, NodeName, PersistedRole};
 use std::sync::Arc;
 
 impl Members {
-    pub(super) fn on_server(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    pub(super) fn on_server(
+        &mut self,
+        node: &NodeName,
+        action: &Action,
+    ) -> Result<Evidence, Failure> {
         if !self.hosts[node].runs() {
             return Err(Failure::none("connection refused"));
         }
@@ -37,7 +41,7 @@ impl Members {
             | Action::Hook(_)
             | Action::Host(_) => return Err(not_simulated(action)),
         }
-        Ok(Seen::default())
+        Ok(Evidence::default())
     }
 
     fn asked(&mut self, node: &NodeName, action: &ServerAction) -> Result<(), Failure> {

@@ -1,16 +1,20 @@
-# What `check` wants to know of a host and of the servers on it, in one go; put behind owner.sh and said.sh. POSIX sh; only what busybox has. It
-# changes nothing. The last line is `end:`.
-# $1… names to look up, then `--`, then address and port of servers that this host should reach, then `--`, then four words for each server on it:
-# its process, its data folder, its configuration file, its program; each may be empty. What stands behind `node:` is of that server.
+# Prints what `check` needs to know of a host and of the servers on it. This text goes after
+# owner.sh and said.sh. It is POSIX sh, and uses only what busybox has. It changes nothing. The last
+# line is `end:`.
+# Arguments: names to look up, then `--`, then address and port of each server that this host should
+# reach, then `--`, then four words for each server on it: process, data folder, configuration file,
+# program. Each word may be empty. The lines after `node:` are about that server.
 names=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do names="$names $1"; shift; done
 [ $# = 0 ] || shift
 keep=1
-# What tries a connection: the servers' client, or what the host has. A connection that is dropped has no other end than `timeout`.
+# Chooses what tries a connection: the servers' client, or another program of the host. If packets
+# are dropped, only `timeout` ends a try.
 via=
 if has timeout; then for x in redis-cli valkey-cli bash nc; do if has $x; then via=$x; break; fi; done; fi
 p via "$via"
-# Whether $2 port $3 takes a connection from here; $1: its number. An error that the server sends is an answer, too.
+# Prints whether $2, port $3, accepts a connection from this host. $1 is its number. An error of the
+# server is an answer, too.
 try() {
   yes=no
   case $via in
@@ -37,7 +41,7 @@ for f in /etc/os-release /usr/lib/os-release; do
   while IFS= read -r line; do case $line in PRETTY_NAME=*) line=${line#*=}; line=${line#[\"\']}; p os "${line%[\"\']}" ;; esac; done <"$f"
   break
 done
-# Some numbers of the kernel's can be read only at once, and a shell reads a line byte by byte.
+# Some numbers of the kernel must be read in one call, and a shell reads a line byte by byte.
 numbers=
 for x in somaxconn:core/somaxconn ephemeral:ipv4/ip_local_port_range reserved:ipv4/ip_local_reserved_ports; do
   f=/proc/sys/net/${x#*:}; if [ -r "$f" ]; then numbers="$numbers k=${x%%:*} $f"; fi
@@ -64,14 +68,14 @@ fi
 for f in /etc/sysctl.d/90-replctl-*.conf /etc/tmpfiles.d/90-replctl-*.conf /etc/systemd/system/*.service.d/90-replctl-limits.conf; do
   if [ -f "$f" ]; then first_line "$f"; p kept "$f $line"; fi
 done
-# The room on the disk of $1, in kilobytes: in all, and free.
+# Prints the size of the disk of $1 and its free space, in kilobytes.
 disk() {
   x=$(df -Pk "$1" 2>/dev/null)
   set -f; set -- ${x##*"$nl"}; set +f
   while [ $# -gt 6 ]; do shift; done
   if [ $# = 6 ]; then p disk_kb "$2 $4"; fi
 }
-# Where folder $1 really lies: in $real_folder.
+# Sets $real_folder: the path of folder $1 without links.
 real_folder() { real_folder=$(if cd -P "$1" 2>/dev/null; then printf %s "$PWD"; fi); }
 while [ $# -ge 4 ]; do
   pid=$1 dir=$2 conf=$3 program=$4; shift 4
@@ -95,7 +99,8 @@ while [ $# -ge 4 ]; do
     real_folder "$dir"; real_of_dir=$real_folder
   fi
   case $program in /*) near "${program%/*}"; real_folder "$near"; real_of_program=$real_folder ;; esac
-  # The last mount on the longest way to a folder is the one that counts. Octal escapes stand for blanks.
+  # The mount with the longest path above a folder counts, and of two such mounts the last. Octal
+  # escapes stand for blanks.
   dir=$real_of_dir program=$real_of_program awk '
     function longest(folder, w) { return folder != "" && (m == "/" || folder == m || index(folder, m "/") == 1) && length(m) >= w }
     { m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m) }

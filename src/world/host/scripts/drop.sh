@@ -1,4 +1,5 @@
-# Removes file $1 of root's, which was not there before. $2: systemd reads its units anew. Put behind owner.sh.
+# Removes file $1, which root owns and which did not exist before. If $2 is set, systemd reads its
+# units again. This text goes after owner.sh.
 folder=${1%/*}
 if [ -e "$1" ] || [ -L "$1" ]; then
   walk "$folder"

@@ -1,8 +1,14 @@
-# What replctl wants to know of a host, in one go; put behind owner.sh, sockets.sh and said.sh. POSIX sh; only what busybox has. It changes nothing.
-# $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file  $6 configuration file
-# What one program can tell of many things is asked of it once: a process for each fact is what a look would cost otherwise. The last line is `end:`.
-# What lies in the folder of the server's user is read as that user afterwards, for it could be a link to what only root may read: $his_reads, as
-# $his_uid with $his_gid $his_groups $his_name. $with_passwords: those of the configuration file are asked for as well.
+# Prints what replctl needs to know of a host. This text goes after owner.sh, sockets.sh and
+# said.sh. It is POSIX sh, and uses only what busybox has. It changes nothing. The last line is
+# `end:`.
+# $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file
+# $6 configuration file
+# It calls each program once for many facts, because a process for each fact would be most of the
+# cost.
+# A later script reads the files in the folder of the server's user, as that user: such a file could
+# be a link to a file that only root may read. $his_reads lists them, and $his_uid $his_gid
+# $his_groups $his_name are that user. If $with_passwords is set, the list includes the passwords of
+# the configuration file.
 d=$1 port=$2 user=$3 unit=$4 dump=$5 c=$6
 keep=1
 
@@ -17,7 +23,7 @@ if [ -d /run/systemd/system ] && has systemctl; then systemd=1; p systemd 1; fi
 number "$user"; user_uid=$number
 if [ -n "$user_uid" ]; then p user_uid "$user_uid"; fi
 for t in awk chmod chown dd head ln mkdir mktemp mv rm sha256sum sleep stat tail; do has $t || p missing $t; done
-# To build a server with.
+# The programs that build a server.
 for t in bzip2 cc gzip make tar xz; do has $t || p no_build $t; done
 for b in redis-server valkey-server; do
   if has $b; then p package "$(command -v $b)"; break; fi
@@ -32,7 +38,7 @@ if [ $# -ge 3 ]; then shift $(($# - 3)); p free_kb "$1"; fi
 first_line /proc/sys/vm/overcommit_memory; p overcommit "$line"
 first_line /sys/kernel/mm/transparent_hugepage/enabled; p thp "$line"
 
-# Who listens, and all that stands in files which root (or the login) reads.
+# Who listens on the port, and the files that root (or the login) reads.
 sockets "$port"; listens=$port pid=
 set --
 for x in mounts:/proc/self/mountinfo memory:/proc/meminfo; do
@@ -43,12 +49,13 @@ for x in unit:/etc/systemd/system/$unit hosts:/etc/hosts rc_local:/etc/rc.local;
   case $x in rc_local:*) [ -x "$f" ] || continue ;; esac
   if [ -f "$f" ] && [ -r "$f" ]; then echo "${x%%:*}="; set -- "$@" "k=${x%%:*}" "$f"; fi
 done
-# Others that replctl has made; those that run are told.
+# Other servers that replctl has made. Those that run are printed.
 for x in /etc/systemd/system/replctl-[0-9]*.service; do
   n=${x##*/replctl-}; n=${n%.service}
   case $n in "$port" | *[!0-9]*) ;; *) if [ -f "$x" ] && [ -r "$x" ]; then set -- "$@" k=other "$x"; fi ;; esac
 done
-# The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
+# The mount with the longest path above the programs counts, and of two such mounts the last. Octal
+# escapes stand for blanks.
 near "$d/server"
 text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at up=$up awk '
   BEGIN { d = ENVIRON["at"] }
@@ -64,12 +71,12 @@ text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at up=$up a
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (index(ENVIRON["up"], sprintf(" %04X ", x))) print "other:" x " " said[f] }
     print "whole:" }' "$@")
-# Without its last line it would say that nothing stands there.
+# Without the last line, the output would mean that these files are empty.
 case $nl$text in *"${nl}whole:") ;; *) no "awk did not read /proc and /etc to the end" ;; esac
 printf '%s\n' "$text"
 if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "$told"; fi
 
-# Owners and modes of all that is told of them, by one `stat`.
+# One `stat` for the owners and modes of all these paths.
 config=$d/$port/conf
 set -- "$d" "$d/server" "$d/$port" "$config" "$d/$port/logs" "$d/$port/pid"
 x=$d; while x=${x%/*}; [ -n "$x" ]; do set -- "$x" "$@"; done
@@ -79,20 +86,21 @@ set -f; IFS=$nl; set -- $dirs; unset IFS; set +f
 for x; do set -- "$@" "$x/."; shift; done
 way_of "$d/server"; x=$way; way_of "$c"; way=$way$nl$x
 all_ways() { set -f; IFS=$nl; set -- "$@" $way; unset IFS; set +f; know "$@"; }
-# Of no process but of the `stat` that looks: it is as new as the answer.
+# This path belongs to the process of the `stat`, so its time is the time of the answer.
 now=/proc/self/.
 all_ways "$@" $now "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt"
 for x; do if look "$x"; then p directory "$mode $owner ${x%/.}"; fi; done
 if look $now && [ -n "$changed" ]; then p epoch "$changed"; else p epoch "$(date +%s)"; fi
 
-# What of the way to the programs others than root could change.
+# The part of the path to the programs that other users than root could change.
 if is_root && trace "$d/server" && [ "$who" != 0 ]; then p not_alone "$why"; fi
 for s in "$d"/server/*/redis-server; do
   b=${s%/redis-server}; b=${b##*/}
   case $b in current | current-*) continue ;; esac
   if [ -f "$s" ]; then x=$(sha256sum <"$s"); p server "$b ${x%% *}"; fi
 done
-# Where link $1 leads: in $leads. The name of a server's folder, else what the link says. One folder may have two names, of which the link has one.
+# Sets $leads: where link $1 leads. That is the name of the folder of a server, or the text of the
+# link. A folder may have two names, and the link has one of them.
 leads() {
   it=$(readlink "$1") leads=${it##*/}
   case $leads in '' | . | .. | current | current-*) ;; *) if [ "$1/" -ef "$d/server/$leads/" ]; then return 0; fi ;; esac
@@ -136,7 +144,8 @@ done
 x=$d/$port/$dump
 if [ -f "$x" ]; then his_reads=${his_reads}d:$x$nl; p asked dump; fi
 if [ -d "$d/$port" ]; then
-  # A process for it only where such a file may be: by its name, or in a folder that replctl did not make.
+  # Starts `find` only if there can be such a file: by its name, or in a folder that replctl did not
+  # make.
   text=
   for x in "$d/$port"/* "$d/$port"/.[!.]* "$d/$port"/..?* "$d/$port"/*/* "$d/$port"/*/.[!.]* "$d/$port"/*/..?*; do
     case $x in
@@ -147,7 +156,7 @@ if [ -d "$d/$port" ]; then
   done
   n=0
   if [ -n "$text" ]; then
-    # A log may begin with a snapshot, which is read. A server has one or two.
+    # An append-only file may begin with a snapshot, which is read. A server has one or two.
     text=; set -f; IFS=$nl
     for x in $(find "$d/$port" \( -name '*.aof' -size +0 \) -o -name '*.base.rdb' 2>/dev/null); do
       case $x in *.base.rdb) n=$((n + 1)) his_reads=${his_reads}b:$x$nl ;; *) text=$x ;; esac
@@ -159,7 +168,7 @@ if [ -d "$d/$port" ]; then
   # Parts that cannot be listed may hold keys.
   x=$d/$port/appendonlydir; if [ -d "$x" ] && { [ ! -r "$x" ] || [ ! -x "$x" ]; }; then text=$x; fi
   p log_of_writes "$text"
-  # Nobody asks this who looks at the passwords, too.
+  # A look that includes the passwords does not need this.
   if [ -z "$with_passwords" ]; then x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"; fi
   data=$d/$port
 fi
@@ -168,18 +177,21 @@ if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null
 if [ -n "$pid" ]; then
   [ "$exe_of" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
   p pid "$pid"; p exe "$exe"
-  # The node's own server is known by the folder in which it works, as the folder's owner or as root; not by its name, for another root folder gives
-  # any name to any folder, and any user may stand in a folder. Of another server it is told what it is.
+  # The process is the node's own server if it works in the data folder, and runs as the owner of
+  # the folder or as root. The name of the folder proves nothing: a process with another root folder
+  # can give any name to any folder. And any user may work in a folder. Of another server, the
+  # script prints which program it is.
   acts= up=
   while read -r k v w _; do case $k in PPid:) up=$v ;; Uid:) acts=$w; break ;; esac; done 2>/dev/null <"/proc/$pid/status"
   ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ] && look "$data/."; then case $acts in 0 | "$owner") ours=1 ;; esac; fi
   p ours "$ours"
   if [ -z "$exe" ] || [ -z "$ours" ]; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
-  # By what the kernel says: its folder in /proc is root's where it hides its memory.
+  # The kernel says who it is. The owner of its folder in /proc does not: that is root if the
+  # process hides its memory.
   if [ -n "$acts" ]; then
     if [ "$acts" = "$user_uid" ]; then p pid_user "$user"; else entry "$acts"; p pid_user "${line%%:*}"; fi
   fi
-  # The host's first process takes over what its parent has left.
+  # If the parent of a process ends, the first process of the host becomes its parent.
   if [ "${up:-0}" -gt 1 ]; then first_line "/proc/$up/comm"; p parent "$up $line"; fi
 fi
 p end ""

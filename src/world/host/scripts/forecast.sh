@@ -2,7 +2,7 @@
 # the file that the link leads to, in hex. KIND is `file`, `link` (replctl can put the link back) or
 # `lost` (replctl cannot).
 f=$1
-[ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
+[ -f "$f" ] || no "user $(id -un 2>/dev/null || id -u) cannot see $f"
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; echo; }
 kind=file to= p=$f
 if [ -L "$f" ]; then

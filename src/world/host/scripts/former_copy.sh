@@ -1,33 +1,35 @@
-# Copies the data of a server; put behind owner.sh and as.sh. What is copied is read with the rights of that server's user and written with those of the
-# node's own, never with more: names and links in either folder mean what they mean to that user.
-# $1 uid  $2 gid  $3 groups(,)  $4 owner  $5 from  $6 to  $7 name of the snapshot there  $8 and here  $9 append-only file or directory, or nothing
+# Copies the data of a server. This text goes after owner.sh and as.sh. The user of that server
+# reads the data, and the user of the node's own server writes it, never with more rights. So names
+# and links in either folder mean what they mean to that user.
+# $1 uid  $2 gid  $3 groups(,)  $4 owner  $5 from  $6 to  $7 name of the snapshot in $5
+# $8 its name in $6  $9 append-only file or directory, or empty
 old_uid=$1 old_gid=$2 old_groups=$3 owner=$4 from=$5 to=$6 dump=$7 name=$8 appended=$9
-case $dump$name$appended in */*) no "a file of data has a folder in its name" ;; esac
+case $dump$name$appended in */*) no "the name of a data file has a folder in it" ;; esac
 as_old() { become "$old_uid" "$old_gid" "$old_groups"; act "$@"; }
 number "$owner"; new_uid=$number
 if is_root && [ -z "$new_uid" ]; then no "there is no user $owner"; fi
 as_new() { if is_root; then uid=$new_uid; account "$uid"; fi; act "$@"; }
-READ='[ -f "$1" ] || { echo "$1 is no file" >&2; exit 1; }; exec cat "$1"'
+READ='[ -f "$1" ] || { echo "$1 is not a file" >&2; exit 1; }; exec cat "$1"'
 WRITE='umask 077; cat >"$1.replctl-new" && { sync "$1.replctl-new" 2>/dev/null || sync; } && mv -f "$1.replctl-new" "$1"'
 SUM='sha256sum <"$1"'
 has_file() { as_old sh -c '[ -f "$1" ]' sh "$1"; }
 bytes=0
-# One file; what was written is read again.
+# Copies one file, and reads the copy again.
 copy() {
   as_old sh -c "$READ" sh "$1" | as_new sh -c "$WRITE" sh "$2" || no "$2 could not be written"
   a=$(as_old sh -c "$SUM" sh "$1"); b=$(as_new sh -c "$SUM" sh "$2")
-  [ -n "$a" ] && [ "$a" = "$b" ] || no "the copy $2 is not what $1 is"
+  [ -n "$a" ] && [ "$a" = "$b" ] || no "the copy $2 differs from $1"
   n=$(as_new sh -c 'wc -c <"$1"' sh "$2"); bytes=$((bytes + n))
 }
 has_file "$from/$dump" || no "$from/$dump is not there"
 copy "$from/$dump" "$to/$name"
 if [ -n "$appended" ]; then
   if as_old sh -c '[ -d "$1" ]' sh "$from/$appended"; then
-    as_new sh -c 'umask 077; mkdir -p "$1"' sh "$to/$appended" || no "$to/$appended could not be made"
+    as_new sh -c 'umask 077; mkdir -p "$1"' sh "$to/$appended" || no "$to/$appended could not be created"
     list=$(as_old sh -c 'cd "$1" || exit 1; for f in *; do if [ -f "$f" ]; then printf "%s\n" "$f"; fi; done' sh "$from/$appended") || no "$from/$appended cannot be read"
     set -f; IFS=$nl; set -- $list; unset IFS; set +f
     for f; do
-      case $f in *[!A-Za-z0-9._-]*) no "$from/$appended has a file that no server has written" ;; esac
+      case $f in *[!A-Za-z0-9._-]*) no "$from/$appended has a file that no server writes" ;; esac
       copy "$from/$appended/$f" "$to/$appended/$f"
     done
     [ -n "$list" ] || no "$from/$appended has no file, although the server appends to one"

@@ -1,4 +1,6 @@
-# Sees that a server is gone that was asked to end; put behind owner.sh, sockets.sh and lib.sh. $1 port  $2 its unit, or nothing  $3 data directory of the node's own server
+# Waits until a server that was asked to end is gone. This text goes after owner.sh, sockets.sh and
+# lib.sh.
+# $1 port  $2 unit of the server, or empty  $3 data directory of the node's own server
 port=$1 unit=$2 own=$3
 i=0
 while [ $i -lt 600 ]; do
@@ -10,10 +12,10 @@ done
 if [ -n "$inodes" ]; then
   listener "$port"
   [ -z "$pid" ] || { [ -d "$own" ] && serves "$pid" "$own"; } || echo "process $pid listens on port $port: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)" >&2
-  echo "port $port is still listened on" >&2; exit 1
+  echo "something still listens on port $port" >&2; exit 1
 fi
 case $state in active | activating | reloading | deactivating) echo "$unit is $state" >&2; exit 1 ;; esac
-# Whatever starts it again at once is seen a moment later.
+# If something starts it again at once, that shows a moment later.
 nap 0.5
 sockets "$port"
 if [ -n "$inodes" ]; then echo "something starts a server on port $port again at once" >&2; exit 1; fi

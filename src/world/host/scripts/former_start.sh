@@ -1,17 +1,19 @@
-# Starts a server as it was started before replctl, and sees it listen; put behind owner.sh, sockets.sh, lib.sh and as.sh.
-# $1 port  $2 unit, or nothing  $3 data directory of the node's own server  $4 uid  $5 gid  $6 groups(,)  $7 its folder  $8 program  $9… arguments
+# Starts a server as it was started before replctl, and waits until it listens. This text goes after
+# owner.sh, sockets.sh, lib.sh and as.sh.
+# $1 port  $2 unit, or empty  $3 data directory of the node's own server  $4 uid  $5 gid
+# $6 groups(,)  $7 working directory  $8 program  $9… arguments
 port=$1 unit=$2 own=$3 its_uid=$4 its_gid=$5 its_groups=$6 folder=$7 program=$8; shift 8
-# Some packages have one program by several names, and each does what its name says.
+# Some packages have several names for one program, and the program acts by its name.
 case ${program##*/} in
 *-server*) ;;
 *) for x in redis-server valkey-server keydb-server; do if [ "${program%/*}/$x" -ef "$program" ]; then program=${program%/*}/$x; break; fi; done ;;
 esac
-# In $pid: who listens, if that is not the node's own server.
+# Sets $pid: the process that listens, if it is not the node's own server.
 former() { listener "$port"; [ -n "$pid" ] && ! { [ -d "$own" ] && serves "$pid" "$own"; }; }
 stays() { former && nap 0.1 && alive "$pid"; }
 is_busy() { sockets "$port"; [ -n "$inodes" ]; }
 if is_busy; then
-  # One that is about to end is still there.
+  # A server that is about to end still listens.
   nap 1
   if stays; then echo "it runs"; exit 0; fi
   i=0; while is_busy && [ $i -lt 100 ]; do nap; i=$((i + 1)); done
@@ -24,7 +26,7 @@ else
   cd / || exit 1
   become "$its_uid" "$its_gid" "$its_groups"
   umask 022
-  # It has no output of this shell's, and a session of its own.
+  # The server gets no output of this shell, and a session of its own.
   act_apart sh -c 'cd "$1" || exit 1; shift; if command -v setsid >/dev/null 2>&1; then exec setsid "$@"; else exec "$@"; fi' sh "$folder" "$program" "$@" </dev/null >/dev/null 2>&1 &
 fi
 i=0

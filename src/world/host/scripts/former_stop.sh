@@ -1,7 +1,8 @@
-# Stops the node's own server and no other; put behind owner.sh, sockets.sh and lib.sh. $1 its unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
-# $6 asked, if the server itself has said that it is that
+# Stops the node's own server and no other. This text goes after owner.sh, sockets.sh and lib.sh.
+# $1 unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
+# $6 `asked` if the server itself has confirmed that, or empty
 unit=$1 port=$2 data=$3 config=$4 role=$5 asked=$6
-# A server that works in the folder, whether it listens yet or not.
+# Finds a server that works in the data directory, whether it listens or not.
 own() {
   for f in /proc/[0-9]*; do
     p=${f##*/}
@@ -14,7 +15,7 @@ own() {
 if own; then
   [ -n "$asked" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
 elif [ -e "$config" ]; then
-  # It has ended by itself. What its file says is what it was.
+  # It has ended by itself. Its file says what it was.
   case $role in
   replica) grep -qiE '^[[:space:]]*"?(replicaof|slaveof)"?[[:space:]]' "$config" || { echo "$config says that it was made a primary: it may have taken writes" >&2; exit 1; } ;;
   *) grep -qE '^[[:space:]]*min-replicas-to-write[[:space:]]+1000' "$config" || { echo "$config lets it take writes: it may have taken some" >&2; exit 1; } ;;

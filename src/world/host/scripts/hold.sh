@@ -31,8 +31,8 @@ other() {
   done
   p=; return 1
 }
-# Ends the holder, and the SSH session that it runs in. A holder that a replctl on this machine
-# began has no such session: above that replctl there is only the login of its operator.
+# Ends the holder, and its SSH session. If a replctl on this machine started the holder, there is no
+# such session: above that replctl there is only the login of its operator.
 end() {
   q=$p
   while [ "${q:-0}" -gt 1 ] && read -r c <"/proc/$q/comm"; do

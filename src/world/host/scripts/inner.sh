@@ -10,7 +10,7 @@ while read -r k v w _; do if [ "$k" = Uid: ]; then me=$w; break; fi; done 2>/dev
 no() { echo "$1" >&2; exit 1; }
 trap '[ -z "$new" ] || rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-# A user follows a link of their own. Root follows none.
+# A user follows a link of their own. Root follows no link.
 if [ -L "$p" ] && [ "$me" != 0 ]; then p=$(readlink -f "$p") || no "the link $1 leads nowhere"; fi
 folder=${p%/*}; folder=${folder:-/}
 # Ends the script unless $1 is a regular file that has one name.

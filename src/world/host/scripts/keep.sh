@@ -1,4 +1,5 @@
-# Writes text $2 into file $1 of root's; what stood there stays beside it. $3: systemd reads its units anew. Put behind owner.sh.
+# Writes text $2 into file $1, which root owns. The old file stays beside it. If $3 is set, systemd
+# reads its units again. This text goes after owner.sh.
 folder=${1%/*}
 [ -d "$folder" ] || { umask 022; mkdir -p "$folder" || exit 1; }
 walk "$folder"

@@ -1,6 +1,9 @@
-# Size, hash and name of each file that a stopped server loads; put behind inner.sh. POSIX sh; only what busybox has. It changes nothing.
-# $p is the data folder  $3 name of the snapshot  $4 name of the log of writes  $5 folder of its parts
-# The folder's owner reads it: a link of his could lead root to other files. A copy without what a link leads to would not be whole.
+# Prints size, hash and name of each file that a stopped server loads. This text goes after
+# inner.sh. It is POSIX sh, and uses only what busybox has. It changes nothing. $p is the data
+# folder.
+# $3 name of the snapshot  $4 name of the append-only file  $5 folder of its parts
+# The owner of the folder reads the files, because a link there could lead root to other files. A
+# copy without the target of a link would not be complete.
 cd "$p" || exit 1
 [ ! -L "./$5" ] || no "$p/$5 is a link, and what it leads to is not copied"
 if [ -d "./$5" ] && { [ ! -r "./$5" ] || [ ! -x "./$5" ]; }; then no "$p/$5 cannot be read by $(id -un 2>/dev/null || id -u)"; fi

@@ -4,7 +4,7 @@
 # (again) or `unlinked`. COPIED is 1 where the file now holds passwords that none of its own lines
 # held before.
 f=$1 kind=$3 was=$4 group=$6 inode=$7 acl=$8 secrets=$9; shift 9; to=$1 target=$2 copied=0
-[ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
+[ -f "$f" ] || no "user $(id -un 2>/dev/null || id -u) cannot see $f"
 # Writes the new text into the file that the link led to, and puts the link back. This runs in a
 # subshell: where it fails, the file stays as the server made it.
 back() (
@@ -24,8 +24,8 @@ if [ "$(stat -c %i "$f")" != "$inode" ] && [ ! -L "$f" ]; then
   # everybody on the host could read them here.
   if [ "$secrets" = 0 ] && has_secrets "$f"; then copied=1 most=0660; fi
   set -- $(stat -c '%a %g' "$f")
-  # The new mode allows nothing that the old one did not, and no execution. The file's owner is the
-  # server's user, who could read it before.
+  # The new mode allows nothing that the old one did not allow, and never execution. The owner of
+  # the file is the server's user, who could read the file before.
   all=$((0$was & 0$1 & most | 0400)) tight=$((0$was & 0$1 & most | 0400))
   # Where the group is another one, it gets what everybody had.
   if [ "$2" != "$group" ] || [ "$acl" = 1 ]; then tight=$((all & (0707 | (all & 07) << 3))); fi

@@ -1,4 +1,4 @@
-# Gives a file or folder ($1) back its former owner (number $2) and mode ($3).
+# Restores the former owner (number $2) and mode ($3) of a file or folder ($1).
 path=$1 was=$2 mode_was=$3
 AGAIN='p=$1
 [ -e "$p" ] || exit 0

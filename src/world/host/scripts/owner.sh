@@ -1,22 +1,25 @@
-# Who may act on a path, and acting as that user. Put before the scripts that touch files of a host. POSIX sh; only what busybox has.
+# Finds out who may act on a path, and acts as that user. This text goes before the scripts that
+# touch files of a host. It is POSIX sh, and uses only what busybox has.
 #
-# Root acts only where nobody else can change what a path means: every folder from / on is root's, and no other user may write there.
-# From the first folder on that is another user's, that user acts: whatever he plants there, he gets only what he could do himself.
+# Root acts only where nobody else can change what a path means: root owns every folder from / on,
+# and no other user may write there. In the first folder of another user, and below it, that user
+# acts. Whatever that user puts there, the user gains no right by it.
 LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
 umask 077
 nl='
 '
-# Nothing of these comes from the login's environment.
+# The environment of the login sets none of these.
 how=act keep= numbered= number_gid= account_of= by_number= exe_of= listens= told= with_passwords=
 no() { echo "$1" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
-# Who we are, told by the kernel: a process less than `id`.
+# The user who runs this. The kernel says it, which takes one process less than `id`.
 me=
 while read -r k v w _; do if [ "$k" = Uid: ]; then me=$w; break; fi; done 2>/dev/null </proc/$$/status
 [ -n "$me" ] || me=$(id -u)
 is_root() { [ "$me" = 0 ]; }
-# What `stat` says of existing paths, all by one process: a line `PATH|MODE LINKS OWNER GROUP CHANGED` for each in $known. It prints no name, so that
-# no name can be taken for a line; where one is gone meanwhile, nothing of it is kept.
+# Runs one `stat` for all these existing paths. $known gets a line `PATH|MODE LINKS OWNER GROUP
+# CHANGED` for each. `stat` prints no name, so no name can look like such a line. If one of the
+# paths disappears meanwhile, the result is dropped.
 known=
 know() {
   need=
@@ -36,7 +39,7 @@ know() {
   [ $# = 0 ] || got=
   known=$known$got
 }
-# All folders on the way to a path, and itself, as lines: in $way.
+# Sets $way: the path and all folders above it, one in each line.
 way_of() {
   way=/ b=
   case $1 in *"$nl"*) return 0 ;; /*) a=${1#/} ;; *) return 0 ;; esac
@@ -45,24 +48,25 @@ way_of() {
     case $a in */*) a=${a#*/} ;; *) a= ;; esac
   done
 }
-# `know` of them.
+# Runs `know` for them.
 know_way() { way_of "$1"; set -f; IFS=$nl; set -- $way; unset IFS; set +f; know "$@"; }
-# The fields of `ls -ldn` of $1 in $mode $links $owner $group; a name with a line break has them in its first line. When it was changed, in
-# $changed: seconds since 1970, or nothing where `ls` was asked.
+# Sets $mode $links $owner $group: the fields of `ls -ldn` of $1. If the name has a line break, they
+# are in the first line. Sets $changed: the time of the last change in seconds since 1970, or
+# nothing if `ls` was used.
 look() {
   mode= changed=
   [ -e "$1" ] || [ -L "$1" ] || return 1
   case $nl$known in *"$nl$1|"*)
     a=$nl$known; a=${a#*"$nl$1|"}; a=${a%%"$nl"*}
     mode=${a%% *} a=${a#* }; links=${a%% *} a=${a#* }; owner=${a%% *} a=${a#* }; group=${a%% *} changed=${a#* }
-    # Only `ls` tells that there is an access list, which counts where the group may write.
+    # Only `ls` shows an access list. The list matters if the group may write.
     case $mode in ?????w*) ;; *) return 0 ;; esac ;;
   esac
   set -f; set -- $(ls -ldn "$1" 2>/dev/null); set +f
   mode=${1:-} links=${2:-} owner=${3:-} group=${4:-}
   [ -n "$group" ]
 }
-# Whether others than root may put names into the folder that was looked at.
+# Whether other users than root may add names to the folder of the last `look`.
 is_open() {
   case $mode in
   ?????w????+*) return 0 ;;
@@ -71,10 +75,11 @@ is_open() {
   *) return 1 ;;
   esac
 }
-# Walks $1 from / on. Sets $real: the path, without links as far as root alone can change them; $who: 0, or the user to act as, or `others`
-# where root's folder may be written by others; $why: the folder that says so; $kind: what was found at the end of root's part of the path.
+# Follows path $1 from / on. Sets $real: the path without the links that only root can change. Sets
+# $who: 0, or the user to act as, or `others` if others may write in a folder of root. Sets $why:
+# the folder that decides this. Sets $kind: what is at the end of the part that is only root's.
 walk() { trace "$1" || no "$fault"; }
-# The same; a path that cannot be walked is told in $fault.
+# The same. If the path cannot be followed, it fails, and $fault has the reason.
 trace() {
   real= who=0 why= kind=folder hops=0 sticky= fault=
   case $1 in /*) rest=$1 ;; *) fault="$1 is no absolute path"; return 1 ;; esac
@@ -100,7 +105,7 @@ trace() {
       real=$here ;;
     -*)
       [ -z "$rest" ] || { fault="$here is no folder"; return 1; }
-      # In a sticky folder its owner may take a name away.
+      # In a sticky folder, the owner of a file may remove its name.
       if [ -n "$sticky" ] && [ "$owner" != 0 ]; then who=$owner why=$here; break; fi
       real=$here kind=file; return 0 ;;
     *) fault="$here is no file"; return 1 ;;
@@ -108,13 +113,15 @@ trace() {
   done
   if [ -n "$why" ]; then real=$here${rest:+/$rest} kind=theirs; fi
 }
-# The line of /etc/passwd, or of what the host has instead, of a user by name or number: in $line.
+# Sets $line: the entry of a user, by name or number, in /etc/passwd or in what the host uses
+# instead.
 entry() {
   if has getent; then line=$(getent passwd "$1" 2>/dev/null)
   else line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null); fi
   line=${line%%"$nl"*}
 }
-# The number of the user called $1, in $number; nothing where there is none. Its groups are asked for by the same process, for `account`.
+# Sets $number: the number of the user named $1, or nothing if there is none. The same process
+# returns the groups of the user, for `account`.
 number() {
   [ "$numbered" != "$1" ] || return 0
   numbered=$1 number= number_gid= number_groups=
@@ -129,7 +136,7 @@ number() {
       a=${line#* gid=}; b=${a%%[!0-9]*} a=${line#* groups=}
       while [ -n "$a" ]; do
         one=${a%%,*}; case $a in *,*) a=${a#*,} ;; *) a= ;; esac
-        # A name with a comma or a bracket could be taken for a group of its own: `account` asks for numbers then.
+        # A name with a comma or a bracket could look like a group. Then `account` asks for numbers.
         case ${one#"${one%%[!0-9]*}"} in '' | '('*')') ;; *) return 0 ;; esac
         case ${one#*'('} in *'('* | *')'?*) return 0 ;; esac
         number_groups="$number_groups ${one%%[!0-9]*}"
@@ -141,7 +148,7 @@ number() {
   *) number=$(id -u "$1" 2>/dev/null) ;;
   esac
 }
-# Name and first group of user number $1, in $name and $gid, and all its groups.
+# Sets $name, $gid and $groups: the name, the first group and all groups of user number $1.
 account() {
   if [ "$account_of" != "$1" ]; then
     account_of=$1
@@ -154,22 +161,23 @@ account() {
   fi
   name=$user_name gid=$user_gid groups=$user_groups
 }
-# Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again. That user can take over what runs
-# with these rights, and keep its outputs: so these are pipes of its own, and never those to which something else is told afterwards.
+# Runs a command as $uid with $gid and $groups. The command gets no variable of this process, and
+# can never gain rights. That user can take over what runs with these rights, and keep its outputs.
+# So the outputs are pipes of their own. Nothing else is ever written to them.
 act() {
   if ! is_root || [ "$uid" = 0 ]; then act_apart "$@"; return; fi
   able
   { acted=$({ { { act_apart "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&5 | cat >&4; } 5>&1 | cat >&3; } 6>&1); } 3>&1 4>&2
   return "${acted:-1}"
 }
-# The same with both of its outputs as one, which costs a host less.
+# The same with both outputs as one, which costs a host less.
 act_joined() {
   if ! is_root || [ "$uid" = 0 ]; then act_apart "$@" 2>&1; return; fi
   able
   { acted=$({ { act_apart "$@" 3>&- 6>&-; echo $? >&6; } 2>&1 | cat >&3; } 6>&1); } 3>&1
   return "${acted:-1}"
 }
-# The same where the caller has given it outputs of its own.
+# The same, if the caller has given it outputs of its own.
 act_apart() {
   set -- env -i "PATH=$PATH" LC_ALL=C "$@"
   if ! is_root || [ "$uid" = 0 ]; then "$@"; return; fi
@@ -185,23 +193,26 @@ act_apart() {
   elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' -- "$@"
   else echo "there is no setpriv, runuser or su to become $name with" >&2; return 1; fi
 }
-# Whether setpriv is the one that takes numbers: busybox has another, and need not be there by its own name.
+# Whether setpriv is the one of util-linux, which takes numbers. busybox has another one, which may
+# have no name of its own.
 able() {
   [ -z "$by_number" ] || return 0
   by_number=no
   a=$(command -v setpriv 2>/dev/null)
   case $a in /*) ;; *) return 0 ;; esac
-  # A program of its own is util-linux's. A link, and many programs in one, are asked.
+  # If it is a separate program, it is from util-linux. If it is a link, or a program with many
+  # names, its help text decides.
   if [ ! -L "$a" ] && [ -e "${a%/*}/cat" ] && ! [ "$a" -ef "${a%/*}/cat" ]; then by_number=yes; return 0; fi
   case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac
 }
-# Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
+# Chooses who acts on path $1. $2 is the user of its server, or empty. Sets $uid $gid $groups $name
+# and $real.
 choose() {
   if ! is_root; then uid=$me gid= groups= name= real=$1 service=$me kind=theirs; return; fi
   number "$2"; service=$number
   walk "$1"
   if [ "$who" = others ]; then
-    # Root's folder, in which others may write: the server's own user at most.
+    # Others may write in this folder of root. So at most the server's own user acts here.
     who=$service
     [ -n "$who" ] && [ "$who" != 0 ] || no "others than root may write in $why: replctl does not act there as root; remedy: chmod go-w $why"
   fi

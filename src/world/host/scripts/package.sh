@@ -2,7 +2,7 @@
 into=$1 name=$2; PATH=$PATH:/usr/sbin:/sbin; DEBIAN_FRONTEND=noninteractive LC_ALL=C; export PATH DEBIAN_FRONTEND LC_ALL
 server() { command -v redis-server || command -v valkey-server; }
 try() { for p in ${name:-"$@"}; do "$manager" install -y "$p" >&2 && return 0; done; return 1; }
-# Whether the host has something of that name which starts a server.
+# Whether the host has a unit or script $1 that starts a server.
 starts() {
   if [ -d /run/systemd/system ]; then [ "$(systemctl show -p LoadState -- "$1" 2>/dev/null)" = LoadState=loaded ]
   else [ -f "/etc/init.d/$1" ]; fi
@@ -14,7 +14,8 @@ runs() {
 halt() { if [ -d /run/systemd/system ]; then systemctl stop "$1" >/dev/null 2>&1; else service "$1" stop >/dev/null 2>&1; fi; }
 has() { command -v "$1" >/dev/null 2>&1; }
 if ! server >/dev/null; then
-  # What starts a server of somebody else, from a folder that is not in PATH.
+  # The units that start a server which somebody else has installed, in a folder that is not in
+  # PATH.
   before= active= enabled=
   for u in redis-server redis valkey-server valkey; do
     if starts "$u"; then before="$before $u "; else continue; fi
@@ -28,7 +29,7 @@ if ! server >/dev/null; then
   elif command -v zypper >/dev/null 2>&1; then for p in ${name:-redis valkey}; do zypper --non-interactive install "$p" >&2 && break; done
   fi
   # Stops the server that the package has just started: the node has its own file and unit. A server
-  # that was here before stays as it was: one that was stopped may be an old primary.
+  # that was here before is not changed: a stopped one may be an old primary.
   for u in redis-server redis valkey-server valkey; do
     case $before in *" $u "*)
       case $active in *" $u "*) ;; *) if runs "$u"; then halt "$u"; fi ;; esac

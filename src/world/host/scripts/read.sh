@@ -1,29 +1,36 @@
-# Reads what it is asked for, as the user that runs it, and tells it as said.sh does. POSIX sh; only what busybox has. It changes nothing.
-# f:PATH the lines of a file that have to do with a server's role   a:PATH all lines, of passwords the name only   c:PATH those without passwords
-# k:PATH those with passwords (K: nobody has seen yet that it has one name only)   d:PATH the beginning of a snapshot   b:PATH that of the base of a log
-# p:PATTERN the files that it stands for   w:PATH may it be replaced
-# However much is asked of a file, it is read once.
+# Reads what its arguments ask for, as the user that runs it, and prints it in the form of said.sh.
+# It is POSIX sh, and uses only what busybox has. It changes nothing.
+# f:PATH the lines of a file that concern the role of a server
+# a:PATH all lines; of a line with a password, the name only
+# c:PATH all lines without passwords
+# k:PATH the lines with passwords
+# K:PATH the same, if nobody has checked yet that the file has only one name
+# d:PATH the beginning of a snapshot
+# b:PATH the beginning of the base of an append-only file
+# p:PATTERN the files that match it
+# w:PATH whether the file may be replaced
+# It reads each file once, however many arguments name the file.
 LC_ALL=C; export LC_ALL
-# What was said before may have no end of line, and comes by the same pipe.
+# Earlier output comes through the same pipe, and may have no line break at its end.
 echo
 nl='
 '
 up() { case $1 in */*) u=${1%/*}; u=${u:-/} ;; *) u=. ;; esac; }
-# Whether the folders above it can be gone through: else it cannot be said that it is not there.
+# Whether this user may enter the folders above it. If not, the user cannot know that it is missing.
 seen() { up "$1"; while [ "$u" != / ] && [ "$u" != . ] && [ ! -d "$u" ]; do up "$u"; done; [ -x "$u" ]; }
 tell() { printf '%s+%s\n' "$1" "${2%%"$nl"*}"; }
 p() { printf '%s:%s\n' "$1" "${2%%"$nl"*}"; }
-# Whether passwords may be told of file $1; $2 has K where its names are to be counted.
+# Whether the passwords of file $1 may be printed. If $2 has K, the names of the file are counted.
 open_for_passwords() {
   [ -e "$1" ] || [ -L "$1" ] || return 1
-  # A link of the user's own is followed by that user.
+  # A user follows a link of their own.
   if [ ! -f "$1" ] || { [ -L "$1" ] && [ "$(id -u)" = 0 ]; }; then p no_passwords "$1 is no regular file"; return 1; fi
   case $2 in
   *K*) [ "$(stat -L -c %h "$1" 2>/dev/null)" = 1 ] || { p no_passwords "$1 has another name too (a hard link): remedy: find it with: find / -xdev -samefile $1"; return 1; } ;;
   esac
   [ -r "$1" ] || { p no_passwords "$1 cannot be read by the user who acts there"; return 1; }
 }
-# Reads file $1 for what $2 says: some of f, a, c, k, K.
+# Reads file $1. $2 says for what: some of f, a, c, k, K.
 lines() {
   what=$2
   case $what in *[fa]*) echo read=; tell read "$1" ;; esac
@@ -34,7 +41,9 @@ lines() {
   elif [ ! -r "$1" ]; then state=unreadable
   fi
   if [ -n "$state" ]; then case $what in *[fa]*) tell read $state ;; esac; return; fi
-  # Nothing else leaves the host: passwords stand in the same file. A line may be without end; the last one says that all of it was read.
+  # Nothing else leaves the host, because passwords are in the same file. The last line of the file
+  # may have no line break. The line that is added behind it proves that awk has read the whole
+  # file.
   { head -c 1048578 2>/dev/null <"$1" && printf '\n.\n'; } 2>/dev/null | file=$1 awk -v what="$what" '
     function take(lower, start) {
       size += length(line) + 1
@@ -58,7 +67,7 @@ lines() {
     BEGIN { secret_line = "^[ \t\r\v\f]*[\"\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"\047]?[ \t\r\v\f]+[\"\047]?(auth|sentinel)-pass)[\"\047]?[ \t\r\v\f]"; whole = what ~ /a/; role = what ~ /[fa]/; config = what ~ /c/; secrets = what ~ /[kK]/ }
     { if (NR > 1) take(); line = $0 }
     END {
-      # With the line break before the last one.
+      # The size includes the line break before the last line.
       state = line != "." ? "unreadable" : size > 1048577 ? "large" : "lines"
       if (role) { print "read+" state; if (state == "lines") for (i = 1; i <= n; i++) print "read+" keep[i] }
       if (!secrets) exit
@@ -83,7 +92,7 @@ for x; do
     read_already=$read_already$nl$path all=
     for y; do case $y in [fackK]:*) if [ "${y#?:}" = "$path" ]; then all=$all${y%%:*}; fi ;; esac; done
     lines "$path" "$all" ;;
-  # One that cannot be read may hold keys.
+  # A file that cannot be read may hold keys.
   [db]:*)
     y=$(od -An -v -tx1 -N 4096 "${x#?:}" 2>/dev/null) || y=3f
     case $x in d:*) printf dump= ;; *) printf base= ;; esac

@@ -1,7 +1,9 @@
-# Who listens on a port of this host; put behind owner.sh. POSIX sh; only what busybox has. It changes nothing.
-# The sockets that listen on port $1: their numbers in $inodes, a blank behind each. Those of IPv6 count, too: another user may have taken that
-# half of the port. All ports that are listened on are in $up, in hex, a blank around each. Both tables are read to their ends: nothing but their
-# last lines says that nobody else listens.
+# Finds out who listens on a port of this host. This text goes after owner.sh. It is POSIX sh, and
+# uses only what busybox has. It changes nothing.
+# Sets $inodes: the numbers of the sockets that listen on port $1, each with a blank after it.
+# Sockets of IPv6 count, too, because another user may have taken that half of the port. Sets $up:
+# all ports that have a listener, in hex, with a blank around each. Both tables must be read to
+# their ends: otherwise a missing line proves nothing.
 sockets() {
   set -- "$1" /proc/net/tcp
   # A kernel without IPv6 has no such table.
@@ -14,9 +16,10 @@ sockets() {
     no "awk did not read /proc/net/tcp and /proc/net/tcp6 to the end"
   inodes=${said%%"$nl"*} up=${said#*"$nl"}; up=" ${up%%"$nl"*}"
 }
-# The process that listens on port $1, in $pid, as far as it can be seen. Where there are several, on addresses of their own: the one that is
-# the server of folder $2 or of unit $3, if they are given; whether it is, in $is_server. $several: there are several, and none of them is. A process
-# that works there is looked at first.
+# Sets $pid: the process that listens on port $1, as far as this user can see it. There may be
+# several, on different addresses. If $2 or $3 is given, it is the one that is the server of folder
+# $2 or of unit $3, and $is_server says whether there is such a one. $several: there are several,
+# and none of them is that server. A process that works in folder $2 is tried first.
 its_unit=
 listener() {
   sockets "$1"; pid= hint= is_server= several=
@@ -26,15 +29,17 @@ listener() {
   fi
   its_unit=${3:-}; holder "$inodes" "$hint" "${2:-}"; its_unit=
 }
-# The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first, together with its
-# program: in $exe, for process $exe_of. $3: of several the one that is the server of that folder.
-# A name of a file can look like a line of `ls`, so that a line only says where to look: the kernel says what is there.
+# Sets $pid: the process that has one of the sockets $1 (numbers with blanks between them). $2 is a
+# process that may be the one. It is tried first, and its program is in $exe, for process $exe_of.
+# $3: if there are several, the server of that folder is wanted.
+# The name of a file can look like a line of `ls`. So a line only says where to look, and the kernel
+# says what is there.
 holder() {
   pid= one_of= is_server= several=
   if [ -n "${2:-}" ]; then
     n=$(ls -l "/proc/$2/exe" "/proc/$2/fd/" 2>/dev/null)
     id=${n%%"$nl"*}; case $id in *" /proc/$2/exe -> "*) exe=${id#*" /proc/$2/exe -> "} exe_of=$2 ;; esac
-    # Of a server with many clients that is a long text, which awk reads faster.
+    # A server with many clients has a long list, which awk reads faster.
     if [ ${#n} -lt 16384 ]; then
       for id in $1; do
         case $n$nl in *" -> socket:[$id]$nl"*) ;; *) continue ;; esac
@@ -56,7 +61,7 @@ holder() {
   done
   pid=$one_of
 }
-# Whether process $1, which has such a socket, is the one that is looked for.
+# Whether process $1, which has such a socket, is the wanted one.
 the_one() {
   pid=$1; [ -n "$2$its_unit" ] || return 0
   [ "$1" != "$one_of" ] || return 1
@@ -66,8 +71,9 @@ the_one() {
 }
 # Whether process $1 runs in unit $2.
 of_unit() { [ -n "$2" ] && grep -qF "/$2" "/proc/$1/cgroup" 2>/dev/null; }
-# Whether process $1 is the server of folder $2: it works there, as the folder's owner or as root. Another user's process may stand in a folder, too.
-# The folder itself, not its name: another root folder gives any name to any folder.
+# Whether process $1 is the server of folder $2: it works there, and runs as the owner of the folder
+# or as root. A process of another user may work in a folder, too. This compares the folder itself,
+# because a process with another root folder can give any name to any folder.
 serves() {
   [ -n "$2" ] && [ "/proc/$1/cwd/" -ef "$2/" ] || return 1
   acts=

@@ -2,15 +2,15 @@
 # then the text of the link and the file that it leads to, in hex. Mode and owner are those of the
 # file at the end of the link. Then narrows the mode of the new file as soon as that file is there.
 f=$1
-[ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
+[ -f "$f" ] || no "user $(id -un 2>/dev/null || id -u) cannot see $f"
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; echo; }
 inode=$(stat -c %i "$f") kind=file to= p=$f
 if [ -L "$f" ]; then kind=link to=$(readlink "$f"); p=$(readlink -f "$f") || exit 1; fi
 acl=0; if has_acl "$p"; then acl=1; fi
 secrets=0; if has_secrets "$p"; then secrets=1; fi
 set -- $(stat -c '%a %u %g' "$p")
-# The server writes the new file with passwords, and as wide as its umask allows. This limits that
-# to some milliseconds, for replctl hears of the file later.
+# The server writes passwords into the new file, with every right that its umask allows. This loop
+# limits that to some milliseconds, because replctl learns of the file only later.
 (
   n=0
   while [ $n -lt 300 ]; do

@@ -1,5 +1,7 @@
-# Stops a server and sees it gone: asks, waits, and where it does not go by itself, kills it. Never anything else than a Redis-family server.
-# $1 unit  $2 port  $3 seconds to wait  $4 data directory  $5 pid file; without one, others have made it
+# Stops a server and waits until its process is gone. It asks the server to end, waits, and kills it
+# if it does not end. It stops only servers of the Redis family.
+# $1 unit  $2 port  $3 seconds to wait  $4 data directory
+# $5 pid file, or empty: then somebody else has made the server
 unit=$1 port=$2 wait=$3 data=$4 pidfile=$5
 others=; [ -n "$pidfile" ] || others=$unit
 listener "$port" "$data" "$others"
@@ -11,7 +13,7 @@ if [ -z "$pid" ] && [ -n "$inodes" ]; then echo "port $port is held by a process
 if [ -z "$pidfile" ] && [ -n "$pid" ] && [ -d "$data" ] && ! [ "/proc/$pid/cwd/" -ef "$data/" ] && ! of_unit "$pid" "$unit"; then
   echo "port $port is held by process $pid, which does not work in $data${unit:+ and is none of $unit}: it is not stopped" >&2; exit 1
 fi
-# Whose file it is may only have a process of his own ended by it.
+# The owner of the pid file may only name a process of their own.
 if [ -z "$pid" ] && [ -r "$pidfile" ] && [ -f "$pidfile" ] && [ ! -L "$pidfile" ]; then
   pid=$(head -n 1 "$pidfile" | tr -dc 0-9 | head -c 9); look "$pidfile"
   its=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null)
@@ -27,7 +29,8 @@ if [ -n "$pid" ]; then
     pid= # an old pid file, and the number has gone to another process
   fi
 fi
-# Its unit, ours or the distribution's: only one whose main process it is, for a stray server may sit in the unit of sshd.
+# Stops its unit, made by replctl or by the distribution. The server must be the main process of
+# that unit: a server that was started by hand may belong to the unit of sshd.
 if has_unit "$unit"; then systemctl stop --no-block "$unit"; fi
 if [ -z "$pid" ]; then echo "it does not run"; exit 0; fi
 its=
@@ -36,7 +39,8 @@ if [ -d /run/systemd/system ] && has systemctl; then
   if [ -n "$its" ] && [ "$(systemctl show -p MainPID "$its")" != "MainPID=$pid" ]; then its=; fi
 fi
 if [ -n "$its" ]; then systemctl stop --no-block "$its"; else kill -TERM "$pid" 2>/dev/null; fi
-# A process that is stopped by a signal ends at no request, and the time it is waited for is time without a primary.
+# A process that a signal has stopped does not react to a request. While this script waits, there is
+# no primary.
 case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in [Tt]*) wait=0 ;; esac
 end=$(($(date +%s) + wait))
 while alive "$pid" && [ "$(date +%s)" -lt "$end" ]; do nap; done

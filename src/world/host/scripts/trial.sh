@@ -1,6 +1,6 @@
-# Starts a server program with the directives of standard input, to read what it prints about them.
-# It runs as user $2, else as nobody, without a port, in a folder of its own that is removed again.
-# The server ends by itself: the last directive names a file of users that is not there.
+# Starts a server program with the directives of standard input, and prints what it says about them.
+# It runs as user $2, or as nobody, without a port, in a temporary folder of its own. The server
+# ends by itself, because the last directive names a file of users that does not exist.
 # $1 program  $2 user
 program=$1 user=$2
 uid=$(id -u)

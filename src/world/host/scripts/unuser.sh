@@ -1,6 +1,6 @@
 # Removes a user that replctl made, unless its data directory is still there. $1 name  $2 directory
 [ -d "$2" ] && exit 0
-# Other nodes of this host run as this user, or will.
+# Other nodes of this host run as this user, or will run as this user.
 for c in "${2%/*}"/*/conf; do if [ -d "$c" ]; then exit 0; fi; done
 u=$1; PATH=$PATH:/usr/sbin:/sbin; export PATH
 uid=$(id -u "$u" 2>/dev/null) || exit 0

@@ -15,5 +15,5 @@ else
   if [ -f /etc/shadow ]; then echo "$u:!:19000::::::" >>/etc/shadow; fi
   echo "$u:x:$n:$n::/nonexistent:$shell" >>/etc/passwd
 fi
-# Another run may have been quicker.
-id -u "$u" >/dev/null 2>&1 || { echo "${said:-the user did not come to be}" >&2; exit 1; }
+# Another run may have made the user first.
+id -u "$u" >/dev/null 2>&1 || { echo "${said:-the user was not created}" >&2; exit 1; }

@@ -1,7 +1,7 @@
 //! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary
 //! directory.
 
-use super::{free_port, said};
+use super::{free_port, stdout_or_stderr};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
 use crate::config::Paths;
@@ -13,7 +13,7 @@ use crate::operations::setup;
 use crate::plan::facts::HostFacts;
 use crate::topology::{Address, Node, Product, Topology, sample};
 use crate::world::host::install::{ServerFiles, hex_sha256};
-use crate::world::host::{Around, Progress, Ran, Secrets, Shell, Supplies, act, facts};
+use crate::world::host::{Progress, Ran, Secrets, Shell, Supplies, UploadOptions, act, facts};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fs;
@@ -98,7 +98,7 @@ impl Local {
     }
 
     /// Bytes that the last command has printed.
-    pub fn said(&self) -> usize {
+    pub fn bytes_printed(&self) -> usize {
         *self.said.lock().unwrap()
     }
 
@@ -161,22 +161,22 @@ impl Shell for Local {
         })
     }
 
-    async fn upload_around(
+    async fn upload_files(
         &self,
         files: Vec<(String, Arc<Vec<u8>>)>,
         mode: u32,
         root: bool,
         progress: Progress,
-        around: Around,
+        options: UploadOptions,
     ) -> Result<String, String> {
         for (path, data) in files.iter().rev() {
             progress(data.len() as u64);
             let line = format!(
                 "umask 077; cat >'{path}.part' && chmod {mode:o} '{path}.part' && mv -f '{path}.part' '{path}'"
             );
-            said(&self.run(&line, data.to_vec(), root, LONG).await?)?;
+            stdout_or_stderr(&self.run(&line, data.to_vec(), root, LONG).await?)?;
         }
-        said(&self.run(&around.after, Vec::new(), root, LONG).await?)
+        stdout_or_stderr(&self.run(&options.after, Vec::new(), root, LONG).await?)
     }
 
     fn can_root(&self) -> bool {

@@ -10,7 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 /// What such a shell says to these requests, on both outputs.
-fn said(shell: &[&str], requests: &str) -> (String, String) {
+fn run_requests(shell: &[&str], requests: &str) -> (String, String) {
     let mut child = Command::new(shell[0])
         .args(&shell[1..])
         .args(["-c", SERVE])
@@ -50,7 +50,7 @@ fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
     );
     // Such a `head` reads more than it was asked to, and so gets one request after the other.
     for shell in [&["sh"][..], &["bash"], &["dash"]] {
-        let (out, err) = said(shell, &requests);
+        let (out, err) = run_requests(shell, &requests);
         assert_eq!(
             out, "m1\nno endtrapped\nm1:7\nm2\nm2:3\nm3\nm3:cut\n",
             "{shell:?}"
@@ -61,13 +61,13 @@ fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
     // Its connection is lost while it is on its way: it is not run.
     let lost = "m4 4000 6\necho began\necho began >&2\n";
     for shell in [&["sh"][..], &["bash"], &["dash"], &["busybox", "sh"]] {
-        let (out, err) = said(shell, lost);
+        let (out, err) = run_requests(shell, lost);
         assert_eq!(
             (out.as_str(), err.as_str()),
             ("m4\nm4:cut\n", "m4 6\nm4:\n")
         );
     }
-    let (out, _) = said(
+    let (out, _) = run_requests(
         &["busybox", "sh"],
         &format!("m2 {} 6\n{second}", second.len()),
     );
@@ -78,14 +78,14 @@ fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
 fn the_end_of_a_script_is_found_wherever_it_is_cut() {
     let text = b"some mar mark mark mark:7\n";
     for cut in 0..text.len() {
-        let (mut end, mut kept) = (End::new("mark"), Kept::beginning());
+        let (mut end, mut kept) = (End::new("mark"), OutputBuffer::beginning());
         end.take(&text[..cut], &mut kept);
         assert_eq!(end.word, None, "{cut}");
         end.take(&text[cut..], &mut kept);
         assert_eq!(end.word.as_deref(), Some("7"), "{cut}");
         assert_eq!(kept.so_far(), b"some mar mark mark ", "{cut}");
     }
-    let (mut end, mut kept) = (End::new("mark"), Kept::beginning());
+    let (mut end, mut kept) = (End::new("mark"), OutputBuffer::beginning());
     end.take(b"cut ma", &mut kept);
     end.give_up(&mut kept);
     assert_eq!(kept.so_far(), b"cut ma");
@@ -94,7 +94,7 @@ fn the_end_of_a_script_is_found_wherever_it_is_cut() {
 #[test]
 fn what_no_such_shell_says_is_no_status_and_takes_no_room() {
     let came = |out: &[u8], err: &[u8]| {
-        let (mut ends, mut kept) = (Ends::new("mark"), Kept::beginning());
+        let (mut ends, mut kept) = (Ends::new("mark"), OutputBuffer::beginning());
         ends.stdout.take(out, &mut kept);
         ends.stderr.take(err, &mut kept);
         (ends.came(), ends.are_clean())
@@ -113,7 +113,7 @@ fn what_no_such_shell_says_is_no_status_and_takes_no_room() {
         came(b"other:0\nmark:7\n", b"other:\nmark:\n"),
         (Some(Came::To(7)), true)
     );
-    let (mut end, mut kept) = (End::new("mark"), Kept::beginning());
+    let (mut end, mut kept) = (End::new("mark"), OutputBuffer::beginning());
     end.take(b"mark:", &mut kept);
     for _ in 0..9 {
         end.take(&[b'7'; 30], &mut kept);

@@ -61,9 +61,9 @@ async fn an_unknown_key_is_refused_or_asked_for_and_added_once() {
             SshErrorKind::HostKeyUnknown
         );
         assert!(
-            no.asked()[0].contains(&fingerprint(&lab, "hostkey")),
+            no.questions()[0].contains(&fingerprint(&lab, "hostkey")),
             "{:?}",
-            no.asked()
+            no.questions()
         );
         assert!(!lab.known_hosts().exists());
 
@@ -77,7 +77,7 @@ async fn an_unknown_key_is_refused_or_asked_for_and_added_once() {
             one.host("b", &other, "127.0.0.1")
         );
         assert!(a.is_ok() && b.is_ok());
-        assert_eq!(yes.asked().len(), 1, "{:?}", yes.asked());
+        assert_eq!(yes.questions().len(), 1, "{:?}", yes.questions());
         let line = sshd.known_line(&lab.host_key("hostkey", "ed25519"));
         assert_eq!(std::fs::read_to_string(lab.known_hosts()).unwrap(), line);
         assert_eq!(
@@ -106,7 +106,7 @@ async fn a_strict_configuration_is_not_asked_against() {
             sshd.log_in(asking(&lab, &yes)).await.err().unwrap().kind,
             SshErrorKind::HostKeyUnknown
         );
-        assert!(yes.asked().is_empty());
+        assert!(yes.questions().is_empty());
         lab.configure("Host *\n StrictHostKeyChecking no\n");
         let error = sshd.log_in(silent(&lab)).await.err().unwrap();
         assert_eq!(
@@ -197,7 +197,7 @@ async fn a_changed_key_is_refused_whatever_is_said() {
             lab.known_hosts().display()
         );
         assert!(text.contains(&remedy), "{text}");
-        assert!(yes.asked().is_empty());
+        assert!(yes.questions().is_empty());
         assert_eq!(std::fs::read_to_string(lab.known_hosts()).unwrap(), before);
         // The command in the hint works.
         super::sshd::run(Command::new("sh").args(["-c", &remedy]));

@@ -56,7 +56,7 @@ async fn log_in(
         Err(e) => Err(e),
     };
     ssh.close().await;
-    (found, operator.asked())
+    (found, operator.questions())
 }
 
 /// Whether ssh itself gets in with that password.

@@ -85,7 +85,7 @@ async fn a_passphrase_is_asked_once_for_all_hosts() {
                     .success()
             );
         }
-        let asked = ask.asked();
+        let asked = ask.questions();
         assert_eq!(asked.len(), 2, "{asked:?}");
         assert!(
             asked[0].starts_with("Passphrase of ") && asked[0].ends_with("/locked"),

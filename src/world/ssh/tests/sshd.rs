@@ -356,7 +356,7 @@ impl Scripted {
         })
     }
 
-    pub fn asked(&self) -> Vec<String> {
+    pub fn questions(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

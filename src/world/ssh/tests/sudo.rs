@@ -153,7 +153,7 @@ async fn with_a_password_asked_once_for_all_hosts() {
         for out in futures::future::join_all(work).await {
             assert_eq!(out.unwrap().text(), "root=1\nthe input");
         }
-        assert_eq!(ask.asked().len(), 2, "{:?}", ask.asked());
+        assert_eq!(ask.questions().len(), 2, "{:?}", ask.questions());
         let calls = std::fs::read_to_string(lab.path("bin/calls")).unwrap();
         assert!(
             !calls.contains("right") && !calls.contains("typing"),
@@ -251,7 +251,7 @@ async fn who_may_not_use_sudo_is_told_why() {
             .unwrap_err();
         assert_eq!(error.kind, SshErrorKind::NoSudo);
         assert!(error.to_string().contains("!requiretty"), "{error}");
-        assert!(ask.asked().is_empty(), "{:?}", ask.asked());
+        assert!(ask.questions().is_empty(), "{:?}", ask.questions());
 
         let mut settings = sshd.settings();
         settings.sudo = Some(false);
@@ -287,7 +287,7 @@ async fn a_password_that_sudo_refuses_is_asked_for_three_times() {
                 && !error.to_string().contains("wrong "),
             "{error}"
         );
-        assert_eq!(ask.asked().len(), 3);
+        assert_eq!(ask.questions().len(), 3);
 
         let ask = Scripted::secrets(&["wrong 1", "wrong 2", "wrong 3", "wrong 4"]);
         let settings = SshSettings {
@@ -301,7 +301,7 @@ async fn a_password_that_sudo_refuses_is_asked_for_three_times() {
         let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
         let error = host.run("true", as_root()).await.unwrap_err();
         assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong, "{error}");
-        assert_eq!(ask.asked().len(), 3);
+        assert_eq!(ask.questions().len(), 3);
     })
     .await;
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 const PROGRAM: &[u8] = b"#!/bin/sh\necho a program\n";
 
 /// What the command of an upload comes to where `sent` arrives.
-fn run(shell: &[&str], path: &Path, sent: &[u8], around: &Around) -> Option<i32> {
+fn run(shell: &[&str], path: &Path, sent: &[u8], options: &UploadOptions) -> Option<i32> {
     let upload = Upload {
         files: &[(
             path.to_str().unwrap().to_owned(),
@@ -21,7 +21,7 @@ fn run(shell: &[&str], path: &Path, sent: &[u8], around: &Around) -> Option<i32>
         root: false,
         cancel: &Cancel::default(),
         progress: &|_| {},
-        around,
+        options,
     };
     let part = path.with_file_name(".part");
     let mut child = Command::new(shell[0])
@@ -48,17 +48,17 @@ fn an_upload_that_breaks_off_leaves_nothing() {
     for shell in SHELLS {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p");
-        let around = Around::default();
-        assert_eq!(run(shell, &path, &PROGRAM[..9], &around), Some(72));
+        let options = UploadOptions::default();
+        assert_eq!(run(shell, &path, &PROGRAM[..9], &options), Some(72));
         assert!(!path.exists());
-        assert_eq!(run(shell, &path, PROGRAM, &around), Some(0));
+        assert_eq!(run(shell, &path, PROGRAM, &options), Some(0));
         assert_eq!(fs::read(&path).unwrap(), PROGRAM);
     }
 }
 
 #[test]
 fn a_file_is_kept_only_where_it_is_just_as_it_would_be_put_there() {
-    let around = Around {
+    let options = UploadOptions {
         unless_there: true,
         after: "exit 9".to_owned(),
     };
@@ -66,20 +66,20 @@ fn a_file_is_kept_only_where_it_is_just_as_it_would_be_put_there() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("p"), folder.path().join("other"));
         let number = |path: &Path| fs::metadata(path).unwrap().ino();
-        assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+        assert_eq!(run(shell, &path, PROGRAM, &options), Some(9));
         let first = number(&path);
-        assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+        assert_eq!(run(shell, &path, PROGRAM, &options), Some(9));
         assert_eq!(number(&path), first);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+        assert_eq!(run(shell, &path, PROGRAM, &options), Some(9));
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
         fs::rename(&path, &other).unwrap();
         symlink(&other, &path).unwrap();
-        assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+        assert_eq!(run(shell, &path, PROGRAM, &options), Some(9));
         assert!(!path.is_symlink());
         if fs::metadata(&path).unwrap().uid() == 0 {
             std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
-            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+            assert_eq!(run(shell, &path, PROGRAM, &options), Some(9));
             assert_eq!(fs::metadata(&path).unwrap().uid(), 0);
         }
     }
@@ -87,7 +87,7 @@ fn a_file_is_kept_only_where_it_is_just_as_it_would_be_put_there() {
 
 #[test]
 fn several_files_arrive_by_one_command_or_none_does() {
-    let around = Around {
+    let options = UploadOptions {
         unless_there: true,
         after: "echo after".to_owned(),
     };
@@ -111,7 +111,7 @@ fn several_files_arrive_by_one_command_or_none_does() {
             root: false,
             cancel: &Cancel::default(),
             progress: &|_| {},
-            around: &around,
+            options: &options,
         };
         let send = |bytes: &[u8]| {
             let mut child = Command::new(shell[0])

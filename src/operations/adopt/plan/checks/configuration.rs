@@ -1,4 +1,4 @@
-//! What of a server's configuration the inventory and replctl's own file cannot take over. Pure.
+//! The settings of a server that the inventory and replctl's own file cannot take over. Pure.
 
 use super::super::{AdoptInput, Found, Subject, steps};
 use crate::config::directives::memory;
@@ -10,7 +10,7 @@ use crate::topology::service::Arguments;
 use crate::topology::service::whole::Stated;
 use crate::topology::{NodeName, Server};
 
-/// What stands against it.
+/// The refusals because of its configuration.
 pub(super) fn refusals(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,
@@ -35,7 +35,7 @@ pub(super) fn refusals(
     if found.live.is_empty() {
         out.push(Refusal::new(
             Ground::Permission,
-            format!("what `{name}` runs with cannot be read: CONFIG GET gives nothing"),
+            format!("the live settings of `{name}` cannot be read: CONFIG GET returns nothing"),
             "allow it, or take `rename-command CONFIG` out of its file",
         ));
         return;
@@ -43,7 +43,7 @@ pub(super) fn refusals(
     if stated.iter().any(|t| t.line.name == "user") {
         out.push(Refusal::new(
             Ground::Secret,
-            format!("the configuration of `{name}` has `user` lines, which hold passwords: they come into no inventory"),
+            format!("the configuration of `{name}` has `user` lines, which hold passwords: `adopt` writes none into the inventory"),
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         ));
     }
@@ -63,7 +63,7 @@ pub(super) fn refusals(
     }
 }
 
-/// A password that stands there only could not be given again.
+/// replctl could not give a password again that is only on the command line.
 fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let service = subject.node.service.as_deref();
@@ -84,7 +84,7 @@ fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &m
     }
 }
 
-/// What no file has, and what may hold a password.
+/// Users that are in no file, and modules whose arguments may hold a password.
 fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut refuse = |why: String, hint: &str| out.push(Refusal::new(Ground::Secret, why, hint));
@@ -119,14 +119,14 @@ fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>
         let module = module.line.args.first().map_or("", String::as_str);
         refuse(
             format!(
-                "`{name}` loads {module} with arguments, which may hold a password: they come into no inventory"
+                "`{name}` loads {module} with arguments, which may hold a password: `adopt` does not write them into the inventory"
             ),
             "write it yourself under its [[node]], in [node.config]: loadmodule = \"FILE ARGUMENTS\"",
         );
     }
 }
 
-/// A socket in a folder that its former unit makes.
+/// A socket in a folder that its former unit creates.
 fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
     let socket = found.live.get("unixsocket").filter(|path| {
         ["/run/", "/var/run/"]
@@ -136,13 +136,13 @@ fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
     if let Some(path) = socket {
         out.push(Refusal::new(
             Ground::Host,
-            format!("`{name}` listens on {path} too, in a folder that is made anew by what starts it now"),
+            format!("`{name}` also listens on {path}, and what starts it now creates that folder"),
             "take `unixsocket` out of its configuration, or move it to a folder that stays",
         ));
     }
 }
 
-/// What the inventory has keys of its own for, and says otherwise.
+/// Settings with a key of their own in the inventory, where the inventory has another value.
 fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let live = |key: &str| found.live.get(key).map(String::as_str);
@@ -172,7 +172,7 @@ fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &m
     if host != ip && !(host.is_empty() && announced.is_some()) || other_port {
         refuse(
             format!(
-                "`{name}` announces `{host}`, port {has_port}, and the inventory says otherwise"
+                "`{name}` announces `{host}`, port {has_port}, and the inventory has another value"
             ),
             format!("under its [[node]]: announce = \"HOST:PORT\", as `{name}` has it"),
         );

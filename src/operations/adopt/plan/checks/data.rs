@@ -1,4 +1,4 @@
-//! Whether the server that is started would read the data that is copied. Pure.
+//! Whether the new server would read the copied data. Pure.
 
 use super::super::Found;
 use crate::config::defaults::default_of;
@@ -7,10 +7,10 @@ use crate::engine::{Ground, Refusal};
 use crate::findings::drift::same;
 use crate::topology::{NodeName, Server};
 
-/// Settings that say which files a start reads.
+/// Settings that decide which files a server reads at its start.
 const OF_FILES: [&str; 3] = ["appendonly", "appendfilename", "appenddirname"];
 
-/// What its new file says otherwise than the server that runs.
+/// Refuses differences between its new file and its live settings.
 pub(in super::super) fn other_data(
     node: &NodeName,
     found: &Found,
@@ -71,7 +71,7 @@ mod tests {
         let appends = "[server.config]\nappendonly = \"yes\"";
         assert_eq!(refused("", &[("appendonly", "no")]), 0);
         assert_eq!(refused(appends, &[("appendonly", "yes")]), 0);
-        // It would start empty, from a file that is not there.
+        // The server would start empty, from a file that does not exist.
         assert_eq!(refused(appends, &[("appendonly", "no")]), 1);
         assert_eq!(refused("", &[("appendonly", "yes")]), 1);
         assert_eq!(refused("", &[("appenddirname", "aof")]), 1);

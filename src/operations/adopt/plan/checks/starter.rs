@@ -1,4 +1,4 @@
-//! Whether it is known what starts a server, and whether that can be taken over. Pure.
+//! Whether replctl knows what starts a server, and whether it can take that over. Pure.
 
 use super::super::{Found, Subject};
 use super::is_foreign;
@@ -6,12 +6,12 @@ use crate::engine::{Ground, Refusal};
 use crate::plan::facts::HostFacts;
 use crate::topology::service::{Service, Starter};
 
-/// What `systemctl is-enabled` says of units that can be kept from starting, and put back.
+/// The answers of `systemctl is-enabled` for units that replctl can disable and restore.
 const STATES: [&str; 6] = [
     "enabled", "disabled", "linked", "static", "indirect", "alias",
 ];
 
-/// What stands against it.
+/// The refusals because of what starts it.
 pub(super) fn refusals(
     subject: Subject<'_>,
     facts: &HostFacts,
@@ -41,7 +41,7 @@ pub(super) fn refusals(
         Starter::Script(line) => refuse(
             Ground::Foreign,
             format!("`{name}` is started by /etc/rc.local of its host: `{line}`"),
-            "take that line out of /etc/rc.local, and run this again: the server goes on meanwhile"
+            "remove that line from /etc/rc.local, and run this again: the server keeps running"
                 .to_owned(),
         ),
         Starter::Unit(unit) => {
@@ -50,7 +50,7 @@ pub(super) fn refusals(
                 refuse(
                     Ground::Foreign,
                     format!(
-                        "{}, which starts `{name}`, is no unit of a file that stays: it could not be started again",
+                        "{}, which starts `{name}`, has no permanent unit file: it could not be started again",
                         unit.name
                     ),
                     "write a unit file for it below /etc/systemd/system first".to_owned(),
@@ -69,7 +69,7 @@ pub(super) fn refusals(
     }
 }
 
-/// What has it started at boot, beside what replctl takes away.
+/// The refusals because of what starts it at boot and replctl does not remove.
 pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) {
     let name = &subject.spec.name;
     let mut refuse = |ground, why: String, hint: String| out.push(Refusal::new(ground, why, hint));
@@ -90,7 +90,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Version,
             format!(
-                "the program of `{name}` was replaced since it was started: a restart brings another one"
+                "the program of `{name}` was replaced since it was started: a restart would start another program"
             ),
             again.to_owned(),
         );
@@ -113,7 +113,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Foreign,
             format!(
-                "{} starts {unit}, too: nothing that can be taken away and put back",
+                "{} starts {unit}, too, and `adopt` cannot remove and restore that",
                 by.join(" and ")
             ),
             format!("take {unit} out of it, and run this again"),
@@ -123,7 +123,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Unsupported,
             format!(
-                "systemd says of {unit} `{}`: how that is put back is not known",
+                "systemd reports the state `{}` for {unit}, which `adopt` cannot restore",
                 boot.state
             ),
             format!("on that host: systemctl enable {unit}, and run this again"),
@@ -131,7 +131,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
     }
 }
 
-/// A person has started it, and nothing else starts it again.
+/// The refusals if a person has started it, and nothing else starts it again.
 fn by_hand(
     subject: Subject<'_>,
     facts: &HostFacts,
@@ -140,7 +140,7 @@ fn by_hand(
 ) {
     let name = &subject.spec.name;
     let mut refuse = |ground, why: String, hint: &str| out.push(Refusal::new(ground, why, hint));
-    // A shell may run a loop, and `systemd --user` and supervisors restart what they have started.
+    // A shell may run a loop. `systemd --user` and supervisors restart what they have started.
     if let Some((program, pid)) = facts.holder.as_ref().and_then(|h| h.parent.as_ref()) {
         refuse(
             Ground::Foreign,

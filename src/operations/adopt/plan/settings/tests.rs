@@ -1,4 +1,4 @@
-//! What the inventory gets of a former configuration, and what it does not.
+//! Tests which directives of a former configuration the inventory gets.
 
 use super::*;
 use crate::config::directives::parse as directives;
@@ -53,7 +53,8 @@ fn kept_in(of_all: &str, file: &str, live: &[(&str, &str)], config: &str) -> Set
 }
 
 fn lines(settings: &Settings) -> Vec<String> {
-    let line = |k: &Kept| format!("{}|{}|{}", k.comment.join("/"), k.name, k.values.join("+"));
+    let line =
+        |k: &AdoptedDirective| format!("{}|{}|{}", k.comment.join("/"), k.name, k.values.join("+"));
     settings.kept.iter().map(line).collect()
 }
 
@@ -92,7 +93,7 @@ fn what_the_operator_has_set_is_kept_with_its_comment() {
 
 #[test]
 fn what_the_inventory_says_for_all_does_not_win_over_a_default_that_runs() {
-    // It would start empty, from an append-only file that is not there.
+    // The server would start empty, from an append-only file that does not exist.
     let text = "[server.config]\nappendonly = \"yes\"\nsave = \"60 1\"\n";
     let live = [("appendonly", "no"), ("save", ""), ("hz", "10")];
     let settings = kept_in(text, "", &live, "");
@@ -181,7 +182,7 @@ fn what_the_inventory_says_already_is_not_said_twice() {
 
 #[test]
 fn where_it_listens_and_whom_it_lets_in_stays() {
-    // replctl would write other ones.
+    // replctl would write other values.
     let live = [("bind", "0.0.0.0"), ("protected-mode", "yes"), ("save", "")];
     let settings = kept("bind 0.0.0.0\n", &live, "");
     assert_eq!(

@@ -1,5 +1,5 @@
 use crate::engine::{Refusal, Setup};
-use crate::operations::setup::plan::tests::begin::Begin;
+use crate::operations::setup::plan::tests::begin::InitialNode;
 use crate::operations::setup::plan::tests::stage::{Stage, config_file};
 use crate::plan::facts::{ConfigFile, Holder, Listener};
 use crate::topology::service::{Arguments, Service, Starter, Unit, Writable};
@@ -23,7 +23,11 @@ fn facts(world: &mut Stage, i: usize) -> &mut crate::plan::facts::HostFacts {
 
 /// The first node runs, and nothing of replctl's is on its host.
 fn by_hand() -> Stage {
-    let mut world = Stage::new([Begin::FullPrimary, Begin::Bare, Begin::Bare]);
+    let mut world = Stage::new([
+        InitialNode::FullPrimary,
+        InitialNode::Bare,
+        InitialNode::Bare,
+    ]);
     let of = facts(&mut world, 0);
     of.unit = None;
     of.unit_enabled = false;
@@ -127,7 +131,11 @@ fn one_trace_of_ours_is_enough() {
     let mut world = by_hand();
     world.inventory.nodes[0].service.managed = Some(true);
     assert!(world.plan(&op(&[])).is_ok());
-    let mut world = Stage::new([Begin::FullPrimary, Begin::Bare, Begin::Bare]);
+    let mut world = Stage::new([
+        InitialNode::FullPrimary,
+        InitialNode::Bare,
+        InitialNode::Bare,
+    ]);
     world.inventory.nodes[0].service.managed = Some(false);
     assert!(refused(&world, &[])[0].why.contains("`managed = false`"));
 }
@@ -158,7 +166,7 @@ fn what_starts_it_is_named() {
 
 #[test]
 fn a_stopped_server_of_somebody_elses() {
-    let mut world = Stage::new([Begin::Bare; 3]);
+    let mut world = Stage::new([InitialNode::Bare; 3]);
     started(&mut world, 1, unit("redis-server.service", true));
     let why = &refused(&world, &[])[0].why;
     assert!(
@@ -168,7 +176,7 @@ fn a_stopped_server_of_somebody_elses() {
     // setup itself has turned off the package's unit.
     started(&mut world, 1, unit("redis-server.service", false));
     assert!(world.plan(&op(&[])).is_ok());
-    let mut world = Stage::new([Begin::Bare; 3]);
+    let mut world = Stage::new([InitialNode::Bare; 3]);
     facts(&mut world, 2).config = Some(config_file("port 6379\n"));
     let why = &refused(&world, &[])[0].why;
     assert!(

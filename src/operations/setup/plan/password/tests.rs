@@ -6,17 +6,17 @@
 
 mod against;
 
-use super::super::tests::begin::Begin;
+use super::super::tests::begin::InitialNode;
 use super::super::tests::stage::Stage;
 use super::*;
 use crate::inventory::SecretSource;
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 
-const UP: [Begin; 3] = [
-    Begin::FullPrimary,
-    Begin::Replica { of: 0 },
-    Begin::Replica { of: 0 },
+const UP: [InitialNode; 3] = [
+    InitialNode::FullPrimary,
+    InitialNode::Replica { of: 0 },
+    InitialNode::Replica { of: 0 },
 ];
 
 /// What one server, or its file, has.

@@ -2,7 +2,7 @@
 
 /// What a node is before the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
+pub enum InitialNode {
     Bare,
     StoppedPrimary { keys: bool },
     StoppedReplica { of: usize, keys: bool },
@@ -12,12 +12,12 @@ pub enum Begin {
 }
 
 /// Whether running replicas follow each other in a ring.
-pub fn has_loop(all: [Begin; 3]) -> bool {
+pub fn has_loop(all: [InitialNode; 3]) -> bool {
     (0..3).any(|i| {
         let mut at = i;
         for _ in 0..3 {
             match all[at] {
-                Begin::Replica { of } => at = of,
+                InitialNode::Replica { of } => at = of,
                 _ => return false,
             }
         }
@@ -26,23 +26,25 @@ pub fn has_loop(all: [Begin; 3]) -> bool {
 }
 
 /// Whether its server runs.
-pub fn running(begin: Begin) -> bool {
+pub fn running(begin: InitialNode) -> bool {
     matches!(
         begin,
-        Begin::EmptyPrimary | Begin::FullPrimary | Begin::Replica { .. }
+        InitialNode::EmptyPrimary | InitialNode::FullPrimary | InitialNode::Replica { .. }
     )
 }
 
 /// Whose data node `i` has: that of the last node on its way up that has any. In a ring, it has its
 /// own.
-pub fn origin(i: usize, all: [Begin; 3]) -> usize {
+pub fn origin(i: usize, all: [InitialNode; 3]) -> usize {
     let mut at = i;
     for _ in 0..4 {
-        let (Begin::StoppedReplica { of, .. } | Begin::Replica { of }) = all[at] else {
+        let (InitialNode::StoppedReplica { of, .. } | InitialNode::Replica { of }) = all[at] else {
             return at;
         };
         match all[of] {
-            Begin::Bare | Begin::EmptyPrimary | Begin::StoppedPrimary { keys: false } => return at,
+            InitialNode::Bare
+            | InitialNode::EmptyPrimary
+            | InitialNode::StoppedPrimary { keys: false } => return at,
             _ => at = of,
         }
     }

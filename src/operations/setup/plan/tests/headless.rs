@@ -1,7 +1,7 @@
 //! Replicas run and their primary does not. The hint starts the primary, and names the same
 //! candidate as `status`.
 
-use super::Begin;
+use super::InitialNode;
 use super::stage::{NAMES, Stage};
 use crate::engine::Setup;
 use crate::findings::{Code, Context, findings};
@@ -22,9 +22,9 @@ fn hint(world: &Stage) -> String {
 #[test]
 fn the_stopped_primary_is_started_as_it_was_made_to_be() {
     let mut world = Stage::new([
-        Begin::StoppedPrimary { keys: true },
-        Begin::Replica { of: 0 },
-        Begin::Replica { of: 0 },
+        InitialNode::StoppedPrimary { keys: true },
+        InitialNode::Replica { of: 0 },
+        InitialNode::Replica { of: 0 },
     ]);
     let ssh = {
         let node = &mut world.inventory.nodes[0];

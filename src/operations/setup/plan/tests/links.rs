@@ -1,6 +1,6 @@
 //! The link to the server program: each node has its own, or all of a host share one.
 
-use super::begin::Begin;
+use super::begin::InitialNode;
 use super::setup;
 use super::stage::{Stage, payload};
 use crate::actions::Action;
@@ -9,10 +9,10 @@ use crate::config::{Paths, unit};
 use crate::engine::Plan;
 use crate::topology::NodeName;
 
-const UP: [Begin; 3] = [
-    Begin::FullPrimary,
-    Begin::Replica { of: 0 },
-    Begin::Replica { of: 0 },
+const UP: [InitialNode; 3] = [
+    InitialNode::FullPrimary,
+    InitialNode::Replica { of: 0 },
+    InitialNode::Replica { of: 0 },
 ];
 
 /// One node as it was made before each had its own link.
@@ -62,8 +62,8 @@ fn what_runs_keeps_its_link_until_it_is_started_anew() {
             .contains("ExecStart=/db/redis/server/current/redis-server ")
     );
 
-    let replica = Begin::StoppedReplica { of: 0, keys: true };
-    let mut world = Stage::new([Begin::FullPrimary, replica, Begin::Bare]);
+    let replica = InitialNode::StoppedReplica { of: 0, keys: true };
+    let mut world = Stage::new([InitialNode::FullPrimary, replica, InitialNode::Bare]);
     together(&mut world, 1);
     let plan = world.plan(&setup(None)).unwrap();
     for (node, text) in units(&plan) {

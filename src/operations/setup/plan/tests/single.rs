@@ -1,6 +1,6 @@
 //! Single cases of `setup`: what is in the plan, what is refused, and in which words.
 
-use super::begin::Begin;
+use super::begin::InitialNode;
 use super::stage::{NAMES, Stage, config_file};
 use crate::actions::Action;
 use crate::actions::host::HostAction;
@@ -10,10 +10,10 @@ use crate::inventory::ServerSource;
 use crate::plan::facts::Listener;
 use crate::topology::{Address, NodeName, State, Trouble, TroubleKind, sample};
 
-const UP: [Begin; 3] = [
-    Begin::FullPrimary,
-    Begin::Replica { of: 0 },
-    Begin::Replica { of: 0 },
+const UP: [InitialNode; 3] = [
+    InitialNode::FullPrimary,
+    InitialNode::Replica { of: 0 },
+    InitialNode::Replica { of: 0 },
 ];
 
 fn op(nodes: &[&str]) -> Setup {
@@ -50,7 +50,7 @@ fn trouble(kind: TroubleKind, detail: &str) -> State {
 
 #[test]
 fn bare_hosts_get_everything_in_order() {
-    let plan = Stage::new([Begin::Bare; 3]).plan(&op(&[])).unwrap();
+    let plan = Stage::new([InitialNode::Bare; 3]).plan(&op(&[])).unwrap();
     let titles: Vec<&str> = plan.stages.iter().map(|s| s.title.as_str()).collect();
     assert_eq!(
         titles,
@@ -101,7 +101,7 @@ fn bare_hosts_get_everything_in_order() {
 
 #[test]
 fn every_step_on_a_host_can_be_put_back_or_needs_not() {
-    let plan = Stage::new([Begin::Bare; 3]).plan(&op(&[])).unwrap();
+    let plan = Stage::new([InitialNode::Bare; 3]).plan(&op(&[])).unwrap();
     let impossible = plan
         .steps()
         .any(|s| s.undo == crate::engine::Undo::Impossible);
@@ -112,7 +112,7 @@ fn every_step_on_a_host_can_be_put_back_or_needs_not() {
 
 #[test]
 fn an_ordinary_user_gets_no_unit_no_user_no_names() {
-    let mut world = Stage::new([Begin::Bare; 3]);
+    let mut world = Stage::new([InitialNode::Bare; 3]);
     world.inventory.server.hostnames = false;
     for i in 0..3 {
         let facts = facts(&mut world, i);
@@ -142,7 +142,7 @@ fn an_ordinary_user_gets_no_unit_no_user_no_names() {
 
 #[test]
 fn all_refusals_come_at_once() {
-    let mut world = Stage::new([Begin::Bare; 3]);
+    let mut world = Stage::new([InitialNode::Bare; 3]);
     facts(&mut world, 0).arch = "riscv64".into();
     facts(&mut world, 0).free_bytes = Some(1 << 20);
     facts(&mut world, 1).listener = Listener::Foreign("`nginx` (pid 7)".into());
@@ -168,7 +168,7 @@ fn all_refusals_come_at_once() {
 
 #[test]
 fn a_server_is_built_only_where_there_is_something_to_build_it_with() {
-    let mut world = Stage::new([Begin::Bare; 3]);
+    let mut world = Stage::new([InitialNode::Bare; 3]);
     world.inventory.server.source = ServerSource::Tarball {
         file: "redis-6.2.6.tar.gz".into(),
         sha256: "ab".repeat(32),
@@ -208,7 +208,11 @@ fn a_server_that_does_not_answer_or_answers_elsewhere_is_not_started_again() {
 
 #[test]
 fn live_roles_win_over_the_inventory() {
-    let world = Stage::new([Begin::Bare, Begin::FullPrimary, Begin::Replica { of: 1 }]);
+    let world = Stage::new([
+        InitialNode::Bare,
+        InitialNode::FullPrimary,
+        InitialNode::Replica { of: 1 },
+    ]);
     let plan = world.plan(&op(&[])).unwrap();
     let text = plan.steps().find_map(|s| match &s.action {
         Action::Host(HostAction::WriteConfig { text, .. }) => Some(text.clone()),
@@ -224,14 +228,18 @@ fn live_roles_win_over_the_inventory() {
 
 #[test]
 fn named_nodes_are_worked_on_alone() {
-    let world = Stage::new([Begin::FullPrimary, Begin::Bare, Begin::Bare]);
+    let world = Stage::new([
+        InitialNode::FullPrimary,
+        InitialNode::Bare,
+        InitialNode::Bare,
+    ]);
     let plan = world.plan(&op(&["slave2"])).unwrap();
     assert!(
         plan.steps()
             .all(|s| s.node.0 == "slave2" || s.node.0 == "master")
     );
     assert_eq!(words(&plan, "set up the replicas").len(), 10);
-    let nobody = Stage::new([Begin::Bare; 3]).plan(&op(&["slave2"]));
+    let nobody = Stage::new([InitialNode::Bare; 3]).plan(&op(&["slave2"]));
     assert!(
         nobody.unwrap_err()[0]
             .why
@@ -303,7 +311,11 @@ fn a_file_of_others_is_left_alone_while_it_is_in_use() {
 
 #[test]
 fn a_replica_older_than_its_primary_is_refused() {
-    let mut world = Stage::new([Begin::FullPrimary, Begin::Bare, Begin::Bare]);
+    let mut world = Stage::new([
+        InitialNode::FullPrimary,
+        InitialNode::Bare,
+        InitialNode::Bare,
+    ]);
     if let State::Up(server) = &mut world.topology.nodes[0].state {
         server.version = sample::version(7, 2, 4);
     }
@@ -331,13 +343,21 @@ fn the_diskless_setting_of_a_cut_run_is_put_back() {
         ["master: set repl-diskless-sync yes"]
     );
     // With keys in it, a primary's first sync is the operator's business.
-    let full = Stage::new([Begin::FullPrimary, Begin::Bare, Begin::Bare]);
+    let full = Stage::new([
+        InitialNode::FullPrimary,
+        InitialNode::Bare,
+        InitialNode::Bare,
+    ]);
     assert!(words(&full.plan(&op(&[])).unwrap(), "apply settings").is_empty());
 }
 
 #[test]
 fn keys_go_only_where_they_are_named() {
-    let mut world = Stage::new([Begin::FullPrimary, Begin::FullPrimary, Begin::Bare]);
+    let mut world = Stage::new([
+        InitialNode::FullPrimary,
+        InitialNode::FullPrimary,
+        InitialNode::Bare,
+    ]);
     let why = &refusals(&world)[0];
     assert_eq!(
         why,
@@ -358,7 +378,7 @@ fn keys_go_only_where_they_are_named() {
 
 #[test]
 fn an_announced_address_is_what_replicas_are_told() {
-    let mut world = Stage::new([Begin::Bare; 3]);
+    let mut world = Stage::new([InitialNode::Bare; 3]);
     world.inventory.nodes[0].announce = Some(Address::new("db1.example", 7000));
     let plan = world.plan(&op(&[])).unwrap();
     let texts: Vec<&str> = plan

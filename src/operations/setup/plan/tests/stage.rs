@@ -1,6 +1,6 @@
 //! Three nodes in memory that do what a plan says.
 
-use super::begin::{Begin, origin, running};
+use super::begin::{InitialNode, origin, running};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
 use crate::actions::role::RoleAction;
@@ -103,7 +103,7 @@ pub fn bare_host() -> HostFacts {
 }
 
 impl Stage {
-    pub fn new(begin: [Begin; 3]) -> Self {
+    pub fn new(begin: [InitialNode; 3]) -> Self {
         let mut world = Self {
             inventory: inventory(),
             topology: Topology {
@@ -125,7 +125,7 @@ impl Stage {
             }
             world.topology.nodes.push(node);
             world.hosts.insert(name.clone(), Ok(bare_host()));
-            if kind != Begin::Bare {
+            if kind != InitialNode::Bare {
                 world.install(&name);
             }
         }
@@ -175,15 +175,15 @@ impl Stage {
         facts.hosts = block::put(&facts.hosts, "orders", &lines);
     }
 
-    fn begin(&mut self, i: usize, kind: Begin, all: [Begin; 3]) {
+    fn begin(&mut self, i: usize, kind: InitialNode, all: [InitialNode; 3]) {
         let name = NodeName::from(NAMES[i]);
         let (of, keys) = match kind {
-            Begin::Bare => return,
-            Begin::StoppedPrimary { keys } => (None, keys),
-            Begin::EmptyPrimary => (None, false),
-            Begin::FullPrimary => (None, true),
-            Begin::StoppedReplica { of, keys } => (Some(of), keys),
-            Begin::Replica { of } => (Some(of), true),
+            InitialNode::Bare => return,
+            InitialNode::StoppedPrimary { keys } => (None, keys),
+            InitialNode::EmptyPrimary => (None, false),
+            InitialNode::FullPrimary => (None, true),
+            InitialNode::StoppedReplica { of, keys } => (Some(of), keys),
+            InitialNode::Replica { of } => (Some(of), true),
         };
         let spec = self.inventory.get(&name).unwrap().clone();
         let upstream = of.map(address);

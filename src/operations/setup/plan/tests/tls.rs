@@ -1,7 +1,7 @@
 //! Certificates in the plan: brought where they differ, and read by a server that runs.
 
 use super::stage::{NAMES, Stage};
-use super::{Begin, setup};
+use super::{InitialNode, setup};
 use crate::actions::host::Certificates;
 use crate::inventory::{ServerSource, Tls};
 use crate::plan::facts::Ownership;
@@ -11,7 +11,7 @@ const CONF: &str = "/db/redis/6379/conf";
 
 /// Nodes that speak TLS and that should have these files. `there`: which of the files lie there
 /// already as they should.
-fn stage(begin: [Begin; 3], wanted: &[&str], there: &[&str]) -> Stage {
+fn stage(begin: [InitialNode; 3], wanted: &[&str], there: &[&str]) -> Stage {
     let mut stage = Stage::new(begin);
     stage.inventory.server.source = ServerSource::Package(None);
     for (i, name) in NAMES.iter().enumerate() {
@@ -49,9 +49,9 @@ fn steps(stage: &Stage) -> Vec<String> {
 #[test]
 fn a_new_certificate_is_brought_to_a_running_server_and_read() {
     let up = [
-        Begin::FullPrimary,
-        Begin::Replica { of: 0 },
-        Begin::Replica { of: 0 },
+        InitialNode::FullPrimary,
+        InitialNode::Replica { of: 0 },
+        InitialNode::Replica { of: 0 },
     ];
     let all = ["tls.crt", "tls.key", "tls-ca.crt"];
     let brought = "bring /db/redis/6379/conf/{tls.crt,tls.key,tls-ca.crt} for redis alone";

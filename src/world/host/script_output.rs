@@ -1,13 +1,13 @@
-//! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says,
-//! reading it ends well. Pure.
+//! The form of the output of the scripts that collect facts: see `scripts/said.sh`. No output of a
+//! host can make this fail badly. Pure.
 
 use super::owner::without_comments;
 use super::single_quoted;
 
-/// Tells lines in that form; to be put behind `owner.sh`.
+/// The shell functions that print lines in that form. They go after `owner.sh`.
 pub(in crate::world) const SAID: &str = include_str!("scripts/said.sh");
 
-/// Reads files: see there.
+/// The script that reads files: see there.
 const READ: &str = include_str!("scripts/read.sh");
 
 /// Sets `$reader`, which `said.sh` runs.
@@ -16,16 +16,16 @@ pub(in crate::world) fn reader() -> String {
     format!("reader={text}\n")
 }
 
-/// The lines of these keys alone: of what a process has told that ran as a server's user, who can
-/// write more lines beside it.
+/// Keeps only the lines with these keys. A process that ran as the user of a server may have
+/// written other lines, too.
 pub(in crate::world) fn only(text: &str, keys: &[&str]) -> String {
     text.split_inclusive('\n')
         .filter(|l| line(l).is_some_and(|(key, ..)| keys.contains(&key)))
         .collect()
 }
 
-/// The values that were printed, in order: `key:text`, `key=hex`, and `key+line`, which is one more
-/// line of the last value of that key. What is in none of these forms is left out.
+/// The printed values, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of
+/// the last value of that key. Other lines are left out.
 pub(in crate::world) fn key_values(output: &str) -> Vec<(&str, Vec<u8>)> {
     let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
     for (key, how, text) in output.split('\n').filter_map(line) {
@@ -60,12 +60,13 @@ const OF_READER: [&str; 8] = [
     "done",
 ];
 
-/// It is no line of `read.sh`: a program may begin its reason as a key would, as in `setpriv: …`.
+/// The line is not from `read.sh`. A program may begin its error message like a key, as in
+/// `setpriv: …`.
 pub(super) fn is_beside(text: &str) -> bool {
     line(text).is_none_or(|(key, ..)| !OF_READER.contains(&key))
 }
 
-/// The key is of small letters and `_`.
+/// A key has small letters and `_`.
 fn line(line: &str) -> Option<(&str, char, &str)> {
     let end = line.find(|c: char| !(c.is_ascii_lowercase() || c == '_'))?;
     let (key, rest) = line.split_at(end);
@@ -76,7 +77,7 @@ fn line(line: &str) -> Option<(&str, char, &str)> {
     Some((key, how, &rest[1..]))
 }
 
-/// The bytes that these digits stand for; `None`: it is something else.
+/// The bytes of these hex digits; `None`: the text is something else.
 pub(in crate::world) fn unhex(hex: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = hex
         .trim()

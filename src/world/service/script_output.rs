@@ -4,7 +4,7 @@
 use crate::topology::service::Writable;
 use crate::topology::service::answer::{Answer, SeenProcess};
 use crate::topology::service::chain::Read;
-use crate::world::host::said::{key_values, only};
+use crate::world::host::script_output::{key_values, only};
 use std::collections::BTreeMap;
 
 /// The most files that a pattern may stand for.

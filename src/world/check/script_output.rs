@@ -1,14 +1,14 @@
-//! Reads what `scripts/check.sh` prints. Whatever a host says, reading it ends well. Pure.
+//! Reads the output of `scripts/check.sh`. No output of a host can make this fail badly. Pure.
 
 use crate::topology::NodeName;
 use crate::topology::host::{HostState, Owned, Places, Reach, Target};
-use crate::world::host::said::key_values;
+use crate::world::host::script_output::key_values;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-/// Reads the output. `nodes`: the servers in the order in which they were asked for, with what is
-/// known of their places; `targets`: the servers that it should reach, in that order. The script
-/// ran at some time of `during` on the operator's clock.
+/// Reads the output. `nodes`: the servers in the order of the arguments, with what is known of
+/// their places. `targets`: the servers that the host should reach, in that order. `during`: when
+/// the script ran, on the clock of the operator.
 pub(super) fn read(
     output: &str,
     during: &RangeInclusive<i64>,
@@ -105,7 +105,7 @@ fn kilobytes(text: &str) -> Option<u64> {
     Some(text.trim().parse::<u64>().ok()?.saturating_mul(1024))
 }
 
-/// The smaller of two limits. The kernel says a huge number where there is no limit.
+/// The smaller of two limits. The kernel reports a huge number if there is no limit.
 fn limit(text: &str, before: Option<u64>) -> Option<u64> {
     let limit = text.parse::<u64>().ok().filter(|bytes| *bytes < 1 << 60);
     limit.into_iter().chain(before).min()
@@ -175,7 +175,7 @@ fn reached(text: &str, all: &mut [Reach]) {
     }
 }
 
-/// The seconds by which the host's clock is ahead at least.
+/// The least number of seconds by which the clock of the host is ahead.
 fn ahead(text: &str, during: &RangeInclusive<i64>) -> Option<i64> {
     let there: i64 = text.trim().parse().ok()?;
     Some(if there > *during.end() {
