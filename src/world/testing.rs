@@ -174,8 +174,8 @@ pub fn free_port() -> u16 {
         .port()
 }
 
-/// A port before a server's own. It closes its first connections, so many, as soon as `word` is sent
-/// over them, as a Sentinel closes those of all clients of a server whose role it changes.
+/// A port before a server's own. It closes its first connections, so many, as soon as `word` is
+/// sent over them, as a Sentinel closes those of all clients of a server whose role it changes.
 pub async fn closing(port: u16, word: &'static str, mut times: usize) -> u16 {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let listener = listener.await.unwrap();

@@ -182,7 +182,7 @@ pub fn look_through(answer: &str, host: &str) -> Result<Beyond, SshError> {
                 return Err(refused(host, option, &format!("{option} {value}")));
             }
             Some(Reported(values)) if other(values) => {
-                beyond.ways.push(format!("{option} {value}"))
+                beyond.ways.push(format!("{option} {value}"));
             }
             Some(Honoured | Harmless | Refused(_) | Reported(_)) => {}
             None => beyond.unknown.push(option.to_owned()),
