@@ -204,6 +204,9 @@ pub enum HostAction {
         text: String,
         /// systemd must read its units anew.
         reload: bool,
+        /// It puts back this text: the copy beside the file takes its place again.
+        #[serde(default)]
+        back: bool,
     },
     /// Remove a small file of root's that was not there before.
     DropFile {
@@ -211,11 +214,6 @@ pub enum HostAction {
         path: String,
         /// systemd must read its units anew.
         reload: bool,
-    },
-    /// Give files and directories these owners and modes.
-    Own {
-        /// Path, and what it is to have.
-        all: Vec<(String, Ownership)>,
     },
     /// Start the server and see it listen.
     StartServer(Launch),

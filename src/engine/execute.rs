@@ -203,6 +203,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
             let Went::Failed { at, failure } = self.sequence(stage, &steps, passed).await else {
                 return None;
             };
+            let mut why = failure.why;
             let put_back = if stage.mode == Mode::PerNode {
                 let mut progress = Progress::default();
                 // All of the node's steps up to the failed one, those of an earlier run of this
@@ -212,14 +213,18 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
                         .map(|step| At { stage: index, step })
                         .filter(mine),
                 );
-                Some(self.undo(stage, index, &progress).await.is_ok())
+                let undone = self.undo(stage, index, &progress).await;
+                if let Err((_, left)) = &undone {
+                    why = format!("{why}; and putting it back failed: {left}");
+                }
+                Some(undone.is_ok())
             } else {
                 None
             };
             Some(NodeFailure {
                 at,
                 node: node.clone(),
-                why: failure.why,
+                why,
                 put_back,
             })
         });
@@ -296,3 +301,6 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         (!passed).then_some(why)
     }
 }
+
+#[cfg(test)]
+mod tests;

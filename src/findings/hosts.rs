@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod files;
+mod kept;
 mod kernel;
 mod lifetime;
 mod memory;
@@ -27,14 +28,15 @@ pub(super) use settings::{
 
 use super::{Context, Finding, Look};
 use crate::actions::host::HostAction;
-use crate::plan::facts::Ownership;
-use crate::topology::host::{HostLook, HostState, Hosts, Owned, Places};
-use crate::topology::{Node, Topology};
+use crate::topology::host::{HostLook, HostState, Hosts, Places};
+use crate::topology::{Node, NodeName, Topology};
 use jiff::civil::Date;
 
 /// A safe change, and its undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
+    /// The first node of the host: all changes of one host go back together.
+    pub on: NodeName,
     /// The change.
     pub action: HostAction,
     /// The undo.
@@ -115,73 +117,6 @@ impl<'a> Check<'a> {
             return Some(format!("{begin} {}", shlex::try_quote(&once).ok()?));
         }
         Some(format!("{begin} {once}"))
-    }
-
-    /// A command that sets a kernel parameter now and for later boots.
-    fn sysctl(&self, host: &OnHost<'_>, key: &str, value: &str) -> Option<String> {
-        let file = format!("/proc/sys/{}", key.replace('.', "/"));
-        let keep = match host.state.systemd {
-            Some(true) => {
-                let word = key.rsplit('.').next().unwrap_or(key);
-                format!(
-                    "mkdir -p /etc/sysctl.d && echo {key}={value} >/etc/sysctl.d/90-replctl-{word}.conf"
-                )
-            }
-            Some(false) | None => format!("echo {key}={value} >>/etc/sysctl.conf"),
-        };
-        self.as_root(host.first, &format!("echo {value} >{file} && {keep}"))
-    }
-}
-
-/// Sets a kernel parameter now and for later boots. Empty if the undo is unknown.
-fn kernel_number(host: &OnHost<'_>, key: &str, (old, new): (&str, &str)) -> Vec<Repair> {
-    let file = format!("/proc/sys/{}", key.replace('.', "/"));
-    if host.state.systemd != Some(true) || !host.state.root {
-        return Vec::new();
-    }
-    let name = key.rsplit('.').next().unwrap_or(key);
-    let kept = format!("/etc/sysctl.d/90-replctl-{name}.conf");
-    let text = format!("{key}={new}");
-    vec![set(&file, old, new), keep(host, kept, text, false)]
-}
-
-/// Sets a kernel parameter to a number or a word.
-fn set(file: &str, old: &str, new: &str) -> Repair {
-    let to = |value: &str| HostAction::SetKernel {
-        file: file.to_owned(),
-        value: value.to_owned(),
-    };
-    Repair {
-        action: to(new),
-        undo: to(old),
-    }
-}
-
-/// Writes a small file that root owns.
-fn keep(host: &OnHost<'_>, path: String, text: String, reload: bool) -> Repair {
-    let undo = match host.state.kept.get(&path) {
-        Some(before) => HostAction::KeepFile {
-            path: path.clone(),
-            text: before.clone(),
-            reload,
-        },
-        None => HostAction::DropFile {
-            path: path.clone(),
-            reload,
-        },
-    };
-    let action = HostAction::KeepFile { path, text, reload };
-    Repair { action, undo }
-}
-
-/// Changes the mode and the owner of a file or a folder.
-fn own(path: &str, before: Owned, (mode, uid): (u32, u32)) -> Repair {
-    let to = |mode, uid| vec![(path.to_owned(), Ownership { mode, uid })];
-    Repair {
-        action: HostAction::Own { all: to(mode, uid) },
-        undo: HostAction::OwnAgain {
-            all: to(before.mode, before.uid),
-        },
     }
 }
 

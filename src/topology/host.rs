@@ -3,7 +3,7 @@
 
 use super::{Address, Node, NodeName, Topology};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One look at all hosts of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +14,8 @@ pub struct Hosts {
     pub settings: BTreeMap<NodeName, BTreeMap<String, String>>,
     /// The writes that were measured, if they were.
     pub rate: Option<WriteRate>,
+    /// How many names were too many to look up.
+    pub names_left: usize,
 }
 
 /// What the clients of a primary write.
@@ -87,9 +89,18 @@ pub struct HostState {
     /// not looked up is absent.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, Vec<String>>,
-    /// The files of earlier fixes, and their first lines.
+    /// Its own addresses.
     #[serde(skip)]
-    pub kept: BTreeMap<String, String>,
+    pub own_addresses: BTreeSet<String>,
+    /// The files with the names that fixes use, and their line; `None`: they have more lines.
+    #[serde(skip)]
+    pub kept: BTreeMap<String, Option<String>>,
+    /// Files that are read when the host starts, and which setting each of them sets.
+    #[serde(skip)]
+    pub setters: Vec<(String, String)>,
+    /// Swap: each device or file, and its priority.
+    #[serde(skip)]
+    pub swaps: Vec<(String, i32)>,
     /// What it tries connections with; `None`: it has nothing for that.
     pub via: Option<String>,
     /// Whether it reaches the servers that it should reach.
@@ -104,8 +115,11 @@ pub struct HostState {
 pub struct Reach {
     /// The server.
     pub to: Target,
-    /// Whether its port took a connection; `None`: it was not tried.
+    /// Whether its port took a connection; `None`: it was not tried, or the try said nothing clear.
     pub reached: Option<bool>,
+    /// It took the connection and refused all commands: its protected mode.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
 }
 
 /// A server that a host should reach.
@@ -157,12 +171,24 @@ pub struct Places {
     pub folder: Option<String>,
     /// Mode and owner of that folder.
     pub folder_owner: Option<Owned>,
+    /// Whether it has the server's data files or nothing in it.
+    #[serde(skip)]
+    pub folder_is_its: Option<bool>,
+    /// Whether its process sees the files of the host; a container's does not.
+    #[serde(skip)]
+    pub on_host: Option<bool>,
+    /// Which file system the folder is on, by the kernel's number.
+    #[serde(skip)]
+    pub file_system: Option<String>,
     /// The disk below the data folder: bytes in all.
     pub disk_bytes: Option<u64>,
     /// The same: bytes that are free.
     pub disk_free_bytes: Option<u64>,
     /// Whether that file system takes no writes.
     pub read_only: Option<bool>,
+    /// Only the server may not write there: its own mount takes no writes.
+    #[serde(skip)]
+    pub read_only_for_it: bool,
     /// The mount point of the server program's file system, where that is mounted `noexec`.
     pub noexec: Option<String>,
     /// Its configuration file.
@@ -175,21 +201,30 @@ pub struct Places {
     pub uid: Option<u32>,
     /// Limit of open files of its process; `None`: not known, or no limit.
     pub open_files: Option<u64>,
+    /// The same: up to which the process may raise it.
+    #[serde(skip)]
+    pub open_files_most: Option<u64>,
+    /// Whether its process may get transparent huge pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub huge_pages: Option<bool>,
     /// What of its process is in swap, bytes.
     pub swapped_bytes: Option<u64>,
-    /// Memory limit of its control group, bytes.
+    /// The smallest memory limit of its control group and of those above, bytes.
     pub memory_limit_bytes: Option<u64>,
 }
 
 /// Mode, owner and group of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Owned {
-    /// The permission bits.
+    /// The permission bits, and the three special ones.
     pub mode: u32,
     /// Numeric id of its user.
     pub uid: u32,
     /// Numeric id of its group.
     pub gid: u32,
+    /// It has an access list, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub access_list: bool,
 }
 
 /// Looks at one host by several ways become one look: of one start, with one name and one table of

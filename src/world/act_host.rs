@@ -116,7 +116,6 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::OwnAgain { .. }
-        | HostAction::Own { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }

@@ -31,13 +31,14 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// How many names one host looks up.
 const MOST_NAMES: usize = 32;
 /// The settings that only `check` reads.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
     "dir",
     "maxclients",
     "tcp-backlog",
     "repl-timeout",
     "client-output-buffer-limit",
     "aclfile",
+    "tls-auth-clients",
 ];
 
 /// The nodes on one host, and the session with that host.
@@ -50,6 +51,8 @@ struct Group<'a> {
 struct Questions {
     /// Names to look up.
     names: Vec<String>,
+    /// How many more there are.
+    names_left: usize,
     /// The servers that the host of each node should reach.
     targets: BTreeMap<NodeName, Vec<Target>>,
     /// The settings that the servers report.
@@ -72,8 +75,10 @@ pub async fn look(
             address: address.clone(),
         }));
     }
+    let (names, names_left) = names(topology);
     let questions = Questions {
-        names: names(topology),
+        names,
+        names_left,
         targets,
         settings,
     };
@@ -90,6 +95,7 @@ pub async fn look(
         looks: each_once(seen),
         settings: questions.settings,
         rate: None,
+        names_left: questions.names_left,
     }
 }
 
@@ -116,8 +122,8 @@ async fn groups<'a>(hosts: &Hosts, topology: &'a Topology) -> Vec<Group<'a>> {
     groups
 }
 
-/// The names (not the addresses) by which the nodes know each other.
-fn names(topology: &Topology) -> Vec<String> {
+/// The names (not the addresses) by which the nodes know each other, and how many are too many.
+fn names(topology: &Topology) -> (Vec<String>, usize) {
     let usable =
         |host: &&str| !is_literal(host) && !host.eq_ignore_ascii_case("localhost") && is_name(host);
     let all = topology
@@ -125,8 +131,9 @@ fn names(topology: &Topology) -> Vec<String> {
         .iter()
         .flat_map(|node| [node.announced.host.as_str(), node.address.host.as_str()]);
     let names: BTreeSet<&str> = all.filter(usable).collect();
+    let left = names.len().saturating_sub(MOST_NAMES);
     let names = names.into_iter().take(MOST_NAMES);
-    names.map(str::to_owned).collect()
+    (names.map(str::to_owned).collect(), left)
 }
 
 /// Whether this name may be sent to a host. Some names come from servers.
@@ -190,16 +197,15 @@ async fn ask(
 
 /// The servers that the nodes of one host should reach, without duplicates.
 fn to_try(group: &Group<'_>, questions: &Questions) -> Vec<Target> {
-    let mut all: Vec<Target> = Vec::new();
+    let mut known = BTreeSet::new();
     let nodes = group.nodes.iter();
     let wanted = nodes.filter_map(|node| questions.targets.get(&node.name));
-    for target in wanted.flatten() {
-        let usable = is_literal(&target.address.host) || is_name(&target.address.host);
-        if usable && !all.contains(target) {
-            all.push(target.clone());
-        }
-    }
-    all
+    let new = wanted.flatten().filter(|target| {
+        let Address { host, port } = &target.address;
+        let usable = is_literal(host) || is_name(host);
+        usable && known.insert((&target.node, host, *port))
+    });
+    new.cloned().collect()
 }
 
 /// What replctl knows of the places of a server before it asks the host.
@@ -222,10 +228,11 @@ fn places(
     }
 }
 
-/// The script's four words for a server.
-fn of_node(hosts: &Hosts, node: &Node, places: &Places) -> [String; 4] {
+/// The script's five words for a server.
+fn of_node(hosts: &Hosts, node: &Node, places: &Places) -> [String; 5] {
     let process = node.service.as_deref().and_then(|s| s.process.as_ref());
     let program = process.and_then(|p| p.program.clone());
+    let stored = node.service.as_deref().and_then(|s| s.data_files());
     let planned = || {
         let spec = hosts.inventory.get(&node.name)?;
         Some(Paths::of(&hosts.inventory, spec).program())
@@ -235,6 +242,7 @@ fn of_node(hosts: &Hosts, node: &Node, places: &Places) -> [String; 4] {
         places.folder.clone().unwrap_or_default(),
         places.config_file.clone().unwrap_or_default(),
         program.or_else(planned).unwrap_or_default(),
+        stored.map_or_else(String::new, |data| data.snapshot.clone()),
     ]
 }
 

@@ -50,7 +50,6 @@ impl fmt::Display for HostAction {
             | Self::WriteConfig { .. }
             | Self::RestoreConfig { .. }
             | Self::OwnAgain { .. }
-            | Self::Own { .. }
             | Self::SetKernel { .. }
             | Self::KeepFile { .. }
             | Self::DropFile { .. }
@@ -85,6 +84,9 @@ impl HostAction {
             }
             Self::RemoveConfig { path } | Self::DropFile { path, .. } => format!("remove {path}"),
             Self::RemoveFiles { paths } => format!("remove {}", paths.join(", ")),
+            Self::KeepFile {
+                path, back: true, ..
+            } => format!("put back {path}"),
             Self::WriteConfig { path, .. } | Self::KeepFile { path, .. } => format!("write {path}"),
             Self::SetKernel { file, value } if value.is_empty() => format!("empty {file}"),
             Self::SetKernel { file, value } => format!("set {file} to {value}"),
@@ -92,12 +94,6 @@ impl HostAction {
             Self::OwnAgain { all } => {
                 let paths: Vec<&str> = all.iter().map(|(path, _)| path.as_str()).collect();
                 format!("give {} its earlier owner and mode back", braced(&paths))
-            }
-            Self::Own { all } => {
-                let all = all.iter().map(|(path, to)| {
-                    format!("give {path} mode {:o} and to user {}", to.mode, to.uid)
-                });
-                all.collect::<Vec<_>>().join(", ")
             }
             Self::ProtectConfig { path, owner } => {
                 format!("make {path} readable by {owner} alone")

@@ -2,7 +2,7 @@
 //! everything of an interrupted run that can be put back.
 
 use super::{Act, Executed, Execution, Failure, PassedSoFar, Watch, past_return};
-use crate::actions::{Action, sentinel::SentinelAction, server::ServerAction};
+use crate::actions::{Action, host::HostAction, sentinel::SentinelAction, server::ServerAction};
 use crate::engine::journal::{At, BY_HAND, Effect, Entry, Journal, Outcome, Progress};
 use crate::engine::{Mode, Stage, Step, Undo};
 use crate::topology::Topology;
@@ -140,16 +140,15 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
                     },
                     false,
                 );
-                let why = format!("`{}`: {}", step.node, failure.why);
+                let mut why = format!("`{}`: {}", step.node, failure.why);
+                if matches!(undo, Action::Host(_)) && stands_alone(undo) {
+                    why = format!("`{}`: {undo}: {}", step.node, failure.why);
+                }
                 left = Err((
                     at,
                     left.map_or_else(|(_, earlier)| format!("{earlier}; {why}"), |()| why.clone()),
                 ));
-                // A change that stays at a Sentinel does not stop the undo on the nodes.
-                if matches!(
-                    undo,
-                    Action::Sentinel(SentinelAction::RestoreInfoPeriod { .. })
-                ) {
+                if stands_alone(undo) {
                     continue;
                 }
                 return left;
@@ -158,4 +157,18 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
         }
         left
     }
+}
+
+/// Whether the other steps can be undone although this undo has failed: a change that stays at a
+/// Sentinel, or a setting of a host that no other step needs.
+fn stands_alone(undo: &Action) -> bool {
+    matches!(
+        undo,
+        Action::Sentinel(SentinelAction::RestoreInfoPeriod { .. })
+            | Action::Host(
+                HostAction::SetKernel { .. }
+                    | HostAction::KeepFile { .. }
+                    | HostAction::DropFile { .. }
+            )
+    )
 }

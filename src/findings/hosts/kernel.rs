@@ -1,14 +1,16 @@
 //! Kernel parameters, and limits that a server gets at its start. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
-use super::{Check, OnHost, keep, kernel_number, set, word};
-use crate::topology::Node;
+use super::kept::{huge_pages, keep, parameter};
+use super::{Check, OnHost, Repair, word};
 use crate::topology::phrases::{bytes, list, name};
+use crate::topology::service::{Arguments, Unit};
+use crate::topology::{Node, Product, Server};
 
 /// The file with the mode of huge pages.
 const HUGE: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
-/// The `maxclients` of a server without any other limit.
-const CLIENTS: u64 = 10_000;
+/// The drop-in with the limits of a unit.
+const LIMITS: &str = "90-replctl-limits.conf";
 /// Files that a server reserves for itself, in addition to its clients.
 const OWN_FILES: u64 = 32;
 
@@ -35,49 +37,52 @@ impl Check<'_> {
             ),
             (Some(_) | None, _) => String::new(),
         };
+        let keeper = parameter("vm.overcommit_memory");
+        // Somebody has chosen 2. What else runs there may need it.
+        let chosen = mode != 0;
         let message = format!(
-            "`vm.overcommit_memory` is {mode} on the host of {}: a save or a full copy fails where memory is short{room}",
-            list(host.nodes.iter().copied())
+            "`vm.overcommit_memory` is {mode} on the host of {}: a save or a full copy fails where memory is short{room}{}",
+            list(host.nodes.iter().copied()),
+            keeper.clause(host)
         );
+        let found = Finding::about(host.first, Code::Overcommit, Severity::Warning, message)
+            .with("overcommit", mode);
+        if chosen {
+            return Some(found);
+        }
         Some(
-            Finding::about(host.first, Code::Overcommit, Severity::Warning, message)
-                .maybe_hint(self.sysctl(host, "vm.overcommit_memory", "1"))
-                .with("overcommit", mode)
-                .repaired_by(kernel_number(
-                    host,
-                    "vm.overcommit_memory",
-                    (&mode.to_string(), "1"),
-                )),
+            found
+                .maybe_hint(self.set_and_keep(host, &keeper, "1"))
+                .repaired_by(keeper.repairs(host, &mode.to_string(), "1")),
         )
     }
 
+    /// Servers from 6.2 on switch huge pages off for themselves. Where the kernel shows that, it
+    /// decides.
     fn huge_pages(&self, host: &OnHost<'_>) -> Option<Finding> {
         let mode = host.state.huge_pages.as_deref()?;
         if mode != "always" {
             return None;
         }
-        let message = format!(
-            "transparent huge pages are `always` on the host of {}: while a copy is made, writes take longer and memory grows",
-            list(host.nodes.iter().copied())
-        );
-        let now = format!("echo madvise >{HUGE}");
-        let line = match host.state.systemd {
-            Some(true) => format!(
-                "{now} && mkdir -p /etc/tmpfiles.d && echo w {HUGE} - - - - madvise >/etc/tmpfiles.d/90-replctl-huge-pages.conf"
-            ),
-            Some(false) | None => now,
+        let gets = |node: &&Node| {
+            let shown = self.places(node).and_then(|places| places.huge_pages);
+            shown.unwrap_or_else(|| node.server().is_some_and(lacks_disable_thp))
         };
-        let kept = "/etc/tmpfiles.d/90-replctl-huge-pages.conf".to_owned();
-        let text = format!("w {HUGE} - - - - madvise");
-        let mut repairs = Vec::new();
-        if host.state.systemd == Some(true) && host.state.root {
-            repairs = vec![set(HUGE, mode, "madvise"), keep(host, kept, text, false)];
+        let get: Vec<&Node> = host.nodes.iter().copied().filter(gets).collect();
+        if get.is_empty() {
+            return None;
         }
+        let keeper = huge_pages(HUGE);
+        let message = format!(
+            "transparent huge pages are `always` on the host of {}: while a copy is made, writes take longer and memory grows{}",
+            list(get),
+            keeper.clause(host)
+        );
         Some(
             Finding::about(host.first, Code::HugePages, Severity::Warning, message)
-                .maybe_hint(self.as_root(host.first, &line))
+                .maybe_hint(self.set_and_keep(host, &keeper, "madvise"))
                 .with("mode", mode)
-                .repaired_by(repairs),
+                .repaired_by(keeper.repairs(host, mode, "madvise")),
         )
     }
 
@@ -88,19 +93,19 @@ impl Check<'_> {
             (wanted > limit).then_some((wanted, *node))
         });
         let (wanted, node) = wanted.max_by_key(|(wanted, _)| *wanted)?;
+        let keeper = parameter("net.core.somaxconn");
         let message = format!(
-            "`net.core.somaxconn` is {limit} on the host of {}, whose `tcp-backlog` is {wanted}: many clients that connect at once are dropped; a higher limit counts from its next start",
-            name(&node.name)
+            "`net.core.somaxconn` is {limit} on the host of {}, whose `tcp-backlog` is {wanted}: many clients that connect at once are dropped; a higher limit counts from its next start{}",
+            name(&node.name),
+            keeper.clause(host)
         );
-        let hint = self.sysctl(host, "net.core.somaxconn", &wanted.max(1024).to_string());
-        let change = (limit.to_string(), wanted.max(1024).to_string());
-        let repairs = kernel_number(host, "net.core.somaxconn", (&change.0, &change.1));
+        let higher = wanted.max(1024).to_string();
         Some(
             Finding::about(host.first, Code::ListenBacklog, Severity::Warning, message)
-                .maybe_hint(hint)
+                .maybe_hint(self.set_and_keep(host, &keeper, &higher))
                 .with("somaxconn", limit)
                 .with("tcp_backlog", wanted)
-                .repaired_by(repairs),
+                .repaired_by(keeper.repairs(host, &limit.to_string(), &higher)),
         )
     }
 
@@ -116,17 +121,18 @@ impl Check<'_> {
         if !reserved.is_empty() {
             all.insert(0, reserved.to_owned());
         }
+        let keeper = parameter("net.ipv4.ip_local_reserved_ports");
         let message = format!(
-            "port {port} of {} is one that its host gives to outgoing connections ({first} to {last}): such a connection may keep the server from starting",
-            name(&node.name)
+            "port {port} of {} is one that its host gives to outgoing connections ({first} to {last}): such a connection may keep the server from starting{}",
+            name(&node.name),
+            keeper.clause(host)
         );
-        let hint = self.sysctl(host, "net.ipv4.ip_local_reserved_ports", &all.join(","));
-        let key = "net.ipv4.ip_local_reserved_ports";
+        let hint = self.set_and_keep(host, &keeper, &all.join(","));
         // The kernel sorts a longer list, so the list that is read back would differ from the one
         // that was written.
         let single = reserved.is_empty() && all.len() == 1;
         let repairs = if single {
-            kernel_number(host, key, ("", &all[0]))
+            keeper.repairs(host, "", &all[0])
         } else {
             Vec::new()
         };
@@ -140,37 +146,36 @@ impl Check<'_> {
     }
 
     /// A server that may not open enough files lowers `maxclients` at its start, and reports it
-    /// only in its log.
+    /// only in its log. Only its files tell whether it did: somebody may want few clients.
     fn open_files(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
-        let limit = self.places(node)?.open_files?;
+        let places = self.places(node)?;
+        let limit = places.open_files?;
+        let service = node.service.as_deref()?;
+        let Arguments::Shown(_) = service.arguments else {
+            return None;
+        };
+        let wanted = service.data_files()?.clients?;
         let clients = self.seen.number(&node.name, "maxclients")?;
-        if clients >= CLIENTS || clients + OWN_FILES < limit {
+        let enough = places.open_files_most? >= wanted.saturating_add(OWN_FILES);
+        if clients >= wanted || clients.saturating_add(OWN_FILES) < limit || enough {
             return None;
         }
         let own = name(&node.name);
         let message = format!(
-            "{own} may open {limit} files, so that it takes {clients} clients and not {CLIENTS}; a higher limit counts from its next start"
+            "{own} may open {limit} files, so that it takes {clients} clients and not {wanted}; a higher limit counts from its next start"
         );
-        let unit = node.service.as_deref().and_then(|service| service.unit());
-        let plain = |name: &str| !name.contains('/') && host.state.root;
-        let kept = unit.filter(|unit| plain(&unit.name)).map(|unit| {
-            let folder = format!("/etc/systemd/system/{}.d", unit.name);
-            format!("{folder}/90-replctl-limits.conf")
-        });
-        let text = || "[Service]\nLimitNOFILE=65536".to_owned();
-        let kept = kept.filter(|path| !host.state.kept.contains_key(path));
-        let repairs = kept.map(|path| keep(host, path, text(), true));
-        let repairs: Vec<_> = repairs.into_iter().collect();
-        let hint = unit.and_then(|unit| {
-            let folder = word(&format!("/etc/systemd/system/{}.d", unit.name))?;
-            let line = format!(
-                "mkdir -p {folder} && printf '[Service]\\nLimitNOFILE=65536\\n' >{folder}/90-replctl-limits.conf && systemctl daemon-reload"
-            );
-            self.as_root(host.first, &line)
-        });
-        let hint = hint.unwrap_or_else(|| {
-            format!("run `ulimit -n 65536` in what starts {own}, and restart it")
-        });
+        let higher = wanted.saturating_add(OWN_FILES).max(65_536);
+        let (hint, repairs) = match service.unit() {
+            Some(unit) => raised(host, unit, higher),
+            None => (None, Vec::new()),
+        };
+        let hint = hint
+            .and_then(|line| self.as_root(host.first, &line))
+            .unwrap_or_else(|| {
+                format!(
+                    "raise the limit of open files to {higher} in what starts {own}, and restart it"
+                )
+            });
         Some(
             Finding::about(node, Code::OpenFiles, Severity::Warning, message)
                 .hint(hint)
@@ -179,6 +184,36 @@ impl Check<'_> {
                 .repaired_by(repairs),
         )
     }
+}
+
+/// A line of sh and the repairs that raise the limit of a unit. Neither is given if a file with
+/// that name is there, or if a later one may have the last word.
+fn raised(host: &OnHost<'_>, unit: &Unit, limit: u64) -> (Option<String>, Vec<Repair>) {
+    let folder = format!("/etc/systemd/system/{}.d", unit.name);
+    let path = format!("{folder}/{LIMITS}");
+    let file_name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let later = |other: &String| file_name(other).as_str() > LIMITS;
+    if unit.name.contains('/')
+        || host.state.kept.contains_key(&path)
+        || unit.drop_ins.iter().any(later)
+    {
+        return (None, Vec::new());
+    }
+    let line = word(&folder).zip(word(&unit.name)).map(|(folder, unit)| {
+        format!(
+            "mkdir -p {folder} && printf '[Service]\\nLimitNOFILE={limit}\\n' >{folder}/{LIMITS} && systemctl daemon-reload && systemctl show -p LimitNOFILE {unit}"
+        )
+    });
+    let text = format!("[Service]\nLimitNOFILE={limit}");
+    let root = host.state.root && host.state.systemd == Some(true);
+    let repair = root.then(|| keep(host, path, text, true));
+    (line, repair.into_iter().collect())
+}
+
+/// Whether this version cannot switch huge pages off for itself.
+fn lacks_disable_thp(server: &Server) -> bool {
+    let version = (server.version.major, server.version.minor);
+    server.product == Product::Redis && version < (6, 2) && version.0 > 0
 }
 
 /// `6379,7000-7010`.
@@ -195,12 +230,12 @@ pub(in super::super) const OVERCOMMIT: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "The kernel may refuse the memory for the child process that saves or makes a full copy, although that process needs little of it. Then saving fails, and a replica that needs a full copy does not get it.",
     cause: "`vm.overcommit_memory` is 0, which is the kernel's default, or 2.",
-    way_out: "Set it to 1, and keep it in `/etc/sysctl.d`.",
+    way_out: "Set it to 1, and keep it in `/etc/sysctl.d`. Somebody has chosen 2: ask first what else on the host needs it.",
 };
 
 pub(in super::super) const HUGE_PAGES: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "The kernel gives memory in pages of 2 MiB to every process. While a child process saves, each write of the server copies a whole page. That takes time, and memory.",
+    meaning: "The kernel gives memory in pages of 2 MiB to a server. Servers from 6.2 on switch that off for themselves if it is `always` when they start; this one did not. While a child process saves, each write of the server copies a whole page. That takes time, and memory.",
     cause: "`/sys/kernel/mm/transparent_hugepage/enabled` is `always`, the default of some distributions.",
     way_out: "Set it to `madvise`. Keep it with a file in `/etc/tmpfiles.d` where systemd runs, otherwise with a line in a start script. Servers that run already need a restart.",
 };

@@ -12,16 +12,24 @@ use std::collections::BTreeMap;
 const COMPILED: Date = date(2026, 11, 30);
 
 /// The last day with security fixes, if it is known.
-const ENDS: [(Product, u16, u16, Date); 8] = [
+const ENDS: [(Product, u16, u16, Date); 11] = [
     (Product::Redis, 5, 0, date(2022, 4, 27)),
-    (Product::Redis, 6, 0, date(2022, 5, 31)),
+    (Product::Redis, 6, 2, date(2027, 4, 1)),
     (Product::Redis, 7, 0, date(2024, 7, 29)),
+    (Product::Redis, 7, 2, date(2029, 12, 1)),
+    (Product::Redis, 7, 4, date(2029, 12, 1)),
     (Product::Redis, 8, 0, date(2026, 12, 1)),
+    (Product::Redis, 8, 2, date(2030, 9, 1)),
     (Product::Valkey, 7, 2, date(2029, 4, 16)),
     (Product::Valkey, 8, 0, date(2027, 9, 15)),
     (Product::Valkey, 8, 1, date(2030, 3, 31)),
     (Product::Valkey, 9, 0, date(2028, 10, 21)),
 ];
+
+/// Whether this was fixed no longer when the first version of the table ended.
+fn is_ancient(product: Product, version: Version) -> bool {
+    product == Product::Redis && version.major > 0 && version.major < 5
+}
 
 /// The end of a version; `None`: unknown.
 fn end_of(product: Product, version: Version) -> Option<Date> {
@@ -43,7 +51,8 @@ impl Check<'_> {
         }
         for ((product, version), nodes) in ended {
             let end = end_of(product, version).filter(|end| self.today > *end);
-            if let (Some(end), Some(first)) = (end, nodes.first()) {
+            let ended = end.is_some() || is_ancient(product, version);
+            if let Some(first) = nodes.first().filter(|_| ended) {
                 found.push(of_version((product, version), end, first, &nodes));
             }
         }
@@ -52,7 +61,7 @@ impl Check<'_> {
 
 fn of_version(
     (product, version): (Product, Version),
-    end: Date,
+    end: Option<Date>,
     first: &Node,
     nodes: &[&Node],
 ) -> Finding {
@@ -61,15 +70,22 @@ fn of_version(
         Product::Valkey => "Valkey",
     };
     let run = if nodes.len() == 1 { "runs" } else { "run" };
+    let fixed = match end {
+        Some(end) => format!("has not fixed since {end}"),
+        None => "fixes no longer".to_owned(),
+    };
     let message = format!(
-        "{} {run} {called} {version}, which its maker has not fixed since {end}; whether your distribution fixes it is not known (table of {COMPILED})",
+        "{} {run} {called} {version}, which its maker {fixed}; whether your distribution fixes it is not known (table of {COMPILED})",
         list(nodes.iter().copied())
     );
     let names: Vec<&str> = nodes.iter().map(|node| node.name.0.as_str()).collect();
-    Finding::about(first, Code::EndOfLife, Severity::Note, message)
+    let found = Finding::about(first, Code::EndOfLife, Severity::Note, message)
         .with("nodes", names)
-        .with("ended", end.to_string())
-        .with("table_of", COMPILED.to_string())
+        .with("table_of", COMPILED.to_string());
+    match end {
+        Some(end) => found.with("ended", end.to_string()),
+        None => found,
+    }
 }
 
 pub(in super::super) const END_OF_LIFE: Explanation = Explanation {

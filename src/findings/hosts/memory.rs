@@ -1,7 +1,7 @@
 //! Compares the memory of hosts with what their servers may use. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
-use super::{Check, OnHost};
+use super::{Check, OnHost, word};
 use crate::topology::Node;
 use crate::topology::phrases::{bytes, list, name};
 
@@ -11,7 +11,8 @@ const SWAPPED_AT_LEAST: u64 = 1 << 20;
 impl Check<'_> {
     pub(super) fn memory(&self, host: &OnHost<'_>, found: &mut Vec<Finding>) {
         found.extend(self.of_host(host));
-        found.extend(host.nodes.iter().filter_map(|node| self.of_group(node)));
+        let in_groups = host.nodes.iter();
+        found.extend(in_groups.filter_map(|node| self.of_group(host, node)));
         found.extend(
             host.nodes
                 .iter()
@@ -19,16 +20,22 @@ impl Check<'_> {
         );
     }
 
-    /// Servers without a limit: when the memory is full, the kernel decides what ends.
+    /// Servers without a limit: when the memory is full, the kernel decides what ends. A server in
+    /// a control group with a limit has a finding of its own.
     pub(super) fn unlimited(&self, found: &mut Vec<Finding>) {
-        let without = |node: &&Node| node.server().is_some_and(|s| s.maxmemory == Some(0));
+        let in_group = |node: &Node| self.places(node).and_then(|p| p.memory_limit_bytes);
+        let without = |node: &&Node| {
+            let none = node.server().is_some_and(|s| s.maxmemory == Some(0));
+            none && in_group(node).is_none()
+        };
         let nodes: Vec<&Node> = self.topology.nodes.iter().filter(without).collect();
         let Some(first) = nodes.first() else {
             return;
         };
         let message = format!(
-            "{} may take all memory of the host: `maxmemory` is 0",
-            list(nodes.iter().copied())
+            "{} {} no memory limit: `maxmemory` is 0",
+            list(nodes.iter().copied()),
+            if nodes.len() == 1 { "has" } else { "have" }
         );
         let names: Vec<&str> = nodes.iter().map(|node| node.name.0.as_str()).collect();
         found.push(
@@ -45,13 +52,19 @@ impl Check<'_> {
         if limits <= three_quarters(memory) {
             return None;
         }
-        let severity = if limits > memory {
-            Severity::Problem
+        let (severity, left) = if limits >= memory {
+            let severity = if limits > memory {
+                Severity::Problem
+            } else {
+                Severity::Warning
+            };
+            (severity, "nothing is".to_owned())
         } else {
-            Severity::Warning
+            let left = bytes(memory - limits);
+            (Severity::Warning, format!("{left} are"))
         };
         let message = format!(
-            "{} may take {} by `maxmemory`, and the host has {}: nothing is left for the copy of a save, for buffers and for the system",
+            "{} may take {} by `maxmemory`, and the host has {}: {left} left for the copy of a save, for buffers and for the system",
             list(host.nodes.iter().copied()),
             bytes(limits),
             bytes(memory)
@@ -66,10 +79,12 @@ impl Check<'_> {
     }
 
     /// Compares the limit of a server with that of its control group.
-    fn of_group(&self, node: &Node) -> Option<Finding> {
+    fn of_group(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
         let memory = self.places(node)?.memory_limit_bytes?;
         let limit = node.server()?.maxmemory?;
-        if limit > 0 && limit <= three_quarters(memory) {
+        // A limit that is as high as the memory of the host is none.
+        let unlimited = host.state.memory_bytes.is_some_and(|all| all <= memory);
+        if unlimited || limit > 0 && limit <= three_quarters(memory) {
             return None;
         }
         let own = name(&node.name);
@@ -79,7 +94,7 @@ impl Check<'_> {
             format!("and may take {} by `maxmemory`", bytes(limit))
         };
         let message = format!(
-            "the kernel ends {own} at {}, the memory limit of its unit or container; it runs {takes}",
+            "the kernel ends {own} at {}, the memory limit of its unit, slice or container; it runs {takes}",
             bytes(memory)
         );
         Some(
@@ -104,21 +119,46 @@ impl Check<'_> {
         if swapped < SWAPPED_AT_LEAST {
             return None;
         }
+        let swaps = &host.state.swaps;
+        let zram = |(device, _): &(String, i32)| device.starts_with("/dev/zram");
+        let slow = if swaps.is_empty() || swaps.iter().any(|swap| !zram(swap)) {
+            "wait until they are read back"
+        } else {
+            "wait until they are unpacked"
+        };
         let message = format!(
-            "{} of the memory of {} are in swap: commands that need them wait for the disk",
+            "{} of the memory of {} are in swap: commands that need them {slow}",
             bytes(swapped),
             name(&node.name)
         );
         let fits = host.state.available_bytes.zip(host.state.swap_bytes);
         let hint = fits
             .filter(|(free, swap)| free > swap)
-            .and_then(|_| self.as_root(node, "swapoff -a && swapon -a"));
+            .and_then(|_| self.as_root(node, &emptied(swaps)?));
         Some(
             Finding::about(node, Code::Swapped, Severity::Warning, message)
                 .maybe_hint(hint)
                 .with("swapped_bytes", swapped),
         )
     }
+}
+
+/// A line of sh that brings each swap device back into memory, and switches it on again as it was.
+/// `swapon -a` would know only those of `/etc/fstab`.
+fn emptied(swaps: &[(String, i32)]) -> Option<String> {
+    let one = |(device, priority): &(String, i32)| {
+        // The kernel writes blanks as octal escapes, and a name may be gone.
+        let plain = !device.contains('\\') && !device.ends_with("(deleted)");
+        let device = word(device).filter(|_| plain)?;
+        let priority = match priority {
+            0.. => format!(" -p {priority}"),
+            _ => String::new(),
+        };
+        Some(format!("swapoff {device} && swapon{priority} {device}"))
+    };
+    let all: Option<Vec<String>> = swaps.iter().map(one).collect();
+    all.filter(|all| !all.is_empty())
+        .map(|all| all.join(" && "))
 }
 
 fn limit_of(node: &Node) -> Option<u64> {
@@ -131,7 +171,7 @@ fn three_quarters(memory: u64) -> u64 {
 
 pub(in super::super) const MEMORY_OF_HOST: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
-    meaning: "The servers of a host may take more than three quarters of its memory, or of the limit of their unit or container. When a save copies what is written meanwhile, the kernel ends a process. It is a problem if they may take more than there is.",
+    meaning: "The servers of a host may take more than three quarters of its memory, or of the smallest limit of their unit, of the slices above it, or of their container. When a save copies what is written meanwhile, the kernel ends a process. It is a problem if they may take more than there is.",
     cause: "`maxmemory` is too high for the host, or several servers share the host.",
     way_out: "Lower `maxmemory`, in the inventory too if it stands there, or give the host more memory.",
 };
@@ -145,7 +185,7 @@ pub(in super::super) const NO_MEMORY_LIMIT: Explanation = Explanation {
 
 pub(in super::super) const SWAPPED: Explanation = Explanation {
     severities: &[Severity::Warning],
-    meaning: "A part of the server's memory is in swap. A command that needs it waits for the disk, and all other clients wait with it.",
+    meaning: "A part of the server's memory is in swap. A command that needs it waits until it is back in memory, and all other clients wait with it.",
     cause: "The memory of the host was full, or `vm.swappiness` is high.",
-    way_out: "Make memory free. `swapoff -a && swapon -a` brings everything back into memory, if it fits.",
+    way_out: "Make memory free. `swapoff` and then `swapon` of each device in `/proc/swaps` brings everything back into memory, if it fits. `swapon -a` alone knows only the devices of `/etc/fstab`.",
 };

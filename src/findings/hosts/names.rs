@@ -4,17 +4,24 @@ use super::super::{Code, Explanation, Finding, Severity};
 use super::{Check, OnHost};
 use crate::topology::Node;
 use crate::topology::phrases::name;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 impl Check<'_> {
     pub(super) fn names(&self, host: &OnHost<'_>, found: &mut Vec<Finding>) {
+        let mut listed: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (ip, names) in &host.state.hosts_file {
+            for name in names {
+                listed.entry(name).or_default().push(ip);
+            }
+        }
         for node in &self.topology.nodes {
             let used = is_name(&node.announced.host);
             if used {
                 found.extend(self.used(host, node));
             }
             if !used || node.name.0 != node.announced.host {
-                found.extend(self.unused(host, node));
+                found.extend(self.unused(host, node, &listed));
             }
         }
     }
@@ -36,7 +43,10 @@ impl Check<'_> {
                     .with("name", called),
             );
         }
-        let wrong: Vec<&String> = there.iter().filter(|ip| !leads_to(node, ip)).collect();
+        let wrong: Vec<&String> = there
+            .iter()
+            .filter(|ip| self.leads_elsewhere(node, ip))
+            .collect();
         let first = wrong.first()?;
         let what = if is_loopback(first) {
             "itself"
@@ -57,11 +67,15 @@ impl Check<'_> {
 
     /// The name of a node that is in `/etc/hosts` only for people. On many systems, the host's own
     /// name has its loopback address.
-    fn unused(&self, host: &OnHost<'_>, node: &Node) -> Option<Finding> {
+    fn unused(
+        &self,
+        host: &OnHost<'_>,
+        node: &Node,
+        listed: &HashMap<&str, Vec<&str>>,
+    ) -> Option<Finding> {
         let called = node.name.0.as_str();
-        let lines = host.state.hosts_file.iter();
-        let mut lines = lines.filter(|(_, names)| names.iter().any(|n| n == called));
-        let (ip, _) = lines.find(|(ip, _)| !is_loopback(ip) && !leads_to(node, ip))?;
+        let mut ips = listed.get(called)?.iter().copied();
+        let ip = ips.find(|ip| !is_loopback(ip) && self.leads_elsewhere(node, ip))?;
         let right = right(node)?;
         let message = format!(
             "`/etc/hosts` on the host of {} says {ip} for {called}, and {} is at {right}",
@@ -72,8 +86,21 @@ impl Check<'_> {
             Finding::about(host.first, Code::NameElsewhere, Severity::Note, message)
                 .maybe_hint(self.corrected(host, called, &right))
                 .with("name", called)
-                .with("addresses", vec![ip.clone()]),
+                .with("addresses", vec![ip]),
         )
+    }
+
+    /// Whether this is certainly no address of the node: its own host was seen and does not have
+    /// it. The kernel gives addresses of the link to every interface.
+    fn leads_elsewhere(&self, node: &Node, ip: &str) -> bool {
+        if leads_to(node, ip) || is_of_link(ip) {
+            return false;
+        }
+        if is_loopback(ip) {
+            return true;
+        }
+        let own = self.seen.of(&node.name).map(|state| &state.own_addresses);
+        own.is_some_and(|own| !own.is_empty() && !own.contains(ip))
     }
 
     /// Removes the name from all lines of `/etc/hosts`, and adds a line for it. The old file stays
@@ -81,7 +108,7 @@ impl Check<'_> {
     fn corrected(&self, host: &OnHost<'_>, called: &str, ip: &str) -> Option<String> {
         let pattern = called.replace('.', "[.]");
         let line = format!(
-            "cp -p /etc/hosts /etc/hosts.before-replctl && {{ sed -E 's/([[:blank:]]){pattern}([[:blank:]]|$)/\\1\\2/g' /etc/hosts.before-replctl; echo {ip} {called}; }} >/etc/hosts"
+            "b=/etc/hosts.before-replctl; while [ -e $b ]; do b=$b.1; done; cp -p /etc/hosts $b && {{ sed -E 's/([[:blank:]]){pattern}([[:blank:]]|$)/\\1\\2/g' $b; echo {ip} {called}; }} >/etc/hosts"
         );
         self.as_root(host.first, &line)
     }
@@ -89,6 +116,13 @@ impl Check<'_> {
 
 fn is_name(host: &str) -> bool {
     host.parse::<IpAddr>().is_err() && !host.eq_ignore_ascii_case("localhost")
+}
+
+fn is_of_link(ip: &str) -> bool {
+    ip.parse::<IpAddr>().is_ok_and(|ip| match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    })
 }
 
 fn is_loopback(ip: &str) -> bool {
@@ -120,7 +154,7 @@ fn right_as_text(node: &Node) -> String {
 
 pub(in super::super) const NAME_ELSEWHERE: Explanation = Explanation {
     severities: &[Severity::Warning, Severity::Note],
-    meaning: "A host has another address for the name of a node than the machine that replctl runs on. If nodes reach each other by that name, a replica or a Sentinel on that host goes elsewhere. If not, only people do.",
+    meaning: "A host has an address for the name of a node that the node's own host does not have, or takes the name for itself. If nodes reach each other by that name, a replica or a Sentinel on that host goes elsewhere. If not, only people do.",
     cause: "An old line in `/etc/hosts`, or the line with `127.0.1.1` that an installer wrote for the host's own name.",
     way_out: "Correct `/etc/hosts` on that host. With `hostnames = true` under `[server]`, `setup` writes these lines.",
 };

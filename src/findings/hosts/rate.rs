@@ -56,7 +56,13 @@ impl Check<'_> {
             let seconds = limit.checked_div(rate.bytes_per_second)?;
             (limit > 0).then(|| seconds.saturating_add(more))
         };
-        let lasts = holds(hard, 0)
+        // The server takes a hard limit below the size of the backlog for that size.
+        let backlog = node
+            .server()
+            .and_then(|s| s.config.get("repl-backlog-size"));
+        let backlog: u64 = backlog.and_then(|size| size.parse().ok()).unwrap_or(0);
+        let effective = if hard == 0 { 0 } else { hard.max(backlog) };
+        let lasts = holds(effective, 0)
             .into_iter()
             .chain(holds(soft, soft_seconds))
             .min()?;
@@ -71,7 +77,14 @@ impl Check<'_> {
             bytes(rate.bytes_per_second),
             rate.seconds
         );
-        let value = format!("'slave {wanted} {wanted} {PAUSE}'");
+        // 0 is no limit, and stays so.
+        let raised = |limit: u64| if limit == 0 { 0 } else { wanted.max(limit) };
+        let value = format!(
+            "'slave {} {} {}'",
+            raised(hard),
+            raised(soft),
+            soft_seconds.max(PAUSE)
+        );
         Some(
             Finding::about(node, Code::BufferShort, Severity::Warning, message)
                 .hint(self.setting(node, "client-output-buffer-limit", &value))

@@ -55,20 +55,38 @@ impl Check<'_> {
             1 => String::new(),
             count => format!(" and {}", plural(count - 1, "other server")),
         };
-        let message = format!(
-            "the host of {} does not reach {}{others}: what is there could not follow after a promotion",
-            list(host.nodes.iter().copied()),
-            called(&first.to)
-        );
+        let on = list(host.nodes.iter().copied());
+        let message = if first.denied {
+            format!(
+                "{} takes no commands from the host of {on} (its protected mode){others}: what is there could not follow after a promotion",
+                called(&first.to)
+            )
+        } else {
+            format!(
+                "the host of {on} does not reach {}{others}: what is there could not follow after a promotion",
+                called(&first.to)
+            )
+        };
         let at = &first.to.address;
-        let test = format!(
-            "timeout 3 bash -c \"exec 3<>/dev/tcp/{}/{}\" && echo open",
-            at.host, at.port
-        );
+        let test = match host.state.via.as_deref() {
+            Some("bash") => Some(format!(
+                "timeout 3 bash -c \"exec 3<>/dev/tcp/{}/{}\" && echo open",
+                at.host, at.port
+            )),
+            Some("nc") => Some(format!(
+                "printf \"PING\\r\\n\" | timeout 3 nc {} {}",
+                at.host, at.port
+            )),
+            Some(cli @ ("redis-cli" | "valkey-cli")) => Some(format!(
+                "timeout 3 {cli} -h {} -p {} PING",
+                at.host, at.port
+            )),
+            Some(_) | None => None,
+        };
         let all: Vec<String> = closed.iter().map(|r| r.to.address.to_string()).collect();
         Some(
             Finding::about(host.first, Code::NoWay, Severity::Warning, message)
-                .maybe_hint(self.as_root(host.first, &test))
+                .maybe_hint(test.and_then(|test| self.as_root(host.first, &test)))
                 .with("to", all),
         )
     }
@@ -124,5 +142,5 @@ pub(in super::super) const NO_WAY: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "A server that answers here takes no connection from a host that may have to follow it. The replica on that host would lose its link at the next promotion, or a Sentinel is not found.",
     cause: "A firewall on one of the hosts or between them, or a server that listens on other addresses.",
-    way_out: "Let the port pass on the host of the server, for all hosts of the deployment. The command of the hint says `open` then.",
+    way_out: "Let the port pass on the host of the server, for all hosts of the deployment. The command of the hint says `PONG`, `NOAUTH` or `open` then. If the protected mode refuses, give the server a password.",
 };

@@ -3,8 +3,11 @@
 use super::super::cause::is_loopback;
 use super::super::{Code, Explanation, Finding, Severity};
 use super::Check;
-use crate::topology::phrases::{bytes, name, plural};
-use crate::topology::{Node, Server};
+use crate::topology::phrases::{bytes, list, name, plural};
+use crate::topology::{Link, Node, Server};
+
+/// So many replicas are wanted where replctl keeps writes out on purpose.
+const FENCE: usize = 1000;
 
 impl Check<'_> {
     pub(super) fn settings(&self, found: &mut Vec<Finding>) {
@@ -30,12 +33,18 @@ impl Check<'_> {
         let primary = self.look.primary()?;
         let server = primary.server()?;
         let wanted: usize = server.config.get("min-replicas-to-write")?.parse().ok()?;
+        // A maximum lag of 0 switches it off.
+        let off = server
+            .config
+            .get("min-replicas-max-lag")
+            .is_some_and(|lag| lag == "0");
         let replicas = &server.replication.replicas;
         let online = replicas.iter().filter(|r| r.state == "online").count();
-        if wanted == 0 || wanted < online {
+        if wanted == 0 || wanted < online || off {
             return None;
         }
         let own = name(&primary.name);
+        let (planned, missing) = self.planned_replicas(primary);
         let (severity, then) = if wanted > online {
             (Severity::Problem, "it refuses writes")
         } else {
@@ -44,17 +53,47 @@ impl Check<'_> {
                 "it refuses writes as soon as one is lost",
             )
         };
+        let absent = match missing[..] {
+            [] => String::new(),
+            [one] => format!("; {} is not linked", name(&one.name)),
+            _ => format!("; {} are not linked", list(missing.iter().copied())),
+        };
         let message = format!(
-            "{own} wants {} for a write and has {online} online: {then}",
+            "{own} wants {} for a write and has {online} online: {then}{absent}",
             plural(wanted, "replica")
         );
-        let fits = online.saturating_sub(1).to_string();
+        // A primary without its replicas may have been left behind: that limit keeps it from writes
+        // that would be lost. So it is lowered only where all of them are linked.
+        let all_linked = missing.is_empty() && planned > 0 && online >= planned && wanted < FENCE;
+        let fits = planned.saturating_sub(1).max(1);
+        let hint = (all_linked && wanted > planned)
+            .then(|| self.setting(primary, "min-replicas-to-write", &fits.to_string()));
+        let missing: Vec<&str> = missing.iter().map(|node| node.name.0.as_str()).collect();
         Some(
             Finding::about(primary, Code::MinReplicas, severity, message)
-                .hint(self.setting(primary, "min-replicas-to-write", &fits))
+                .maybe_hint(hint)
                 .with("wanted", wanted)
-                .with("online", online),
+                .with("online", online)
+                .with("missing", missing),
         )
+    }
+
+    /// How many nodes should follow the primary directly, and those of them that are not linked.
+    fn planned_replicas(&self, primary: &Node) -> (usize, Vec<&Node>) {
+        let others = self.topology.nodes.iter();
+        let follows_other = |node: &Node| {
+            let up = self.topology.upstream_of(node);
+            up.is_some_and(|up| up.name != primary.name)
+        };
+        let planned: Vec<&Node> = others
+            .filter(|node| node.name != primary.name && !follows_other(node))
+            .collect();
+        let linked = |node: &Node| {
+            let link = node.upstream();
+            link.is_some_and(|up| up.link == Link::Up)
+        };
+        let missing = planned.iter().copied().filter(|node| !linked(node));
+        (planned.len(), missing.collect())
     }
 
     /// A primary that starts by itself after a failure of its host, without data.
@@ -102,6 +141,14 @@ impl Check<'_> {
 
     /// Everybody who reaches the port is an administrator.
     fn open_server(&self, node: &Node, server: &Server) -> Option<Finding> {
+        let plain = server.config.get("port").and_then(|port| port.parse().ok());
+        let plain: u16 = plain.unwrap_or(node.address.port);
+        // A client needs a certificate, unless that is known to be switched off.
+        let clients = self.seen.setting(&node.name, "tls-auth-clients");
+        if plain == 0 && !matches!(clients, Some("no" | "optional")) {
+            return None;
+        }
+        let port = if plain == 0 { node.address.port } else { plain };
         let unprotected = server.config.get("protected-mode")? == "no";
         let bound = server.config.get("bind")?;
         let beyond = bound.is_empty()
@@ -119,7 +166,7 @@ impl Check<'_> {
         let message = format!(
             "{} needs no password and takes commands on all addresses that it listens on: whoever reaches port {} may read, change and stop it",
             name(&node.name),
-            node.address.port
+            port
         );
         Some(
             Finding::about(node, Code::OpenServer, Severity::Warning, message)
@@ -178,7 +225,7 @@ pub(in super::super) const MIN_REPLICAS: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
     meaning: "The primary takes a write only while so many replicas are linked, and it has no more than that, or fewer. The loss of one replica is then an outage.",
     cause: "`min-replicas-to-write` is as high as the number of replicas.",
-    way_out: "Set it to one less than the number of replicas, or add a replica.",
+    way_out: "Bring back the replicas that are missing, or add one. Lower the setting only where no replica is missing: on a primary that its replicas have left, it keeps writes out that would be lost.",
 };
 
 pub(in super::super) const NOTHING_SAVED: Explanation = Explanation {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod hints;
 mod later;
 mod places;
 
@@ -7,13 +8,15 @@ use super::of_hosts;
 use crate::findings::tests::context;
 use crate::findings::{Code, Finding};
 use crate::topology::host::{HostLook, HostState, Hosts, Owned, Places, Unseen};
-use crate::topology::service::{Process, Service, Starter, Unit};
+use crate::topology::service::{Arguments, Chain, DataFiles, Process, Service, Starter, Unit};
 use crate::topology::testing::healthy;
 use crate::topology::{Address, NodeName, Product, ReplicaLine, Topology, Version};
 use jiff::civil::date;
 use std::collections::BTreeMap;
 
 const GIB: u64 = 1 << 30;
+const FOLDER: &str = "/db/redis/6379";
+const FILE: &str = "/db/redis/6379/conf/redis.cnf";
 
 /// A deployment, and hosts without any problem.
 struct Bench {
@@ -34,6 +37,16 @@ fn service() -> Service {
     };
     let mut service = Service::unseen(None, "not read");
     service.starter = Starter::Unit(Box::new(unit));
+    service.arguments = Arguments::Shown(Vec::new());
+    service.settings = Ok(Chain {
+        data: DataFiles {
+            folder: Some(FOLDER.to_owned()),
+            ..DataFiles::default()
+        },
+        ..Chain::default()
+    });
+    service.file = Some(FILE.to_owned());
+    service.written = Some(FILE.to_owned());
     service.process = Some(Process {
         pid: 7,
         uid: 998,
@@ -44,27 +57,35 @@ fn service() -> Service {
     service
 }
 
+#[allow(clippy::unnecessary_wraps)] // a field of `Places`
+fn owned(mode: u32, uid: u32, gid: u32) -> Option<Owned> {
+    Some(Owned {
+        mode,
+        uid,
+        gid,
+        access_list: false,
+    })
+}
+
 fn places() -> Places {
     Places {
-        folder: Some("/db/redis/6379".to_owned()),
-        folder_owner: Some(Owned {
-            mode: 0o750,
-            uid: 998,
-            gid: 997,
-        }),
+        folder: Some(FOLDER.to_owned()),
+        folder_owner: owned(0o750, 998, 997),
+        folder_is_its: Some(true),
+        on_host: Some(true),
+        file_system: Some("254:0".to_owned()),
         disk_bytes: Some(20 * GIB),
         disk_free_bytes: Some(12 * GIB),
         read_only: Some(false),
+        read_only_for_it: false,
         noexec: None,
-        config_file: Some("/db/redis/6379/conf/redis.cnf".to_owned()),
-        config_owner: Some(Owned {
-            mode: 0o640,
-            uid: 998,
-            gid: 997,
-        }),
+        config_file: Some(FILE.to_owned()),
+        config_owner: owned(0o640, 998, 997),
         config_enclosed: Some(false),
         uid: Some(998),
         open_files: Some(65_536),
+        open_files_most: Some(65_536),
+        huge_pages: Some(true),
         swapped_bytes: Some(0),
         memory_limit_bytes: None,
     }
@@ -86,6 +107,7 @@ fn state(name: &str, number: usize) -> HostState {
         somaxconn: Some(4096),
         ephemeral_ports: Some((32_768, 60_999)),
         reserved_ports: Some(String::new()),
+        own_addresses: [format!("192.168.0.{}", 120 + 10 * number)].into(),
         hosts_file: vec![
             ("127.0.0.1".to_owned(), vec!["localhost".to_owned()]),
             ("127.0.1.1".to_owned(), vec![name.to_owned()]),
@@ -130,6 +152,7 @@ impl Bench {
                 ("maxclients", "10000"),
                 ("tcp-backlog", "511"),
                 ("repl-timeout", "60"),
+                ("dir", FOLDER),
             ];
             let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
             hosts.settings.insert(name, settings.into());
@@ -274,10 +297,11 @@ fn faults_of_the_kernel() {
         (
             |b| {
                 b.places(1).open_files = Some(1024);
+                b.places(1).open_files_most = Some(1024);
                 b.set("maxclients", "992");
             },
             "open-files: `slave1` may open 1024 files, so that it takes 992 clients and not 10000; a higher limit counts from its next start \
-             | root: mkdir -p /etc/systemd/system/redis.service.d && printf '[Service]\\nLimitNOFILE=65536\\n' >/etc/systemd/system/redis.service.d/90-replctl-limits.conf && systemctl daemon-reload",
+             | root: mkdir -p /etc/systemd/system/redis.service.d && printf '[Service]\\nLimitNOFILE=65536\\n' >/etc/systemd/system/redis.service.d/90-replctl-limits.conf && systemctl daemon-reload && systemctl show -p LimitNOFILE redis.service",
         ),
     ]);
 }
@@ -289,6 +313,10 @@ fn reserved_ports_and_wished_limits_are_no_fault() {
         b.host(1).reserved_ports = Some("80,6370-6380".to_owned());
         // Somebody wants few clients.
         b.set("maxclients", "500");
+        b.places(1).open_files = Some(532);
+        b.places(1).open_files_most = Some(532);
+        let service = b.topology.nodes[1].service.as_mut().unwrap();
+        service.settings.as_mut().unwrap().data.clients = Some(500);
         b.places(2).open_files = None;
         b.host(2).huge_pages = Some("never".to_owned());
     });

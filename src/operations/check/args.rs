@@ -23,7 +23,7 @@ pub struct Check {
     /// Print an inspection report in Markdown
     #[arg(long, conflicts_with = "fix")]
     pub report: bool,
-    /// Set what is safe to set: the kernel's numbers, huge pages, limits of units, modes of files
+    /// Set what is safe to set: the kernel's numbers, huge pages, limits of units
     #[arg(long)]
     pub fix: bool,
     /// Show the plan of --fix and change nothing

@@ -5,13 +5,12 @@ use crate::engine::{FixHosts, Mode, Operation, Plan, Stage, Step, Undo};
 use crate::findings::Finding;
 use crate::topology::NodeName;
 
-/// The nodes whose hosts need a change, without duplicates.
+/// The first nodes of the hosts that need a change, without duplicates.
 pub fn concerned(found: &[Finding]) -> Vec<NodeName> {
     let mut nodes: Vec<NodeName> = Vec::new();
-    let fixed = found.iter().filter(|finding| !finding.repairs.is_empty());
-    for node in fixed.filter_map(|finding| finding.node.as_ref()) {
-        if !nodes.contains(node) {
-            nodes.push(node.clone());
+    for repair in found.iter().flat_map(|finding| &finding.repairs) {
+        if !nodes.contains(&repair.on) {
+            nodes.push(repair.on.clone());
         }
     }
     nodes
@@ -20,16 +19,11 @@ pub fn concerned(found: &[Finding]) -> Vec<NodeName> {
 /// Plans `operation`. If a step fails on a host, the whole host is put back.
 pub fn plan(operation: &FixHosts, found: &[Finding]) -> Plan {
     let mut steps: Vec<Step> = Vec::new();
-    for finding in found {
-        let Some(node) = finding.node.as_ref() else {
-            continue;
-        };
-        for repair in &finding.repairs {
-            let undo = Undo::By(Action::Host(repair.undo.clone()));
-            let step = Step::new(node, Action::Host(repair.action.clone()), undo);
-            if operation.nodes.contains(node) && !steps.contains(&step) {
-                steps.push(step);
-            }
+    for repair in found.iter().flat_map(|finding| &finding.repairs) {
+        let undo = Undo::By(Action::Host(repair.undo.clone()));
+        let step = Step::new(&repair.on, Action::Host(repair.action.clone()), undo);
+        if operation.nodes.contains(&repair.on) && !steps.contains(&step) {
+            steps.push(step);
         }
     }
     let title = "set on hosts what the servers need";
@@ -66,11 +60,20 @@ mod tests {
     fn found() -> Vec<Finding> {
         let mut found = findings(&typo(), &Context::default());
         let repair = Repair {
+            on: NodeName::from("first"),
             action: set("1"),
             undo: set("0"),
         };
         let first = found.iter_mut().find(|finding| finding.node.is_some());
         first.expect("a finding").repairs = vec![repair.clone(), repair];
+        // Another server on the same host.
+        let keep = Repair {
+            on: NodeName::from("first"),
+            action: set("2"),
+            undo: set("0"),
+        };
+        let last = found.iter_mut().rfind(|finding| finding.node.is_some());
+        last.expect("a finding").repairs.push(keep);
         found
     }
 
@@ -78,10 +81,11 @@ mod tests {
     fn each_change_is_planned_once_with_what_puts_it_back() {
         let found = found();
         let nodes = concerned(&found);
-        assert_eq!(nodes.len(), 1);
+        assert_eq!(nodes, [NodeName::from("first")]);
         let plan = plan(&FixHosts { nodes }, &found);
         let steps: Vec<&Step> = plan.steps().collect();
-        assert_eq!(steps.len(), 1);
+        assert_eq!(steps.len(), 2);
+        assert!(steps.iter().all(|step| step.node.0 == "first"));
         assert_eq!(
             steps[0].action.to_string(),
             "set /proc/sys/vm/overcommit_memory to 1"

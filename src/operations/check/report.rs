@@ -67,6 +67,10 @@ fn render(seen: &Shown<'_>, options: Options) -> String {
         out.push_str(&wrap(&escape(&line), 2, options));
         out.push_str("\n\n");
     }
+    if let Some(line) = names_left(seen) {
+        out.push_str(&wrap(&line, 2, options));
+        out.push_str("\n\n");
+    }
     let (summed, tone) = summed_up(seen.findings);
     out.push_str(&paint(&summed, tone, options));
     out.push('\n');
@@ -223,6 +227,13 @@ fn rate(seen: &Shown<'_>) -> Option<String> {
         ),
         None => "the rate of writes is unknown: no single primary answered all the time".to_owned(),
     })
+}
+
+/// The names that were too many to look up.
+fn names_left(seen: &Shown<'_>) -> Option<String> {
+    let left = Some(seen.hosts.names_left).filter(|left| *left > 0)?;
+    let names = plural(left, "further name");
+    Some(format!("{names} of nodes: not looked up on the hosts"))
 }
 
 /// Whether the host failed to reach a server.

@@ -42,6 +42,8 @@ pub struct DataFiles {
     pub port: u16,
     /// `tls-port`; 0: none.
     pub tls_port: u16,
+    /// `maxclients`; `None`: no number.
+    pub clients: Option<u64>,
 }
 
 impl Default for DataFiles {
@@ -54,6 +56,7 @@ impl Default for DataFiles {
             log_folder: "appendonlydir".to_owned(),
             port: crate::inventory::node::PORT,
             tls_port: 0,
+            clients: Some(10_000),
         }
     }
 }
@@ -275,6 +278,10 @@ impl Walk<'_> {
                     self.data.folder = absolute(self.data.folder.as_deref(), folder);
                 }
                 ("dbfilename", [name]) => self.data.snapshot.clone_from(name),
+                ("maxclients", args) => {
+                    let number = args.first().filter(|_| args.len() == 1);
+                    self.data.clients = number.and_then(|n| n.parse().ok());
+                }
                 ("appendfilename", [name]) => self.data.log.clone_from(name),
                 ("appenddirname", [name]) => self.data.log_folder.clone_from(name),
                 ("port" | "tls-port", args) => {

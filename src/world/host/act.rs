@@ -67,11 +67,9 @@ pub async fn act(
             program,
             owner,
         } => done(put_certificates(shell, files, program, owner).await),
-        HostAction::SetKernel { file, value } => done(fixes::kernel(shell, file, value).await),
-        HostAction::KeepFile { path, text, reload } => {
-            done(fixes::keep(shell, path, text, *reload).await)
-        }
-        HostAction::DropFile { path, reload } => done(fixes::drop_file(shell, path, *reload).await),
+        HostAction::SetKernel { .. }
+        | HostAction::KeepFile { .. }
+        | HostAction::DropFile { .. } => done(fixes::act(shell, action).await),
         HostAction::MakeDirectories { .. }
         | HostAction::RemoveDirectories { .. }
         | HostAction::RemoveTree { .. }
@@ -81,7 +79,6 @@ pub async fn act(
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::OwnAgain { .. }
-        | HostAction::Own { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }
@@ -120,7 +117,7 @@ async fn write(
         }
         HostAction::RestoreConfig { path, mode } => files::restore(shell, path, *mode).await,
         HostAction::ProtectConfig { path, owner } => files::protect(shell, path, owner).await,
-        HostAction::OwnAgain { all } | HostAction::Own { all } => {
+        HostAction::OwnAgain { all } => {
             for (path, was) in all.iter().rev() {
                 files::own_again(shell, path, *was).await?;
             }

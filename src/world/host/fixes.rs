@@ -3,28 +3,30 @@
 use super::Shell;
 use super::files::quick;
 use super::owner::{OWNER, without_comments};
+use crate::actions::host::HostAction;
 
-/// Sets a number or a word of the kernel's.
-pub(super) async fn kernel(shell: &impl Shell, file: &str, value: &str) -> Result<(), String> {
-    const SCRIPT: &str = include_str!("scripts/kernel.sh");
-    quick(shell, SCRIPT, &[file, value]).await.map(drop)
-}
-
-/// Writes a small file of root's.
-pub(super) async fn keep(
-    shell: &impl Shell,
-    path: &str,
-    text: &str,
-    reload: bool,
-) -> Result<(), String> {
-    let script = without_comments(&[OWNER, include_str!("scripts/keep.sh")]);
-    let reload = if reload { "reload" } else { "" };
-    quick(shell, &script, &[path, text, reload]).await.map(drop)
-}
-
-/// Removes such a file, if it is there.
-pub(super) async fn drop_file(shell: &impl Shell, path: &str, reload: bool) -> Result<(), String> {
-    let script = without_comments(&[OWNER, include_str!("scripts/drop.sh")]);
-    let reload = if reload { "reload" } else { "" };
-    quick(shell, &script, &[path, reload]).await.map(drop)
+/// Does one of these actions.
+pub(super) async fn act(shell: &impl Shell, action: &HostAction) -> Result<(), String> {
+    if let HostAction::SetKernel { file, value } = action {
+        const SCRIPT: &str = include_str!("scripts/kernel.sh");
+        quick(shell, SCRIPT, &[file, value]).await?;
+    }
+    if let HostAction::KeepFile {
+        path,
+        text,
+        reload,
+        back,
+    } = action
+    {
+        let script = without_comments(&[OWNER, include_str!("scripts/keep.sh")]);
+        let reload = if *reload { "reload" } else { "" };
+        let back = if *back { "back" } else { "" };
+        quick(shell, &script, &[path, text, reload, back]).await?;
+    }
+    if let HostAction::DropFile { path, reload } = action {
+        let script = without_comments(&[OWNER, include_str!("scripts/drop.sh")]);
+        let reload = if *reload { "reload" } else { "" };
+        quick(shell, &script, &[path, reload]).await?;
+    }
+    Ok(())
 }

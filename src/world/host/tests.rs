@@ -9,6 +9,7 @@
 
 mod apart;
 mod broken;
+mod check;
 mod files;
 mod folders;
 mod holders;

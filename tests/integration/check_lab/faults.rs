@@ -161,7 +161,7 @@ pub const ON_SERVERS: [(&str, &str, &[&str], Remedy); 12] = [
         "min-replicas",
         "master",
         &["CONFIG", "SET", "min-replicas-to-write", "2"],
-        Remedy::Paste,
+        Remedy::Ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]),
     ),
     (
         "nothing-saved",

@@ -10,6 +10,11 @@ fn clocks_are_compared() {
         })
     };
     assert_eq!(ahead([2, -2, 0]), [""; 0]);
+    let bare = after(|b| {
+        b.host(1).clock_ahead_seconds = Some(60);
+        b.host(1).systemd = Some(false);
+    });
+    assert!(!bare[0].contains('|'), "{bare:?}");
     let one = ahead([0, -3600, 1]);
     assert_eq!(one.len(), 1, "{one:?}");
     assert!(
@@ -20,7 +25,7 @@ fn clocks_are_compared() {
     assert_eq!(
         all,
         [
-            "clock-off: the clocks of all hosts are 60 s ahead of this machine's: the clock here may be the wrong one | date -u; timedatectl"
+            "clock-off: the clocks of all hosts are 60 s ahead of this machine's: the clock here may be the wrong one | date -u"
         ]
     );
 }
@@ -60,14 +65,41 @@ fn servers_that_a_host_does_not_reach() {
                 node: (port == 6380).then(|| NodeName::from("slave2")),
                 address: Address::new("192.168.0.140", port),
             };
-            b.host(1).reach.push(Reach { to, reached });
+            let denied = false;
+            b.host(1).reach.push(Reach {
+                to,
+                reached,
+                denied,
+            });
         }
     });
+    let sentence = "no-way: the host of `slave1` does not reach `slave2` (192.168.0.140:6380): what is there could not follow after a promotion";
+    assert_eq!(told, [sentence]);
+    let with = |via: &'static str, denied| {
+        after(move |b| {
+            let to = Target {
+                node: Some(NodeName::from("slave2")),
+                address: Address::new("192.168.0.140", 6380),
+            };
+            b.host(1).via = Some(via.to_owned());
+            b.host(1).reach.push(Reach {
+                to,
+                reached: Some(false),
+                denied,
+            });
+        })
+    };
     assert_eq!(
-        told,
+        with("bash", false),
+        [format!(
+            "{sentence} | root: timeout 3 bash -c \"exec 3<>/dev/tcp/192.168.0.140/6380\" && echo open"
+        )]
+    );
+    assert_eq!(
+        with("valkey-cli", true),
         [
-            "no-way: the host of `slave1` does not reach `slave2` (192.168.0.140:6380): what is there could not follow after a promotion \
-             | root: timeout 3 bash -c \"exec 3<>/dev/tcp/192.168.0.140/6380\" && echo open"
+            "no-way: `slave2` (192.168.0.140:6380) takes no commands from the host of `slave1` (its protected mode): what is there could not follow after a promotion \
+             | root: timeout 3 valkey-cli -h 192.168.0.140 -p 6380 PING"
         ]
     );
 }
@@ -125,6 +157,11 @@ fn settings_that_fail_later() {
              | redis-cli --askpass -h 192.168.0.120 -p 6379 config set min-replicas-to-write 1 && redis-cli --askpass -h 192.168.0.120 -p 6379 config rewrite"
         ]
     );
+    let off = codes(|b| {
+        b.configure(0, "min-replicas-to-write", "3");
+        b.configure(0, "min-replicas-max-lag", "0");
+    });
+    assert_eq!(off, []);
     assert_eq!(codes(|b| b.configure(0, "save", "")), [NothingSaved]);
     let kept = codes(|b| {
         b.configure(0, "save", "");
@@ -167,6 +204,23 @@ fn versions_past_their_end() {
         told,
         [
             "end-of-life: `master` runs Redis 7.0.15, which its maker has not fixed since 2024-07-29; whether your distribution fixes it is not known (table of 2026-11-30)"
+        ]
+    );
+    let version = |major, minor| {
+        after(move |b| {
+            let server = b.topology.nodes[0].up();
+            server.product = Product::Redis;
+            (server.version.major, server.version.minor) = (major, minor);
+        })
+    };
+    // The maker has fixed 6.0 after the day that tables name.
+    for (major, minor) in [(6, 0), (6, 2), (7, 2), (7, 4), (8, 0), (8, 2)] {
+        assert_eq!(version(major, minor), [""; 0]);
+    }
+    assert_eq!(
+        version(4, 0),
+        [
+            "end-of-life: `master` runs Redis 4.0.0, which its maker fixes no longer; whether your distribution fixes it is not known (table of 2026-11-30)"
         ]
     );
     let unknown = after(|b| b.topology.nodes[0].up().version.major = 12);

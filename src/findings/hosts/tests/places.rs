@@ -21,6 +21,25 @@ fn faults_of_memory() {
         codes(|b| b.places(1).memory_limit_bytes = Some(2 * GIB)),
         []
     );
+    // Above three quarters, and something is left.
+    let told = after(|b| {
+        for node in &mut b.topology.nodes {
+            node.up().maxmemory = Some(GIB * 7 / 4);
+        }
+    });
+    assert!(
+        told[0].contains("the host has 2.0 GiB: 256.0 MiB are left for the copy of a save"),
+        "{told:?}"
+    );
+    // A limit of the control group: only that is said.
+    let told = after(|b| {
+        b.topology.nodes[1].up().maxmemory = Some(0);
+        b.places(1).memory_limit_bytes = Some(GIB);
+    });
+    assert!(
+        !told.iter().any(|told| told.starts_with("no-memory-limit")),
+        "{told:?}"
+    );
     assert_eq!(
         codes(|b| b.places(1).swapped_bytes = Some(1 << 20)),
         [Swapped]
@@ -32,7 +51,7 @@ fn faults_of_memory() {
     assert_eq!(
         told,
         [
-            "memory-of-host: the kernel ends `slave1` at 1.0 GiB, the memory limit of its unit or container; it runs and may take 1.0 GiB by `maxmemory` \
+            "memory-of-host: the kernel ends `slave1` at 1.0 GiB, the memory limit of its unit, slice or container; it runs and may take 1.0 GiB by `maxmemory` \
              | redis-cli --askpass -h 192.168.0.130 -p 6379 config set maxmemory 805306368 && redis-cli --askpass -h 192.168.0.130 -p 6379 config rewrite"
         ]
     );
@@ -41,7 +60,7 @@ fn faults_of_memory() {
 #[test]
 fn faults_of_disks_and_files() {
     use Code::{ConfigReadable, DiskRoom, FolderClosed, FolderOpen, Noexec, ReadOnlyDisk};
-    let owned = |mode, uid| Some(Owned { mode, uid, gid: 50 });
+    let owned = |mode, uid| owned(mode, uid, 50);
     assert_eq!(
         codes(|b| b.places(1).disk_free_bytes = Some(1 << 20)),
         [DiskRoom]
@@ -114,7 +133,7 @@ fn names_that_lead_elsewhere() {
         told,
         [
             "name-elsewhere: `/etc/hosts` on the host of `master` says 192.168.1.130 for slave1, and `slave1` is at 192.168.0.130 \
-             | root: cp -p /etc/hosts /etc/hosts.before-replctl && { sed -E 's/([[:blank:]])slave1([[:blank:]]|$)/\\1\\2/g' /etc/hosts.before-replctl; echo 192.168.0.130 slave1; } >/etc/hosts"
+             | root: b=/etc/hosts.before-replctl; while [ -e $b ]; do b=$b.1; done; cp -p /etc/hosts $b && { sed -E 's/([[:blank:]])slave1([[:blank:]]|$)/\\1\\2/g' $b; echo 192.168.0.130 slave1; } >/etc/hosts"
         ]
     );
 }

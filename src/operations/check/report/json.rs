@@ -22,6 +22,9 @@ struct Checked<'a> {
     /// Absent if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     writes: Option<&'a WriteRate>,
+    /// How many names of nodes were too many to look up on the hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names_not_looked_up: Option<usize>,
     findings: &'a [Finding],
 }
 
@@ -61,6 +64,7 @@ pub(super) fn check<'a>(seen: &'a Shown<'a>) -> impl Serialize + 'a {
             .map(|node| of_node(seen, node))
             .collect(),
         writes: seen.hosts.rate.as_ref(),
+        names_not_looked_up: Some(seen.hosts.names_left).filter(|left| *left > 0),
         findings: seen.findings,
     }
 }

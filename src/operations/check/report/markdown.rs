@@ -1,6 +1,8 @@
 //! `check --report`: an inspection report in Markdown.
 
-use super::{MATRIX, PLAN, SIDE_BY_SIDE, Shown, matrix, plan, rate, side_by_side, summed_up};
+use super::{
+    MATRIX, PLAN, SIDE_BY_SIDE, Shown, matrix, names_left, plan, rate, side_by_side, summed_up,
+};
 use crate::findings::{Finding, Severity};
 use crate::output::escape;
 use crate::output::table::Column;
@@ -22,6 +24,9 @@ pub(super) fn render(seen: &Shown<'_>) -> String {
     table(&mut out, &MATRIX, &matrix(seen));
     if let Some(line) = rate(seen) {
         let _ = write!(out, "\n## Writes\n\n{}.\n", text(&line));
+    }
+    if let Some(line) = names_left(seen) {
+        let _ = write!(out, "\n## Names\n\n{}.\n", text(&line));
     }
     for (title, severity) in [
         ("Problems", Severity::Problem),

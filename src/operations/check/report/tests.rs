@@ -45,6 +45,7 @@ fn hosts() -> Hosts {
         hint: None,
     };
     Hosts {
+        names_left: 0,
         looks: vec![
             look("master", Ok(state("master"))),
             look("slave1", Ok(state("slave1"))),
@@ -137,6 +138,24 @@ fn a_report_has_tables_and_commands() {
         "{text}"
     );
     assert!(text.contains("   ```\n   ssh 192.168.0.120 "), "{text}");
+}
+
+#[test]
+fn names_that_were_too_many_are_told() {
+    let with = |seen: &Shown<'_>| {
+        let hosts = Hosts {
+            names_left: 2,
+            ..hosts()
+        };
+        let seen = Shown {
+            hosts: &hosts,
+            ..*seen
+        };
+        render(&seen, OPTIONS) + &super::markdown::render(&seen)
+    };
+    let told = shown(&[], with);
+    let line = "2 further names of nodes: not looked up on the hosts";
+    assert_eq!(told.matches(line).count(), 2, "{told}");
 }
 
 #[test]

@@ -162,6 +162,9 @@ fn the_data_lie_where_the_last_lines_say() {
         why.contains("`dbfilename` line that cannot be read"),
         "{why}"
     );
+    assert_eq!(data("", "").clients, Some(10_000));
+    assert_eq!(data("maxclients 9\nmaxclients 7\n", "").clients, Some(7));
+    assert_eq!(data("", "--maxclients 8").clients, Some(8));
     let listens = |text: &str, arguments: &str, port| data(text, arguments).listens_on(port);
     assert!(listens("", "", 6379) && !listens("port 7000\n", "", 6379));
     assert!(listens("port 7000\n", "--port 7001", 7001));

@@ -8,7 +8,7 @@ if [ "$(id -u)" = 0 ]; then chown "$2" "$p" || exit 1; fi
 [ "$(stat -c %a "$p")" = "$3" ] || chmod "$3" "$p"'
 if is_root; then
   # The folder decides: root may give away a file that lies in one of root's own folders.
-  walk "${path%/*}"
+  folder=${path%/*}; walk "${folder:-/}"
   [ "$who" != others ] || no "others than root may write in $why"
   real=$real/${path##*/} uid=$who
   [ "$uid" != 0 ] || [ ! -L "$real" ] || { walk "$path"; uid=$who; }
