@@ -5,7 +5,7 @@ use crate::actions::server::ServerAction;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
 use crate::engine::operate::{self, Finished, RunOptions};
-use crate::engine::{hooks, pending_demotions};
+use crate::engine::{Operation, Stage, hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::working_inventory::{Disk, Written};
@@ -63,11 +63,12 @@ pub async fn run(
     .await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
-    let whole = record.plan.goes_back_whole();
+    let stays = stays(&record);
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
-        put_back(&finished, whole || at.stage == 0);
+        let stays = stays || at.stage > 0 && !finished.plan.goes_back_whole();
+        put_back(&finished, stays);
         return Ok(Exit::Done);
     }
     if !operations::perform::tell(world, &operation, &finished) {
@@ -97,13 +98,58 @@ fn still_there(record: &Record) -> Vec<(NodeName, u64)> {
     all.filter(|(node, _)| !ended(node)).cloned().collect()
 }
 
-/// Says that it was put back, all of it or from where it failed.
-fn put_back(finished: &Finished, whole: bool) {
-    let rest = if whole {
-        "all is as it was before"
-    } else {
-        "the stages before it stay as they are"
+/// Whether stages are wholly done and are not put back: the others are.
+fn stays(record: &Record) -> bool {
+    let done = |(index, stage): (usize, &Stage)| {
+        let at = |step| At { stage: index, step };
+        let whole = (0..stage.steps.len()).all(|step| record.progress.done.contains(&at(step)));
+        whole && stage.steps.iter().any(|s| s.action.changes_something())
     };
+    !record.plan.goes_back_whole() && record.plan.stages.iter().enumerate().any(done)
+}
+
+/// The nodes whose servers have written their files for the way back, in a stage that was put back.
+/// The files stay as they were written.
+fn rewritten(finished: &Finished) -> Vec<String> {
+    let Operation::Adopt(_) = finished.plan.operation else {
+        return Vec::new();
+    };
+    let undone = finished.before.iter().filter(|at| {
+        let stage = finished.plan.stages.get(at.stage);
+        let steps = stage.map_or(0, |stage| stage.steps.len());
+        let mut all = (0..steps).map(|step| At { step, ..**at });
+        !all.all(|at| finished.before.contains(&at))
+    });
+    let wrote = undone.filter_map(|at| {
+        let step = finished.plan.stages.get(at.stage)?.steps.get(at.step)?;
+        let writes = step.action == Action::Server(ServerAction::PersistRole);
+        writes.then(|| format!("`{}`", step.node))
+    });
+    wrote.collect()
+}
+
+/// Says that it was put back, all of it or a part. `stays`: stages are done, and stay.
+fn put_back(finished: &Finished, stays: bool) {
+    let adopts = matches!(finished.plan.operation, Operation::Adopt(_));
+    let mut rest = match (stays, adopts) {
+        (true, true) => "the nodes that were adopted before stay adopted",
+        (true, false) => "the stages before it stay as they are",
+        (false, _) => "all is as it was before",
+    }
+    .to_owned();
+    let files = rewritten(finished);
+    if !files.is_empty() {
+        let but = if stays { "; " } else { ", but for " };
+        let is = if stays {
+            " is as its server wrote it"
+        } else {
+            ", which its server wrote"
+        };
+        rest = format!(
+            "{rest}{but}the former configuration file of {}{is}",
+            files.join(" and ")
+        );
+    }
     let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
     operate::print(finished, Some(&text));
 }
