@@ -7,7 +7,7 @@ pub(crate) mod model;
 use super::harness::{Case, Counts};
 use crate::engine::journal::Outcome;
 use crate::engine::operation::Properties as _;
-use crate::engine::{Accept, Adopt, Plan};
+use crate::engine::{Accept, Adopt, Plan, Warning};
 use crate::simulation::members::world::name;
 use crate::topology::NodeName;
 use model::{Adopting, World};
@@ -207,7 +207,7 @@ fn a_server_whose_arguments_are_hidden_comes_back_with_its_file_alone() {
         .collect();
     let place = |part: &str| words.iter().position(|w| w.contains(part)).unwrap();
     assert!(place("write its role into its configuration file") < place("save its data and end"));
-    let said: Vec<String> = plan.warnings.iter().map(|w| w.text()).collect();
+    let said: Vec<String> = plan.warnings.iter().map(Warning::text).collect();
     assert!(
         said.iter().any(|w| w.contains("with that file alone")),
         "{said:?}"

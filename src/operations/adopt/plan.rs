@@ -340,11 +340,11 @@ fn says(
 
 /// The words before the program of a server in a command, such as `numactl`.
 fn before_program(line: &str) -> String {
-    let is_server = |word: &&str| {
+    let is_server = |word: &str| {
         let name = word.rsplit('/').next().unwrap_or(word);
         name.contains("-server")
     };
     let words: Vec<&str> = line.split_whitespace().collect();
-    let at = words.iter().position(|word| is_server(&word));
+    let at = words.iter().position(|word| is_server(word));
     words[..at.unwrap_or(0)].join(" ")
 }

@@ -120,23 +120,25 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         );
     }
     if !STATES.contains(&boot.state.as_str()) {
-        refuse(
-            Ground::Unsupported,
-            format!(
-                "systemd reports the state `{}` for {unit}, which `adopt` cannot restore",
-                boot.state
-            ),
-            format!(
-                "on that host: systemctl {} {}; then run this again",
-                if boot.state.starts_with("masked") {
-                    "unmask"
-                } else {
-                    "enable"
-                },
-                quoted(unit)
-            ),
-        );
+        out.push(other_state(unit, &boot.state));
     }
+}
+
+/// The refusal of a unit in a state that replctl cannot restore.
+fn other_state(unit: &str, state: &str) -> Refusal {
+    let enable = if state.starts_with("masked") {
+        "unmask"
+    } else {
+        "enable"
+    };
+    Refusal::new(
+        Ground::Unsupported,
+        format!("systemd reports the state `{state}` for {unit}, which `adopt` cannot restore"),
+        format!(
+            "on that host: systemctl {enable} {}; then run this again",
+            quoted(unit)
+        ),
+    )
 }
 
 /// The name of a unit for a shell. A name may have backslashes.
