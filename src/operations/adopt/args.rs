@@ -36,7 +36,7 @@ pub struct Adopt {
 /// What `--ignore` of `adopt` may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IgnorePause {
-    /// A primary without a replica is away while it is restarted, or one with too few refuses writes
+    /// A primary without a replica is away meanwhile, or one with too few refuses writes
     Pause,
 }
 

@@ -310,8 +310,8 @@ fn adopt(
     Ok(())
 }
 
-/// The warnings about one node. `changed`: settings that its file does not say. `rewritten`: the file
-/// that its server writes, because its arguments are hidden.
+/// The warnings about one node. `changed`: settings that its file does not say. `rewritten`: the
+/// file that its server writes, because its arguments are hidden.
 fn says(
     around: &AdoptInput<'_>,
     subject: Subject<'_>,

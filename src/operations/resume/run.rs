@@ -53,14 +53,9 @@ pub async fn run(
         same_password(world, &record, back).await?;
     }
     settle(&world.connections, &still_there(&record)).await?;
+    let sentinels = &world.sentinels.connections;
     let (plan, progress) = (&record.plan, &record.progress);
-    settle_failovers(
-        &world.sentinels.connections,
-        &world.connections,
-        plan,
-        progress,
-    )
-    .await;
+    settle_failovers(sentinels, &world.connections, plan, progress).await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
     let stays = stays(&record.plan, &record.progress.done);
