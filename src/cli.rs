@@ -215,7 +215,8 @@ pub enum Command {
     /// node fails, replctl puts that node back as it was, and the nodes before it stay adopted.
     ///
     /// replctl refuses to change the version of a server. A primary without a replica is away while
-    /// it is restarted: this is refused unless you accept it with `--ignore pause`.
+    /// it is restarted, and one with too few refuses writes (`min-replicas-to-write`): both are
+    /// refused unless you accept them with `--ignore pause`.
     #[command(after_help = example_help("adopt"))]
     Adopt(Adopt),
     /// Remove NODE from the deployment permanently

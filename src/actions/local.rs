@@ -29,6 +29,13 @@ pub enum LocalAction {
     /// Edit the inventory on the operator's machine. A file that somebody changed meanwhile stays
     /// as it is.
     EditInventory(Box<Edit>),
+    /// Check that the inventory has the text that an edit was made for.
+    SeeInventory {
+        /// The file, absolute.
+        file: String,
+        /// The digest of that text.
+        digest: String,
+    },
 }
 
 impl fmt::Display for LocalAction {
@@ -41,6 +48,7 @@ impl fmt::Display for LocalAction {
             Self::NoteAlone { .. } => f.write_str("note that it stands alone"),
             Self::ForgetAlone => f.write_str("forget that it stands alone"),
             Self::EditInventory(edit) => edit.fmt(f),
+            Self::SeeInventory { file, .. } => write!(f, "see that {file} is as it was planned"),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Action {
             Self::Rescue(action) => action.changes_something(),
             Self::Sentinel(action) => action.changes_something(),
             Self::Password(action) => action.changes_something(),
-            Self::Hook(_) => false,
+            Self::Hook(_) | Self::Local(LocalAction::SeeInventory { .. }) => false,
             Self::Service(_) | Self::Local(_) | Self::Host(_) => true,
         }
     }

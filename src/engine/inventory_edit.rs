@@ -38,13 +38,12 @@ pub fn edits(plan: &Plan) -> impl Iterator<Item = &Edit> {
     })
 }
 
-/// Whether the file may be written, as far as that can be seen without writing it.
+/// Whether the file can be replaced, as far as that can be seen without doing it.
 ///
 /// # Errors
 /// Refused.
 pub fn writable(path: &Path) -> Result<()> {
-    let opened = std::fs::OpenOptions::new().write(true).open(path);
-    opened.map(drop).map_err(|error| {
+    inventory::replaceable(path).map_err(|error| {
         Problem::new(format!(
             "{} cannot be written; nothing was touched",
             path.display()

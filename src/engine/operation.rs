@@ -196,7 +196,7 @@ pub enum Accept {
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,
-    /// `--ignore pause`: a primary that is away while it is restarted.
+    /// `--ignore pause`: a primary that is away while it is restarted, or refuses writes meanwhile.
     Pause,
 }
 

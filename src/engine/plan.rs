@@ -144,6 +144,9 @@ impl Plan {
         // A change of passwords begins its irreversible steps only after all its reversible steps
         // are done.
         let passwords = self.changes_passwords();
-        together && (passwords || self.steps().all(|s| s.undo != Undo::Impossible))
+        // Nodes that were adopted stay: each is a stage of its own, and has run with its own data
+        // since.
+        let adopts = matches!(self.operation, Operation::Adopt(_));
+        together && !adopts && (passwords || self.steps().all(|s| s.undo != Undo::Impossible))
     }
 }

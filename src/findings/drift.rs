@@ -62,7 +62,8 @@ impl Look<'_> {
     }
 }
 
-/// Compares as the server does: units, case and blanks do not matter, nor does the order of flags.
+/// Compares as the server does: units, case and blanks do not matter, nor does the order of flags,
+/// whose case matters.
 /// The inventory may name only some of the limits for client classes.
 pub fn same(key: &str, live: &str, wanted: &[String]) -> bool {
     let plain = |args: &[String]| -> Vec<String> {
@@ -78,19 +79,19 @@ pub fn same(key: &str, live: &str, wanted: &[String]) -> bool {
         words.filter(|word| !word.is_empty()).collect()
     };
     let live_words = split(live).unwrap_or_else(|| vec![live.to_owned()]);
+    if key == "notify-keyspace-events" {
+        let sorted = |args: &[String]| {
+            let mut flags: Vec<char> = args.concat().chars().collect();
+            flags.sort_unstable();
+            flags
+        };
+        return sorted(&live_words) == sorted(wanted);
+    }
     let (a, b) = (plain(&live_words), plain(wanted));
     if a == b {
         return true;
     }
     match key {
-        "notify-keyspace-events" => {
-            let sorted = |args: &[String]| {
-                let mut flags: Vec<char> = args.concat().chars().collect();
-                flags.sort_unstable();
-                flags
-            };
-            sorted(&live_words) == sorted(wanted)
-        }
         "client-output-buffer-limit" => b.chunks(4).all(|one| a.chunks(4).any(|of| of == one)),
         _ => false,
     }
@@ -158,6 +159,7 @@ mod tests {
             ("maxmemory", "0", "1gb"),
             ("save", "", "3600 1"),
             ("notify-keyspace-events", "", "KEA"),
+            ("notify-keyspace-events", "xE", "xe"),
             (
                 "client-output-buffer-limit",
                 "normal 0 0 0 slave 268435456 67108864 60",

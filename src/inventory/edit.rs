@@ -323,12 +323,8 @@ impl Edit {
             Kind::Add => node.is_some() && self.changes.iter().all(|c| text.contains(c.new.trim())),
             Kind::Remove => node.is_none(),
             Kind::Repoint { to, .. } => node.is_some_and(|n| n.replicaof.as_ref() == Some(to)),
-            // Whether it has all of it or a part cannot be told from what it means.
-            Kind::Adopt | Kind::Release => {
-                let there = |c: &Change| c.new.is_empty() || text.contains(c.new.trim());
-                let gone = |c: &Change| c.old.is_empty() || !text.contains(c.old.trim());
-                node.is_some() && self.changes.iter().all(|c| there(c) && gone(c))
-            }
+            Kind::Adopt => node.is_some_and(|node| adopt::is_adopted(self, node)),
+            Kind::Release => node.is_some_and(|node| adopt::is_released(self, node)),
         }
     }
 

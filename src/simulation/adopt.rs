@@ -7,7 +7,7 @@ pub(crate) mod model;
 use super::harness::{Case, Counts};
 use crate::engine::journal::Outcome;
 use crate::engine::operation::Properties as _;
-use crate::engine::{Accept, Adopt, Plan};
+use crate::engine::{Accept, Adopt, Plan, Warning};
 use crate::simulation::members::world::name;
 use crate::topology::NodeName;
 use model::{Adopting, World};
@@ -186,6 +186,44 @@ fn servers_of_others_become_replctls_and_no_write_is_lost() {
     });
     println!("{} rollbacks", rollbacks.get());
     assert!(rollbacks.get() > 500, "{} rollbacks", rollbacks.get());
+}
+
+/// Arguments that a process does not show may hold its role. Its file alone has none at first.
+#[test]
+fn a_server_whose_arguments_are_hidden_comes_back_with_its_file_alone() {
+    let begin = World::new(TREES[1], 0b11, false);
+    {
+        let mut now = begin.lock();
+        now.hides = true;
+        let hosts = now.hosts.values_mut();
+        hosts.for_each(|host| host.old.as_mut().unwrap().role = None);
+    }
+    let op = &operation(&[1], false);
+    let plan = begin.lock().plan(op).unwrap();
+    let words: Vec<String> = plan.stages[0]
+        .steps
+        .iter()
+        .map(|s| s.action.to_string())
+        .collect();
+    let place = |part: &str| words.iter().position(|w| w.contains(part)).unwrap();
+    assert!(place("write its role into its configuration file") < place("save its data and end"));
+    let said: Vec<String> = plan.warnings.iter().map(Warning::text).collect();
+    assert!(
+        said.iter().any(|w| w.contains("with that file alone")),
+        "{said:?}"
+    );
+    let (mut counts, rollbacks) = (Counts::default(), Cell::new(0));
+    let case = Adoption {
+        what: "hidden".to_owned(),
+        op,
+        plan,
+        begin: &begin,
+        unit: false,
+        every_way: true,
+        rollbacks: &rollbacks,
+    };
+    case.exhaust(&mut counts);
+    assert!(rollbacks.get() > 5);
 }
 
 #[test]

@@ -243,7 +243,9 @@ impl Servers {
                 self.alone.remove(node);
             }
             LocalAction::RememberDemotion { .. } => {}
-            LocalAction::ForgetDemotion | LocalAction::EditInventory(_) => {
+            LocalAction::ForgetDemotion
+            | LocalAction::EditInventory(_)
+            | LocalAction::SeeInventory { .. } => {
                 return Err(not_simulated(action));
             }
         }

@@ -4,6 +4,7 @@
 //! All of it comes from hosts and servers. It decides only what is reported and planned, never
 //! which file is opened with more rights than its owner has.
 
+pub mod access;
 pub mod answer;
 pub mod chain;
 mod command;

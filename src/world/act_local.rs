@@ -18,6 +18,9 @@ pub(super) fn act_here(
     let this = std::slice::from_ref(node);
     let (done, what) = match action {
         LocalAction::EditInventory(edit) => return inventory::write(edit).map(seen),
+        LocalAction::SeeInventory { file, digest } => {
+            return inventory::see(file, digest).map(seen);
+        }
         LocalAction::RememberDemotion { address } => {
             (store.remember(node, address), "written down")
         }

@@ -1,18 +1,24 @@
 //! Reads what `adopt` needs of a server that somebody else made: its configuration, its live
 //! settings, its data. It changes nothing.
 
+mod access;
+
 use super::connections::Connections;
 use super::hosts::Hosts;
 use super::resp::REPLY;
 use super::service;
+use super::ssh::Host;
 use crate::config::Paths;
+use crate::config::aliases::one_name_each;
 use crate::inventory::ServerSource;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::server::present_name;
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{HostFacts, Unseen};
+use crate::topology::service::Service;
+use crate::topology::service::access::Access;
 use crate::topology::service::whole::Stated;
-use crate::topology::{Node, NodeName, Product};
+use crate::topology::{Node, NodeName, Product, Server};
 use futures::StreamExt;
 use redis::Value;
 use std::collections::BTreeMap;
@@ -30,8 +36,8 @@ pub struct Read {
     pub free_bytes: Option<u64>,
     /// What starts it at boot, or why that is unknown.
     pub boot: Option<Result<AtBoot, String>>,
-    /// Users of its access list that are in no file, or why they are unknown.
-    pub strays: Option<Result<Vec<String>, String>>,
+    /// What it tells of its users, modules and commands.
+    pub access: Option<Access>,
 }
 
 /// Reads all of this for several nodes at the same time.
@@ -93,32 +99,55 @@ async fn read_one(
         };
         read.boot = Some(service::at_boot(&host, &subject, hosts.patience).await);
     }
-    let users = users(connections, &node.name).await;
-    read.strays = match (users, name("aclfile")) {
-        (users, _) if users.iter().all(|user| user == "default") => Some(Ok(Vec::new())),
-        (users, "") => Some(Ok(without(users, &["default".to_owned()]))),
-        (users, file) => {
-            let known = service::users_in(&host, service, file).await;
-            Some(known.map(|known| without(users, &known)))
-        }
-    };
+    let aclfile = name("aclfile").to_owned();
+    let strays = strays(connections, &node.name, (&host, service), &aclfile).await;
+    let stated = read.stated.as_ref().and_then(|stated| stated.as_ref().ok());
+    read.access = Some(access(connections, &node.name, server, stated, strays).await);
     read
+}
+
+/// What it tells of its users, modules and commands.
+async fn access(
+    connections: &Connections,
+    node: &NodeName,
+    server: &Server,
+    stated: Option<&Vec<Stated>>,
+    strays: Result<Vec<String>, String>,
+) -> Access {
+    let lines = stated.into_iter().flatten();
+    let renamed = lines.filter(|t| t.line.name == "rename-command");
+    let renamed = renamed.filter_map(|t| Some(t.line.args.first()?.to_ascii_lowercase()));
+    let renamed: Vec<String> = renamed.collect();
+    Access {
+        strays,
+        limits: access::limits(connections, node, server.has_password).await,
+        modules: access::modules(connections, node).await,
+        missing: access::missing(connections, node, &renamed).await,
+    }
+}
+
+/// The users that are in no file. `aclfile`: the file of its access list; empty: it has none.
+async fn strays(
+    connections: &Connections,
+    node: &NodeName,
+    (host, service): (&Host, &Service),
+    aclfile: &str,
+) -> Result<Vec<String>, String> {
+    let users = access::users(connections, node).await?;
+    if users.iter().all(|user| user == "default") {
+        return Ok(Vec::new());
+    }
+    let known = match aclfile {
+        "" => vec!["default".to_owned()],
+        file => service::users_in(host, service, file).await?,
+    };
+    Ok(without(users, &known))
 }
 
 /// The users that are not in `known`.
 fn without(mut users: Vec<String>, known: &[String]) -> Vec<String> {
     users.retain(|user| user != "default" && !known.contains(user));
     users
-}
-
-/// The names of the users in its access list. Empty if it has no access list.
-async fn users(connections: &Connections, node: &NodeName) -> Vec<String> {
-    let Ok(conn) = connections.get(node).await else {
-        return Vec::new();
-    };
-    let reply = conn.call(redis::cmd("ACL").arg("USERS"), REPLY).await;
-    let users = reply.ok().and_then(|r| redis::from_redis_value(r).ok());
-    users.unwrap_or_default()
 }
 
 /// The answer to `CONFIG GET *`, without secrets.
@@ -153,5 +182,7 @@ async fn live(connections: &Connections, node: &NodeName) -> Option<BTreeMap<Str
         .into_iter()
         .filter_map(|(name, value)| Some((name?, value?)));
     let plain = known.filter(|(name, _)| !is_secret(name));
-    Some(plain.map(|(n, v)| (present_name(&n), v)).collect())
+    let mut live = plain.map(|(n, v)| (present_name(&n), v)).collect();
+    one_name_each(&mut live);
+    Some(live)
 }

@@ -2,7 +2,7 @@
 
 mod file;
 
-pub use file::{rewrite, write};
+pub use file::{replaceable, rewrite, see, write};
 
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::is_literal;

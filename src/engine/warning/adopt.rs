@@ -20,8 +20,34 @@ pub enum Adopt {
     },
     /// The node is a primary without a replica: it is away for a while, with so many bytes.
     Pause(u64),
+    /// Its primary refuses writes while it is restarted.
+    TooFewReplicas(TooFew),
+    /// Its server writes all that it runs with into this file, because its arguments are hidden.
+    FileRewritten(String),
+    /// What its former unit sets besides the program is not taken over.
+    UnitStays {
+        /// `….service`.
+        unit: String,
+        /// The files that add to it.
+        drop_ins: Vec<String>,
+        /// The words before the program in its command.
+        before: String,
+    },
     /// Its former files stay where they are.
     FilesStay(String),
+}
+
+/// A primary with too few replicas while one of them is restarted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooFew {
+    /// The primary.
+    pub primary: NodeName,
+    /// `min-replicas-to-write`.
+    pub wants: u64,
+    /// Replicas in sync that are left.
+    pub left: u64,
+    /// The data of the replica, bytes.
+    pub bytes: u64,
 }
 
 impl From<Adopt> for Matter {
@@ -37,6 +63,9 @@ impl Adopt {
             Self::Sentinels => "sentinels-see-restart",
             Self::HandsOver { .. } => "hands-over-first",
             Self::Pause(_) => "pause",
+            Self::TooFewReplicas(_) => "writes-refused",
+            Self::FileRewritten(_) => "former-file-rewritten",
+            Self::UnitStays { .. } => "former-unit-stays",
             Self::FilesStay(_) => "former-files-stay",
         }
     }
@@ -67,9 +96,45 @@ impl Adopt {
                 "`{node}` has no replica that could take over: nobody can read or write while it saves {}, which are copied, and loads them again; that takes some seconds for each GiB",
                 size(*bytes)
             ),
+            Self::TooFewReplicas(it) => format!(
+                "`{primary}` has `min-replicas-to-write {}`, and {} in sync while `{node}` is restarted: it refuses writes while `{node}` saves {}, which are copied, and loads them again; that takes some seconds for each GiB",
+                it.wants,
+                replicas(it.left),
+                size(it.bytes),
+                primary = it.primary,
+            ),
+            Self::FileRewritten(file) => format!(
+                "`{node}` was started by hand with arguments that its process does not show: its server writes all that it runs with into {file} (CONFIG REWRITE); if its adoption fails, it is started again with that file alone, and the file stays as it was written"
+            ),
+            Self::UnitStays {
+                unit,
+                drop_ins,
+                before,
+            } => unit_stays(node, unit, drop_ins, before),
             Self::FilesStay(folder) => format!(
                 "the former files of `{node}` stay where they are, for the way back: {folder}"
             ),
         }
     }
+}
+
+fn replicas(n: u64) -> String {
+    match n {
+        0 => "no replica".to_owned(),
+        1 => "one replica".to_owned(),
+        n => format!("{n} replicas"),
+    }
+}
+
+fn unit_stays(node: &str, unit: &str, drop_ins: &[String], before: &str) -> String {
+    let mut what = "its `Restart=`, its limits, its environment".to_owned();
+    if !before.is_empty() {
+        what = format!("{what}, `{before}` before its program");
+    }
+    if !drop_ins.is_empty() {
+        what = format!("{what}, its drop-ins ({})", drop_ins.join(", "));
+    }
+    format!(
+        "replctl's unit starts `{node}` at boot and not after a crash, and takes over nothing else of {unit}: {what}"
+    )
 }

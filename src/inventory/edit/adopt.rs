@@ -4,6 +4,7 @@
 use super::layout::{Layout, Table};
 use super::words::in_one_line;
 use super::{Change, Edit, Kind, change, ending};
+use crate::inventory::NodeSpec;
 use crate::inventory::server::present_name;
 use crate::inventory::template::quoted;
 use crate::topology::NodeName;
@@ -97,6 +98,46 @@ impl AdoptedDirective {
         };
         format!("{out}{} = {value}{nl}", self.name)
     }
+}
+
+/// The names of the keys in the texts that a change takes out, or brings. Of `[node.config]`, those
+/// below it.
+fn keys<'a>(texts: impl Iterator<Item = &'a String>) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    for text in texts.filter(|text| !text.trim().is_empty()) {
+        let lines = text.trim().trim_start_matches("[node.config]");
+        let table: toml::Table = lines.parse().ok()?;
+        out.extend(table.keys().cloned());
+    }
+    Some(out)
+}
+
+/// Whether the node has what `gone` has taken out of it (`was`), and the directives of `come`.
+fn has(node: &NodeSpec, was: bool, gone: Option<Vec<String>>, come: Option<Vec<String>>) -> bool {
+    let (Some(gone), Some(come)) = (gone, come) else {
+        return false;
+    };
+    let service = &node.service;
+    let is_set = |key: &String| match key.as_str() {
+        "managed" => service.managed.is_some(),
+        "unit" => service.unit.is_some(),
+        "config_file" => service.config_file.is_some(),
+        _ => false,
+    };
+    let config = |name: &String| node.config.contains_key(&present_name(name));
+    gone.iter().all(|key| is_set(key) == was) && come.iter().all(|name| config(name) != was)
+}
+
+/// Whether a node is as this edit makes it.
+pub(super) fn is_adopted(edit: &Edit, node: &NodeSpec) -> bool {
+    let gone = keys(edit.changes.iter().map(|c| &c.old));
+    has(node, false, gone, keys(edit.changes.iter().map(|c| &c.new)))
+}
+
+/// Whether a node is as it was before the edit that this one reverses.
+pub(super) fn is_released(edit: &Edit, node: &NodeSpec) -> bool {
+    let gone = keys(edit.changes.iter().map(|c| &c.new));
+    has(node, true, gone, keys(edit.changes.iter().map(|c| &c.old)))
 }
 
 /// What the edit comes to: the keys that go, and the directives that come.
@@ -198,6 +239,19 @@ mod tests {
         let read = parse(Path::new(FILE), &after).unwrap();
         assert_eq!(read.nodes[1].config["save"], ["60 1"]);
         assert_eq!(read.nodes[1].ssh.user.as_deref(), Some("ops"));
+    }
+
+    #[test]
+    fn a_line_of_another_node_does_not_count() {
+        let edit = adopt(FILE, TEXT, &"a".into(), &kept()).unwrap();
+        let after = edit.apply(TEXT).unwrap();
+        let line = "name = \"b\"\n";
+        let other =
+            |text: &str| text.replace(line, &format!("{line}managed = false   # Debian's\n"));
+        assert!(edit.holds(&other(&after)));
+        assert!(!edit.reversed().holds(&other(&after)));
+        assert!(edit.reversed().holds(&other(TEXT)));
+        assert!(!edit.holds(&other(TEXT)));
     }
 
     #[test]

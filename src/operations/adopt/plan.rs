@@ -11,6 +11,7 @@
 mod checks;
 mod former;
 mod later;
+mod outage;
 pub mod settings;
 mod steps;
 #[cfg(test)]
@@ -28,6 +29,8 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::hosts::HostLook;
+use crate::topology::service::Service;
+use crate::topology::service::access::Access;
 use crate::topology::service::whole::Stated;
 use crate::topology::{Address, Node, NodeName, PersistedRole, Topology};
 use std::collections::BTreeMap;
@@ -50,8 +53,8 @@ pub struct Found {
     pub free_bytes: Option<u64>,
     /// What starts it at boot, or why that is unknown.
     pub boot: Result<AtBoot, String>,
-    /// Users of its access list that are in no file, or why they are unknown.
-    pub strays: Result<Vec<String>, String>,
+    /// What it tells of its users, modules and commands.
+    pub access: Access,
 }
 
 #[cfg(test)]
@@ -64,7 +67,7 @@ impl Found {
             data_bytes: None,
             free_bytes: None,
             boot: Ok(AtBoot::default()),
-            strays: Ok(Vec::new()),
+            access: Access::plain(),
         }
     }
 }
@@ -117,6 +120,12 @@ pub fn plan(op: &Adopt, around: &AdoptInput<'_>) -> Result<Plan, Vec<Refusal>> {
     let way = way(op, around, &subjects);
     if let Err(more) = &way {
         refusals.extend(more.iter().cloned());
+    }
+    let outages = outage::outages(around, &subjects, way.as_ref().ok());
+    if op.pause {
+        plan.warnings.extend(outages);
+    } else {
+        refusals.extend(outage::refusals(op, &outages));
     }
     let (Ok(way), true) = (way, refusals.is_empty()) else {
         return Err(refusals);
@@ -231,17 +240,15 @@ fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Ve
     all
 }
 
-/// Whether its next start would not make it a replica, which it is when it is adopted. The settings
-/// of a hidden command line are given again.
-fn role_unwritten(node: &Node) -> bool {
-    let now = node.upstream();
+/// Whether its next start would not make it a replica of the node that it follows when it is
+/// adopted, or whether that is not known.
+fn role_unwritten(topology: &Topology, node: &Node, to: &(NodeName, Address)) -> bool {
     let next = node.service.as_ref().map(|service| service.next_role());
-    match (now, next) {
-        (Some(_), Some(PersistedRole::ReplicaOf(_) | PersistedRole::Unknown(_))) => false,
-        (Some(_), Some(PersistedRole::Primary | PersistedRole::Unwritten) | None) | (None, _) => {
-            true
-        }
-    }
+    let Some(PersistedRole::ReplicaOf(at)) = next else {
+        return true;
+    };
+    let meant = || topology.meant_by(node, &at).map(|node| &node.name);
+    node.upstream().is_none() || at != to.1 && meant() != Some(&to.0)
 }
 
 /// Adds the steps for one node. `text`: the inventory at that point.
@@ -271,6 +278,10 @@ fn adopt(
     let Some(spec) = inventory.get(name) else {
         return Ok(());
     };
+    let service = subject.node.service.as_deref();
+    let hidden = service.filter(|service| former::is_hidden(service));
+    let rewritten = hidden.and_then(|service| service.written.clone());
+    let hidden = hidden.is_some();
     let adoption = Adoption {
         look: &HostLook::new(&inventory, around.topology, around.hosts, around.payload),
         spec,
@@ -280,7 +291,8 @@ fn adopt(
         follows,
         former: former::former(around, subject, found),
         links: found.boot.as_ref().map_or(&[], |boot| &boot.links),
-        role_unwritten: follows.is_some() && role_unwritten(subject.node),
+        rewrites: hidden
+            || follows.is_some_and(|to| role_unwritten(around.topology, subject.node, to)),
         edit: &edit,
     };
     let other = checks::other_data(name, found, server, &adoption.rendered());
@@ -292,14 +304,47 @@ fn adopt(
         mode: crate::engine::Mode::Atomic,
         steps: adoption.steps(),
     });
-    let changed = (!kept.changed.is_empty()).then_some(Say::ChangedLive(kept.changed));
-    let pause = follows
-        .is_none()
-        .then(|| Say::Pause(server.used_memory.unwrap_or(0)));
-    let watched = (around.watched && follows.is_some()).then_some(Say::Sentinels);
-    let stay = found.live.get("dir").map(|dir| Say::FilesStay(dir.clone()));
-    let says = [changed, pause, watched, stay].into_iter().flatten();
-    plan.warnings.extend(says.map(|it| Warning::of(name, it)));
+    plan.warnings
+        .extend(says(around, subject, &adoption, (kept.changed, rewritten)));
     *text = after;
     Ok(())
+}
+
+/// The warnings about one node. `changed`: settings that its file does not say. `rewritten`: the
+/// file that its server writes, because its arguments are hidden.
+fn says(
+    around: &AdoptInput<'_>,
+    subject: Subject<'_>,
+    adoption: &Adoption<'_>,
+    (changed, rewritten): (Vec<String>, Option<String>),
+) -> Vec<Warning> {
+    let changed = (!changed.is_empty()).then_some(Say::ChangedLive(changed));
+    let used = adoption.server.used_memory.unwrap_or(0);
+    let alone = adoption.follows.is_none();
+    let pause = alone.then_some(Say::Pause(used));
+    let watched = (around.watched && !alone).then_some(Say::Sentinels);
+    let unit = subject.node.service.as_deref().and_then(Service::unit);
+    let unit = unit.map(|unit| Say::UnitStays {
+        unit: unit.name.clone(),
+        drop_ins: unit.drop_ins.clone(),
+        before: before_program(&unit.exec_start),
+    });
+    let stay = adoption.found.live.get("dir");
+    let stay = stay.map(|dir| Say::FilesStay(dir.clone()));
+    let rewritten = rewritten.map(Say::FileRewritten);
+    let all = [changed, rewritten, pause, watched, unit, stay];
+    let name = &subject.spec.name;
+    let all = all.into_iter().flatten();
+    all.map(|it| Warning::of(name, it)).collect()
+}
+
+/// The words before the program of a server in a command, such as `numactl`.
+fn before_program(line: &str) -> String {
+    let is_server = |word: &str| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        name.contains("-server")
+    };
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words.iter().position(|word| is_server(word));
+    words[..at.unwrap_or(0)].join(" ")
 }

@@ -13,6 +13,7 @@ use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::plan::{forecast, names};
 use crate::topology::sentinel;
+use crate::topology::service::access::Access;
 use crate::topology::{NodeName, Topology};
 use crate::world::names::ask_hosts;
 use crate::world::persisted::warn_of_files;
@@ -152,10 +153,12 @@ async fn permitted(world: &World, mut plan: Plan, later: &Topology) -> Result<Pl
     Ok(plan)
 }
 
+const UNSEEN: &str = "its host was not looked at";
+
 impl From<former::Read> for Found {
     fn from(read: former::Read) -> Self {
         fn unseen<T>() -> std::result::Result<T, String> {
-            Err("its host was not looked at".to_owned())
+            Err(UNSEEN.to_owned())
         }
         Self {
             stated: read.stated.unwrap_or_else(unseen),
@@ -163,7 +166,7 @@ impl From<former::Read> for Found {
             data_bytes: read.data_bytes,
             free_bytes: read.free_bytes,
             boot: read.boot.unwrap_or_else(unseen),
-            strays: read.strays.unwrap_or_else(unseen),
+            access: read.access.unwrap_or_else(|| Access::unseen(UNSEEN)),
         }
     }
 }

@@ -3,9 +3,9 @@
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::store::Record;
-use crate::engine::journal::{At, Outcome};
-use crate::engine::operate::{self, Finished, RunOptions};
-use crate::engine::{hooks, pending_demotions};
+use crate::engine::journal::{At, Outcome, Progress};
+use crate::engine::operate::{self, RunOptions};
+use crate::engine::{Operation, Plan, Stage, hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::working_inventory::{Disk, Written};
@@ -53,21 +53,20 @@ pub async fn run(
         same_password(world, &record, back).await?;
     }
     settle(&world.connections, &still_there(&record)).await?;
+    let sentinels = &world.sentinels.connections;
     let (plan, progress) = (&record.plan, &record.progress);
-    settle_failovers(
-        &world.sentinels.connections,
-        &world.connections,
-        plan,
-        progress,
-    )
-    .await;
+    settle_failovers(sentinels, &world.connections, plan, progress).await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
-    let whole = record.plan.goes_back_whole();
+    let stays = stays(&record.plan, &record.progress.done);
+    let files = rewritten(&record.plan, &record.progress);
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
-        put_back(&finished, whole || at.stage == 0);
+        let stays = stays || at.stage > 0 && !finished.plan.goes_back_whole();
+        let rest = rest(&finished.plan, stays, &files);
+        let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
+        operate::print(&finished, Some(&text));
         return Ok(Exit::Done);
     }
     if !operations::perform::tell(world, &operation, &finished) {
@@ -97,15 +96,60 @@ fn still_there(record: &Record) -> Vec<(NodeName, u64)> {
     all.filter(|(node, _)| !ended(node)).cloned().collect()
 }
 
-/// Says that it was put back, all of it or from where it failed.
-fn put_back(finished: &Finished, whole: bool) {
-    let rest = if whole {
-        "all is as it was before"
-    } else {
-        "the stages before it stay as they are"
+/// Whether stages are wholly done and are not put back: the others are.
+fn stays(plan: &Plan, done: &BTreeSet<At>) -> bool {
+    let whole = |(index, stage): (usize, &Stage)| {
+        let mut steps = (0..stage.steps.len()).map(|step| At { stage: index, step });
+        let changes = stage.steps.iter().any(|s| s.action.changes_something());
+        changes && steps.all(|at| done.contains(&at))
     };
-    let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
-    operate::print(finished, Some(&text));
+    !plan.goes_back_whole() && plan.stages.iter().enumerate().any(whole)
+}
+
+/// The nodes that were to be adopted whose servers were told to write their former files. The way
+/// back leaves these files as they are.
+fn rewritten(plan: &Plan, progress: &Progress) -> Vec<NodeName> {
+    let Operation::Adopt(_) = plan.operation else {
+        return Vec::new();
+    };
+    let Some(last) = progress.started.last().map(|at| at.stage) else {
+        return Vec::new();
+    };
+    let steps = plan.numbered().filter(|((stage, step), s)| {
+        let at = At {
+            stage: *stage,
+            step: *step,
+        };
+        let writes = s.action == Action::Server(ServerAction::PersistRole);
+        writes && *stage == last && progress.started.contains(&at)
+    });
+    let last_is_done = plan.stages.get(last).is_some_and(|stage| {
+        let mut steps = (0..stage.steps.len()).map(|step| At { stage: last, step });
+        steps.all(|at| progress.done.contains(&at))
+    });
+    let nodes = steps.map(|(_, s)| s.node.clone());
+    nodes.filter(|_| !last_is_done).collect()
+}
+
+/// What stays after a rollback. `stays`: stages are done, and stay.
+fn rest(plan: &Plan, stays: bool, files: &[NodeName]) -> String {
+    let adopts = matches!(plan.operation, Operation::Adopt(_));
+    let mut rest = match (stays, adopts) {
+        (true, true) => "the nodes that were adopted before stay adopted",
+        (true, false) => "the stages before it stay as they are",
+        (false, _) => "all is as it was before",
+    }
+    .to_owned();
+    let nodes: Vec<String> = files.iter().map(|node| format!("`{node}`")).collect();
+    if !nodes.is_empty() {
+        let but = if stays { "; only" } else { ", but for" };
+        let differs = if stays { " may differ" } else { "" };
+        rest = format!(
+            "{rest}{but} the former configuration file of {}{differs}, which its server was told to write",
+            nodes.join(" and ")
+        );
+    }
+    rest
 }
 
 /// Refuses if the inventory no longer names the password that some servers were given. With another
@@ -197,5 +241,56 @@ impl Remote for super::args::Rollback {
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
         Box::pin(run(around.world, around.global, &self.args, true))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::engine::Adopt;
+    use crate::simulation::adopt::model::World;
+
+    #[test]
+    fn nodes_that_were_adopted_before_a_crash_stay_adopted_and_that_is_said() {
+        let world = World::new(&[None, Some(0), Some(0)], 0b110, true);
+        world
+            .lock()
+            .hosts
+            .get_mut(&"n2".into())
+            .unwrap()
+            .old
+            .as_mut()
+            .unwrap()
+            .role = None;
+        let op = Adopt {
+            nodes: vec!["n1".into(), "n2".into()],
+            hand_back: false,
+            pause: false,
+        };
+        let plan = world.lock().plan(&op).unwrap();
+        let begun = |stage: usize, steps: usize| {
+            let places = (0..steps).map(move |step| At { stage, step });
+            let earlier = (0..stage).flat_map(|stage| {
+                let steps = plan.stages[stage].steps.len();
+                (0..steps).map(move |step| At { stage, step })
+            });
+            let all: Vec<At> = earlier.chain(places).collect();
+            let mut progress = Progress::default();
+            progress.started.extend(all.iter().copied());
+            progress.done.extend(all);
+            rest(
+                &plan,
+                stays(&plan, &progress.done),
+                &rewritten(&plan, &progress),
+            )
+        };
+        let whole = plan.stages[0].steps.len();
+        assert_eq!(begun(0, whole - 1), "all is as it was before");
+        // Exactly between the two.
+        let stay = "the nodes that were adopted before stay adopted";
+        assert_eq!(begun(0, whole), stay);
+        assert_eq!(begun(1, 2), stay);
+        assert!(begun(1, 9).contains("; only the former configuration file of `n2` may differ"));
     }
 }

@@ -12,14 +12,16 @@ use crate::actions::local::LocalAction;
 use crate::config::Paths;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Evidence;
-use crate::inventory::Inventory;
 use crate::inventory::parse::parse;
+use crate::inventory::{Inventory, edit};
 use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{Holder, Listener};
 use crate::simulation::harness::{Model, Simulated};
 use crate::simulation::members::host::{Host as Base, InitialHost};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
+use crate::topology::service::access::Access;
 use crate::topology::service::whole::Stated;
+use crate::topology::service::{Arguments, Writable};
 use crate::topology::{Address, Node, NodeName, ReplicaLine, State, Topology, sample};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,8 +115,14 @@ pub struct Adopting {
     pub version: Option<(u16, u16, u16)>,
     /// What has the former units started at boot, where it is not the usual link.
     pub boot: Option<Result<AtBoot, String>>,
-    /// Users that no file has.
-    pub strays: Result<Vec<String>, String>,
+    /// What the former servers tell of their users, modules and commands.
+    pub access: Access,
+    /// The former servers were started with arguments that their processes do not show.
+    pub hides: bool,
+    /// Whether the former servers may replace their files.
+    pub writable: Writable,
+    /// `min-replicas-to-write` of all servers.
+    pub min_replicas: u64,
     /// Sentinels watch.
     pub watched: bool,
     /// Replicas of the first node that no inventory has.
@@ -130,7 +138,6 @@ impl World {
     /// `tree`: whom each node follows; `foreign`: a bit for each that somebody else made; `unit`: a
     /// unit starts those.
     pub fn new(tree: &[Option<usize>], foreign: usize, unit: bool) -> Self {
-        let root = tree.iter().position(Option::is_none);
         let mut said = text(tree);
         for i in (0..tree.len()).filter(|i| foreign & (1 << i) != 0) {
             let line = format!("address = \"10.0.0.{}\"\n", i + 1);
@@ -173,7 +180,7 @@ impl World {
             };
             (spec.name.clone(), host)
         });
-        assert!(root.is_some());
+        assert!(tree.contains(&None));
         Self::on(Adopting {
             hosts: hosts.collect(),
             text: said,
@@ -183,7 +190,10 @@ impl World {
             live: BTreeMap::new(),
             version: None,
             boot: None,
-            strays: Ok(Vec::new()),
+            access: Access::plain(),
+            hides: false,
+            writable: Writable::Yes,
+            min_replicas: 0,
             watched: false,
             strangers: Vec::new(),
             promoted_before: None,
@@ -235,7 +245,12 @@ impl Adopting {
                 {
                     server.version = sample::version(major, minor, patch);
                 }
-                node.service = Some(Box::new(host.service(&Paths::of(&inventory, spec))));
+                let mut service = host.service(&Paths::of(&inventory, spec));
+                if self.hides && !service.managed && service.unit().is_none() {
+                    service.arguments = Arguments::Hidden(80);
+                    service.writable = self.writable.clone();
+                }
+                node.service = Some(Box::new(service));
                 node
             })
             .collect();
@@ -258,6 +273,8 @@ impl Adopting {
             }));
             if let State::Up(server) = &mut nodes[i].state {
                 server.replication.replicas = lines;
+                let name = "min-replicas-to-write".to_owned();
+                server.config.insert(name, self.min_replicas.to_string());
             }
         }
         Topology {
@@ -325,6 +342,11 @@ impl Model for Adopting {
                 if !edit.holds(&self.text) {
                     let new = edit.apply(&self.text);
                     self.text = new.ok_or_else(|| Failure::none("it was changed since"))?;
+                }
+            }
+            Action::Local(LocalAction::SeeInventory { digest, .. }) => {
+                if edit::digest(&self.text) != *digest {
+                    return Err(Failure::none("it was changed since"));
                 }
             }
             Action::Host(action) => self.on_host(node, action)?,

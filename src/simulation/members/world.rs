@@ -261,6 +261,9 @@ impl Model for Members {
         };
         match action {
             Action::Local(LocalAction::EditInventory(edit)) => return self.edit(edit),
+            Action::Local(see @ LocalAction::SeeInventory { .. }) => {
+                return Err(crate::simulation::harness::not_simulated(see));
+            }
             Action::Local(LocalAction::ForgetDemotion) => list(&mut self.pending_demotions, false),
             Action::Local(LocalAction::RememberDemotion { .. }) => {
                 list(&mut self.pending_demotions, true);

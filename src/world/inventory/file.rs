@@ -24,14 +24,15 @@ pub fn write(edit: &Edit) -> Result<String, Failure> {
     }
     let Some(new) = edit.apply(&text) else {
         let (file, node) = (&edit.file, &edit.node);
+        // The node is somebody else's again when this is read.
+        if edit.kind == Kind::Adopt {
+            return Err(changed(file));
+        }
         let by_hand = match &edit.kind {
             Kind::Add => format!("write `{node}` into it"),
             Kind::Remove => format!("take `{node}` out of it"),
             Kind::Repoint { to, .. } => format!("let `{node}` follow `{to}` in it"),
-            Kind::Adopt => {
-                format!("take `managed`, `unit` and `config_file` of `{node}` out of it")
-            }
-            Kind::Release => format!("write `managed = false` under `{node}`"),
+            Kind::Adopt | Kind::Release => format!("write `managed = false` under `{node}`"),
         };
         return Err(Failure::none(format!(
             "{file} was changed since this was planned, and is left as it is: {by_hand} by hand, and run this again"
@@ -39,6 +40,70 @@ pub fn write(edit: &Edit) -> Result<String, Failure> {
     };
     replace(&path, &new).map_err(|e| failed("written", e))?;
     Ok("written".to_owned())
+}
+
+fn changed(file: &str) -> Failure {
+    Failure::none(format!(
+        "{file} was changed since this was planned, and is left as it is: run this again, to plan with it as it is now"
+    ))
+}
+
+/// Checks that the file still has the text with that digest.
+///
+/// # Errors
+/// It has another, or it cannot be read or replaced.
+pub fn see(file: &str, wanted: &str) -> Result<&'static str, Failure> {
+    let text = fs::read_to_string(file);
+    let text = text.map_err(|e| Failure::none(format!("{file} cannot be read: {e}")))?;
+    if digest(&text) != wanted {
+        return Err(changed(file));
+    }
+    let writable = replaceable(Path::new(file));
+    writable.map_err(|e| Failure::none(format!("{file} cannot be written: {e}")))?;
+    Ok("unchanged")
+}
+
+/// Whether another file can be put in the place of this one: it may be written, its folder takes a
+/// new file, and nothing is mounted on it.
+///
+/// # Errors
+/// The reason.
+pub fn replaceable(path: &Path) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    OpenOptions::new().write(true).open(&path)?;
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    if is_mounted(&String::from_utf8_lossy(&mounts), &path) {
+        return Err(io::Error::other(format!(
+            "{} is mounted as a single file, and no other file can be put in its place",
+            path.display()
+        )));
+    }
+    let temporary = beside(&path);
+    let made = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary);
+    made.and_then(|_| fs::remove_file(&temporary))
+        .map_err(|e| io::Error::new(e.kind(), format!("its folder takes no new file: {e}")))
+}
+
+/// Whether a path is a mount point in that list. In it, blanks and the like are octal numbers.
+fn is_mounted(mounts: &str, path: &Path) -> bool {
+    let plain = path.to_string_lossy();
+    let mut escaped = String::new();
+    for c in plain.chars() {
+        match c {
+            ' ' => escaped.push_str("\\040"),
+            '\t' => escaped.push_str("\\011"),
+            '\n' => escaped.push_str("\\012"),
+            '\\' => escaped.push_str("\\134"),
+            other => escaped.push(other),
+        }
+    }
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points.into_iter().any(|point| point == escaped)
 }
 
 /// Writes a new text if the present text still has that digest; false: it does not.
@@ -138,6 +203,26 @@ mod tests {
         assert_eq!(write(&edit.reversed()).unwrap(), "written");
         assert_eq!(fs::read_to_string(&real).unwrap(), TEXT);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_seen_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("i.toml");
+        fs::write(&path, TEXT).unwrap();
+        replaceable(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let file = path.to_str().unwrap();
+        assert_eq!(see(file, &digest(TEXT)).unwrap(), "unchanged");
+        let why = see(file, &digest("another")).unwrap_err().why;
+        assert!(why.contains("run this again"), "{why}");
+        // Something that cannot be replaced lies where the new text would be written.
+        fs::create_dir(beside(&path)).unwrap();
+        let why = replaceable(&path).unwrap_err().to_string();
+        assert!(why.starts_with("its folder takes no new file"), "{why}");
+        let mounts = "36 35 98:0 / / rw - ext4 /dev/x rw\n40 36 0:5 /i /a\\040b/i.toml rw - ext4 /dev/x rw\n";
+        assert!(is_mounted(mounts, Path::new("/a b/i.toml")));
+        assert!(!is_mounted(mounts, Path::new("/a b")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The refusals of adopting a node, all at once. Pure.
 
+mod access;
 mod alone;
 mod configuration;
 mod data;
@@ -59,6 +60,7 @@ pub(super) fn refusals(around: &AdoptInput<'_>, subject: Subject<'_>) -> Vec<Ref
     login(around, name, server, &mut out);
     state(around, subject, server, &mut out);
     configuration::refusals(around, subject, (facts, server), &mut out);
+    access::refusals(around, subject, &mut out);
     out
 }
 

@@ -4,6 +4,7 @@
 //! The live settings count, not the file, because somebody may have changed the file since. The
 //! result holds no secret: it leaves out passwords, and comments that may hold a password.
 
+use crate::config::aliases::name_in;
 use crate::config::defaults::default_of;
 use crate::config::directives::{quote, split};
 use crate::config::server::{Rendered, owned};
@@ -12,7 +13,7 @@ use crate::findings::drift::same;
 use crate::inventory::NodeSpec;
 use crate::inventory::edit::AdoptedDirective;
 use crate::inventory::secrets::is_secret;
-use crate::inventory::server::{owned as written_by_replctl, present_name};
+use crate::inventory::server::owned as written_by_replctl;
 use crate::plan::hand_over::lacks_pause_write;
 use crate::topology::Server;
 use crate::topology::service::whole::Stated;
@@ -26,8 +27,19 @@ const COMMENT: usize = 12;
 /// unknown.
 const ALWAYS: [&str; 3] = ["bind", "protected-mode", "save"];
 
-/// Directives that depend on the process and not on its file.
-const OF_PROCESS: [&str; 2] = ["locale-collate", "maxclients"];
+/// A directive that depends on the process and not on its file.
+const OF_PROCESS: &str = "locale-collate";
+
+/// Directives of several arguments, which CONFIG GET does not quote. A value of any other is one
+/// argument.
+const OF_SEVERAL: [&str; 6] = [
+    "bind",
+    "client-output-buffer-limit",
+    "latency-tracking-info-percentiles",
+    "notify-keyspace-events",
+    "oom-score-adj-values",
+    "save",
+];
 
 /// Words that mark a comment which may hold a password.
 const OF_SECRETS: [&str; 11] = [
@@ -72,7 +84,7 @@ struct Lines {
 
 /// The settings that a node keeps. `rendered`: what replctl writes for it anyway.
 pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Settings {
-    let (order, lines) = grouped(former.stated);
+    let (order, lines) = grouped(former);
     let mut out = Settings::default();
     let is_ours = |name: &str| is_ours(name, node);
     for name in order.iter().filter(|name| !is_ours(name)) {
@@ -80,7 +92,7 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
             continue;
         };
         let (values, changed) = current(name, said, former.live);
-        if needed(name, &values, former.server, rendered) {
+        if needed(name, &values, former, rendered) {
             let comment = comment(&said.comment);
             out.keep(name, values, comment, changed);
         }
@@ -95,14 +107,15 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
         let known = default_of(name, former.server.product, former.server.version);
         let is_default = known.is_some_and(|d| alike(name, live, &words(d)));
         let may_stay = is_default || known.is_none() && !ALWAYS.contains(&name.as_str());
-        if may_stay && !node.config.contains_key(name) {
+        let mut configured = node.config.keys();
+        if may_stay && !configured.any(|key| name_in(former.live, key) == *name) {
             continue;
         }
         let values = match (name.as_str(), live.as_str()) {
             ("bind", "") => vec![everywhere(former.server, node)],
             _ => parts(name, live),
         };
-        if needed(name, &values, former.server, rendered) {
+        if needed(name, &values, former, rendered) {
             out.keep(name, values, Vec::new(), known.is_some() && !is_default);
         }
     }
@@ -136,25 +149,23 @@ fn everywhere(server: &Server, node: &NodeSpec) -> String {
     all.to_owned()
 }
 
-/// The settings that the server must have after its adoption: its live settings, except what
-/// `rendered`, its new file, has.
+/// The settings that the server must have after its adoption: its live settings, except those to
+/// which `rendered`, its new file, gives another value.
 pub fn expected(
     former: &Former<'_>,
     node: &NodeSpec,
     rendered: &Rendered,
 ) -> Vec<(String, String)> {
     let others = former.live.iter().filter(|(name, _)| !is_ours(name, node));
-    let others = others.filter(|(name, _)| !OF_PROCESS.contains(&name.as_str()));
-    let all = others.map(|(name, live)| {
-        let written = written(name, rendered);
-        let value = if written.is_empty() {
-            live.clone()
-        } else {
-            written.join(" ")
-        };
-        (name.clone(), value)
-    });
-    all.collect()
+    let others = others.filter(|(name, _)| *name != OF_PROCESS);
+    let stays = |(name, live): &(&String, &String)| {
+        let written = written(name, former, rendered);
+        let written: Vec<String> = written.iter().flat_map(|value| words(value)).collect();
+        written.is_empty() || alike(name, live, &written)
+    };
+    let all = others.filter(stays);
+    all.map(|(name, live)| (name.clone(), live.clone()))
+        .collect()
 }
 
 /// Whether replctl decides this setting, or it is a secret.
@@ -166,17 +177,18 @@ fn is_ours(name: &str, node: &NodeSpec) -> bool {
 }
 
 /// The values of this setting in replctl's file.
-fn written(name: &str, rendered: &Rendered) -> Vec<String> {
-    let lines = rendered.directives.iter().filter(|(n, _)| n == name);
+fn written(name: &str, former: &Former<'_>, rendered: &Rendered) -> Vec<String> {
+    let lines = rendered.directives.iter();
+    let lines = lines.filter(|(n, _)| name_in(former.live, n) == name);
     lines.map(|(_, value)| value.clone()).collect()
 }
 
 /// Groups the directives by their present names, in the order of their first lines.
-fn grouped(stated: &[Stated]) -> (Vec<String>, BTreeMap<String, Lines>) {
+fn grouped(former: &Former<'_>) -> (Vec<String>, BTreeMap<String, Lines>) {
     let mut order = Vec::new();
     let mut lines: BTreeMap<String, Lines> = BTreeMap::new();
-    for one in stated {
-        let name = present_name(&one.line.name);
+    for one in former.stated {
+        let name = name_in(former.live, &one.line.name);
         let said = lines.entry(name.clone()).or_insert_with(|| {
             order.push(name.clone());
             Lines::default()
@@ -219,13 +231,7 @@ fn current(name: &str, said: &Lines, live: &BTreeMap<String, String>) -> (Vec<St
     if alike(name, live, &written) {
         return (texts(&said.values), false);
     }
-    let one = written.len() == 1 && live.contains(char::is_whitespace);
-    let values = if one {
-        vec![quote(live)]
-    } else {
-        parts(name, live)
-    };
-    (values, true)
+    (parts(name, live), true)
 }
 
 /// Whether both mean the same. One argument may contain blanks, and CONFIG GET does not quote them.
@@ -239,6 +245,9 @@ fn parts(name: &str, live: &str) -> Vec<String> {
     let step = match name {
         "save" => 2,
         "client-output-buffer-limit" => 4,
+        _ if !OF_SEVERAL.contains(&name) && live.contains(char::is_whitespace) => {
+            return vec![quote(live)];
+        }
         _ => return vec![live.to_owned()],
     };
     let words: Vec<&str> = live.split_whitespace().collect();
@@ -253,9 +262,10 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Whether a server with replctl's file would run differently without this directive.
-fn needed(name: &str, values: &[String], server: &Server, rendered: &Rendered) -> bool {
+fn needed(name: &str, values: &[String], former: &Former<'_>, rendered: &Rendered) -> bool {
     let text = values.join(" ");
-    let written = written(name, rendered);
+    let server = former.server;
+    let written = written(name, former, rendered);
     let written: Vec<String> = written.iter().flat_map(|value| words(value)).collect();
     if !written.is_empty() {
         return !same(name, &text, &written);

@@ -47,8 +47,8 @@ pub(super) struct Adoption<'a> {
     pub former: Former,
     /// The links that start its unit at boot.
     pub links: &'a [Link],
-    /// Its file does not say yet that it is a replica.
-    pub role_unwritten: bool,
+    /// Its server writes its file: that does not have its role, or its arguments are hidden.
+    pub rewrites: bool,
     pub edit: &'a Edit,
 }
 
@@ -102,10 +102,11 @@ impl Adoption<'_> {
     /// All steps in their order.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = self.prepare();
-        // If a later step fails, the former server comes back with this role.
-        if self.role_unwritten {
+        // If a later step fails, the former server comes back with this role and these settings.
+        if self.rewrites {
             steps.push(self.asked(ServerAction::PersistRole));
         }
+        steps.push(self.as_planned());
         steps.extend(self.hold());
         steps.extend(self.in_sync());
         steps.extend(self.stop());
@@ -277,6 +278,15 @@ impl Adoption<'_> {
         // A server that must still refuse writes has another value for now.
         settings.retain(|(name, _)| self.follows.is_some() || !name.starts_with("min-replicas-"));
         (!settings.is_empty()).then(|| self.asked(ServerAction::SeeSettings { settings }))
+    }
+
+    /// Checks that the inventory can be changed later as it is planned now.
+    fn as_planned(&self) -> Step {
+        let see = LocalAction::SeeInventory {
+            file: self.edit.file.clone(),
+            digest: self.edit.before.clone(),
+        };
+        self.step(Action::Local(see), Undo::Nothing)
     }
 
     fn written(&self) -> Step {

@@ -1,5 +1,7 @@
 //! The refusals of adopting a node: each alone, by its ground, and all at once.
 
+mod lost;
+
 use crate::config::directives::Directive;
 use crate::engine::{Adopt, Ground, Refusal};
 use crate::plan::facts::boot::AtBoot;
@@ -62,7 +64,8 @@ fn what_stands_against_it_is_named_with_its_way() {
         let holder = host(of).base.facts.holder.as_mut().unwrap();
         holder.parent = Some(("supervisord".to_owned(), 3));
     });
-    one(Ground::Secret, "`user` lines", |of| {
+    let lines = refused(|of| {
+        of.access.strays = Ok(vec!["shop".to_owned()]);
         of.stated.push(Stated {
             comment: Vec::new(),
             line: Directive {
@@ -72,6 +75,8 @@ fn what_stands_against_it_is_named_with_its_way() {
             file: Some("/etc/redis/redis.conf".to_owned()),
         });
     });
+    let says = |part: &str| lines.iter().any(|r| r.why.contains(part));
+    assert!(says("`user` lines") && says("shop"), "{lines:#?}");
     one(Ground::Secret, "stands on its command line", |of| {
         of.stated.push(Stated {
             comment: Vec::new(),
@@ -190,8 +195,13 @@ fn what_is_not_taken_over_is_named() {
 #[test]
 fn what_would_be_lost_or_shown_is_named() {
     one(Ground::Secret, "users that no file has", |of| {
-        of.strays = Ok(vec!["shop".to_owned()]);
+        of.access.strays = Ok(vec!["shop".to_owned()]);
     });
+    // CONFIG REWRITE writes the default user.
+    assert_eq!(
+        refused(|of| of.stated.push(directive("user", &[], Some("/f")))),
+        []
+    );
     let file = Some("/etc/redis/redis.conf");
     one(Ground::Secret, "loads /m.so with arguments", |of| {
         of.stated

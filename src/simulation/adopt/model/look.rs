@@ -41,7 +41,7 @@ impl Adopting {
             data_bytes: Some(host.has),
             free_bytes: Some(1 << 34),
             boot: self.boot.clone().unwrap_or_else(|| Ok(at_boot())),
-            strays: self.strays.clone(),
+            access: self.access.clone(),
         }
     }
 

@@ -40,7 +40,9 @@ pub(super) fn refusals(
         ));
         return;
     }
-    if stated.iter().any(|t| t.line.name == "user") {
+    // CONFIG REWRITE writes the default user, which is checked elsewhere.
+    let only_default = found.access.strays.as_ref().is_ok_and(Vec::is_empty);
+    if !only_default && stated.iter().any(|t| t.line.name == "user") {
         out.push(Refusal::new(
             Ground::Secret,
             format!("the configuration of `{name}` has `user` lines, which hold passwords: `adopt` writes none into the inventory"),
@@ -57,6 +59,8 @@ pub(super) fn refusals(
     on_command_line(subject, found, server, out);
     users_and_modules(subject, found, out);
     socket(name, found, out);
+    append_only(name, found, out);
+    clients(name, found, out);
     numbers(around, subject, found, out);
     if let Err(why) = steps::edit(around, subject, (facts, found), around.text) {
         out.extend(why);
@@ -98,7 +102,7 @@ fn users_and_modules(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>
             "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
         );
     }
-    match &found.strays {
+    match &found.access.strays {
         Ok(strays) if strays.is_empty() => {}
         Ok(strays) => refuse(
             format!(
@@ -176,5 +180,45 @@ fn numbers(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Found, out: &m
             ),
             format!("under its [[node]]: announce = \"HOST:PORT\", as `{name}` has it"),
         );
+    }
+}
+
+/// Connections and files that the server's unit lets it have (`LimitNOFILE`), and those that it
+/// needs beside its clients.
+const FILES: u64 = 65_536;
+const OWN_FILES: u64 = 32;
+
+/// More clients than replctl's unit allows.
+fn clients(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
+    let live = found.live.get("maxclients");
+    let live = live.and_then(|v| v.parse::<u64>().ok());
+    let most = FILES - OWN_FILES;
+    if let Some(live) = live.filter(|live| *live > most) {
+        out.push(Refusal::new(
+            Ground::Unsupported,
+            format!(
+                "`{name}` runs with `maxclients {live}`, and replctl's unit allows {FILES} open files, which are {most} clients"
+            ),
+            format!("redis-cli CONFIG SET maxclients {most}, on it"),
+        ));
+    }
+}
+
+/// Names of append-only files that are not copied.
+fn append_only(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
+    let live = |key: &str| found.live.get(key).map_or("", String::as_str);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let odd = ["appendfilename", "appenddirname"]
+        .into_iter()
+        .find(|key| !live(key).chars().all(plain));
+    if let Some(key) = odd.filter(|_| live("appendonly") == "yes") {
+        out.push(Refusal::new(
+            Ground::Unsupported,
+            format!(
+                "`{name}` has `{key} \"{}\"`, and `adopt` copies only files with letters, digits and `._-` in their names",
+                live(key)
+            ),
+            "leave it as it is: status, promote, move, detach, rejoin and repair work on it",
+        ));
     }
 }

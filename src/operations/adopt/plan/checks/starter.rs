@@ -100,7 +100,7 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         refuse(
             Ground::Foreign,
             format!("{other} is started at boot too, and has a server for port {port}"),
-            format!("on that host: systemctl disable {other}"),
+            format!("on that host: systemctl disable {}", quoted(other)),
         );
     }
     let service = subject.node.service.as_deref();
@@ -120,15 +120,30 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         );
     }
     if !STATES.contains(&boot.state.as_str()) {
-        refuse(
-            Ground::Unsupported,
-            format!(
-                "systemd reports the state `{}` for {unit}, which `adopt` cannot restore",
-                boot.state
-            ),
-            format!("on that host: systemctl enable {unit}, and run this again"),
-        );
+        out.push(other_state(unit, &boot.state));
     }
+}
+
+/// The refusal of a unit in a state that replctl cannot restore.
+fn other_state(unit: &str, state: &str) -> Refusal {
+    let enable = if state.starts_with("masked") {
+        "unmask"
+    } else {
+        "enable"
+    };
+    Refusal::new(
+        Ground::Unsupported,
+        format!("systemd reports the state `{state}` for {unit}, which `adopt` cannot restore"),
+        format!(
+            "on that host: systemctl {enable} {}; then run this again",
+            quoted(unit)
+        ),
+    )
+}
+
+/// The name of a unit for a shell. A name may have backslashes.
+fn quoted(unit: &str) -> String {
+    shlex::try_quote(unit).map_or_else(|_| "UNIT".to_owned(), Into::into)
 }
 
 /// The refusals if a person has started it, and nothing else starts it again.

@@ -125,7 +125,41 @@ fn afterwards_it_runs_as_before_but_for_what_the_new_file_says() {
     let pair = |n: &str, v: &str| (n.to_owned(), v.to_owned());
     assert_eq!(
         expected(&former, &node, &rendered),
-        [pair("repl-backlog-size", "64mb"), pair("x-unknown", "7")]
+        [pair("maxclients", "4064"), pair("x-unknown", "7")]
+    );
+}
+
+#[test]
+fn a_setting_with_two_names_is_kept_once() {
+    let file = "hash-max-ziplist-entries 256\nlua-time-limit 7\n";
+    let live = [
+        ("hash-max-listpack-entries", "256"),
+        ("busy-reply-threshold", "9"),
+    ];
+    let settings = kept(file, &live, "");
+    assert_eq!(
+        lines(&settings),
+        ["|hash-max-listpack-entries|256", "|busy-reply-threshold|9"]
+    );
+    assert_eq!(settings.changed, ["busy-reply-threshold 9"]);
+    let config = "[node.config]\nlua-time-limit = 9\n";
+    let live = [("busy-reply-threshold", "9")];
+    assert_eq!(kept("", &live, config), Settings::default());
+}
+
+#[test]
+fn a_value_with_blanks_is_one_argument_and_the_case_of_flags_counts() {
+    let live = [
+        ("proc-title-template", "{title} of \"x\""),
+        ("notify-keyspace-events", "xE"),
+    ];
+    let settings = kept("notify-keyspace-events xe\n", &live, "");
+    assert_eq!(
+        lines(&settings),
+        [
+            "|notify-keyspace-events|xE",
+            "|proc-title-template|\"{title} of \\\"x\\\"\""
+        ]
     );
 }
 
