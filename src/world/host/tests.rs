@@ -7,6 +7,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod adopted;
 mod apart;
 mod broken;
 mod files;

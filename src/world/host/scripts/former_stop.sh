@@ -1,7 +1,7 @@
 # Stops the node's own server and no other. This text goes after owner.sh, sockets.sh and lib.sh.
 # $1 unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
-# $6 `asked` if the server itself has confirmed that, or empty
-unit=$1 port=$2 data=$3 config=$4 role=$5 asked=$6
+# $6 the process that has confirmed that itself, or empty; `look`: only print the process
+unit=$1 port=$2 data=$3 config=$4 role=$5 confirmed=$6
 # Finds a server that works in the data directory, whether it listens or not.
 own() {
   for f in /proc/[0-9]*; do
@@ -12,8 +12,12 @@ own() {
   done
   p=; return 1
 }
+if [ "$confirmed" = look ]; then
+  if own; then echo "process $p"; else echo "no process"; fi
+  exit 0
+fi
 if own; then
-  [ -n "$asked" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
+  [ "$confirmed" = "$p" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
 elif [ -e "$config" ]; then
   # It has ended by itself. Its file says what it was.
   case $role in
