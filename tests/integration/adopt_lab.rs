@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod between;
 mod kinds;
 mod put_back;
 

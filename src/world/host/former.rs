@@ -121,6 +121,8 @@ async fn on_own(
         &*launch.config,
         role,
         confirmed,
+        &*launch.log_file,
+        &*launch.user,
     ];
     let text = without_comments(&[OWNER, SOCKETS, LIB, STOP_OWN]);
     let done = script(shell, &text, &args, Vec::new(), ENDS).await;

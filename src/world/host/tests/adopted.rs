@@ -267,3 +267,31 @@ async fn only_a_process_in_the_nodes_own_directory_is_told() {
         assert_eq!(done, Ok("stopped".to_owned()), "{shell:?}");
     }
 }
+
+/// It was made a primary without a word in its file, took writes, and was killed. Its directory has
+/// the only copy of them.
+#[tokio::test]
+async fn a_server_that_was_a_primary_when_it_died_keeps_its_data() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let launch = Launch::new(&bench.inventory, &bench.inventory.nodes[0]);
+        let first = bench.plan(&shell, false).await;
+        bench.carry_out(&shell, &first).await;
+        let ends = async || {
+            let pid = own_process(&shell, &launch).await.unwrap();
+            stop_own(&shell, &launch, false, pid).await.unwrap();
+        };
+        for (words, is_primary) in [
+            (&["REPLICAOF", "127.0.0.1", "1"][..], false),
+            (&["REPLICAOF", "NO", "ONE"][..], true),
+        ] {
+            start(&shell, &launch).await.unwrap();
+            bench.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+            assert_eq!(bench.cli(&["CONFIG", "REWRITE"]), "OK");
+            bench.cli(words);
+            ends().await;
+            let done = stop_own(&shell, &launch, false, None).await;
+            assert_eq!(done.is_err(), is_primary, "{shell:?}: {done:?}");
+        }
+    }
+}
