@@ -121,9 +121,9 @@ impl AtBoot {
             names.any(|name| folders.contains(&name.as_str()))
         };
         let units = self.wanted_by.iter().map(String::as_str);
-        let by_line = |unit: &str| self.by_lines.iter().any(|by| by == unit);
+        let has_line = |unit: &str| self.by_lines.iter().any(|by| by == unit);
         units
-            .filter(|unit| by_line(unit) || !by_link(unit))
+            .filter(|unit| has_line(unit) || !by_link(unit))
             .collect()
     }
 

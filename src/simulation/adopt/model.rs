@@ -139,7 +139,6 @@ impl World {
     /// `tree`: whom each node follows; `foreign`: a bit for each that somebody else made; `unit`: a
     /// unit starts those.
     pub fn new(tree: &[Option<usize>], foreign: usize, unit: bool) -> Self {
-        let root = tree.iter().position(Option::is_none);
         let mut said = text(tree);
         for i in (0..tree.len()).filter(|i| foreign & (1 << i) != 0) {
             let line = format!("address = \"10.0.0.{}\"\n", i + 1);
@@ -183,7 +182,7 @@ impl World {
             };
             (spec.name.clone(), host)
         });
-        assert!(root.is_some());
+        assert!(tree.contains(&None));
         Self::on(Adopting {
             hosts: hosts.collect(),
             text: said,

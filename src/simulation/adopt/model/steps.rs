@@ -83,16 +83,7 @@ impl Adopting {
                 ServerAction::PersistRole => host.persist(),
                 ServerAction::ShutDown {
                     follows, runs_with, ..
-                } => {
-                    let other = |(name, value): &(String, String)| live.get(name) != Some(value);
-                    if runs_with.is_empty() || runs_with.iter().any(other) {
-                        return Err(Failure::none("its settings have changed"));
-                    }
-                    if above != *follows {
-                        return Err(Failure::none("its role is another one"));
-                    }
-                    host.shut_down();
-                }
+                } => host.ends((above.as_ref(), follows.as_ref()), runs_with, &live)?,
                 ServerAction::AwaitInSync { with, .. } => {
                     if above.as_ref() != Some(with) || !runs.contains(with) {
                         return Err(Failure::none("it follows another"));
@@ -214,6 +205,24 @@ impl Host {
         if let Some(config) = &mut self.base.facts.config {
             config.role = role.map_or(PersistedRole::Primary, PersistedRole::ReplicaOf);
         }
+    }
+
+    /// It ends if it follows the planned node, `now` and `planned`, with the planned settings.
+    fn ends(
+        &mut self,
+        (now, planned): (Option<&NodeName>, Option<&NodeName>),
+        runs_with: &[(String, String)],
+        live: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let other = |(name, value): &(String, String)| live.get(name) != Some(value);
+        if runs_with.is_empty() || runs_with.iter().any(other) {
+            return Err(Failure::none("its settings have changed"));
+        }
+        if now != planned {
+            return Err(Failure::none("its role is another one"));
+        }
+        self.shut_down();
+        Ok(())
     }
 
     fn shut_down(&mut self) {

@@ -126,16 +126,22 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
             format!("take {unit} out of it, and run this again"),
         );
     }
-    if !STATES.contains(&boot.state.as_str()) {
-        refuse(
-            Ground::Unsupported,
-            format!(
-                "systemd reports the state `{}` for {unit}, which `adopt` cannot restore",
-                boot.state
-            ),
-            format!("on that host: systemctl enable {unit}, and run this again"),
-        );
+    state(unit, boot, out);
+}
+
+/// The refusal if its state at boot could not be restored.
+fn state(unit: &str, boot: &AtBoot, out: &mut Vec<Refusal>) {
+    if STATES.contains(&boot.state.as_str()) {
+        return;
     }
+    out.push(Refusal::new(
+        Ground::Unsupported,
+        format!(
+            "systemd reports the state `{}` for {unit}, which `adopt` cannot restore",
+            boot.state
+        ),
+        format!("on that host: systemctl enable {unit}, and run this again"),
+    ));
 }
 
 /// The refusals because of files of cron and start scripts, and of who may write above its data.
