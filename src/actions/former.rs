@@ -46,6 +46,8 @@ pub enum FormerAction {
     },
     /// Copy its data into the node's own directory. The original files stay.
     CopyData(DataCopy),
+    /// Check that nobody has changed its data since the copy.
+    SeeCopied(DataCopy),
 }
 
 /// A symbolic link that makes systemd start a unit.
@@ -74,6 +76,9 @@ pub struct Former {
     pub user: User,
     /// The node's own directory. A process that works there is another server.
     pub unless: String,
+    /// How many files it may open if no unit starts it: the soft and the hard limit. `None`: not
+    /// known.
+    pub open_files: Option<(u64, u64)>,
 }
 
 /// The user of a server, as numbers.
@@ -103,6 +108,8 @@ pub struct DataCopy {
     /// The append-only file, or the directory of such files. It has the same name in `to`. `None`:
     /// the server writes none.
     pub appended: Option<String>,
+    /// The size of its data when the plan was made, bytes.
+    pub bytes: Option<u64>,
 }
 
 impl Former {
@@ -136,6 +143,13 @@ impl fmt::Display for FormerAction {
             } => write!(f, "stop {}, if it has taken no write", launch.what()),
             Self::CopyData(copy) => {
                 write!(f, "copy the data from {} to {}", copy.from, copy.to)
+            }
+            Self::SeeCopied(copy) => {
+                write!(
+                    f,
+                    "see that nobody has changed the data in {} since",
+                    copy.from
+                )
             }
         }
     }

@@ -5,6 +5,7 @@ pub mod hook;
 pub mod host;
 pub mod local;
 pub mod named;
+pub mod own;
 pub mod password;
 mod recorded;
 pub mod rescue;

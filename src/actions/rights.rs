@@ -60,6 +60,8 @@ pub const ID: Need = Need {
 /// To save and end. With a word that no server takes: wherever these words came to be run, they
 /// would end nothing.
 pub const SHUTDOWN: Need = need(&["SHUTDOWN", "SAVE", "nothing"], "+shutdown");
+/// To ask for the time of its host.
+pub const TIME: Need = need(&["TIME"], "+time");
 /// To begin a transaction.
 pub const MULTI: Need = need(&["MULTI"], "+multi");
 /// To run a transaction.

@@ -2,7 +2,7 @@
 
 use super::named::list;
 use super::rights::{
-    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, ROLE, SHUTDOWN, UNPAUSE,
+    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, ROLE, SHUTDOWN, TIME, UNPAUSE,
 };
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;
@@ -102,8 +102,8 @@ pub enum ServerAction {
     },
     /// Give the running server the deployment's password, or none, as `masterauth`.
     SetReplicaAuth,
-    /// `SHUTDOWN SAVE`: save its data and end, if its role is still this one. One that cannot save
-    /// goes on.
+    /// `SHUTDOWN SAVE`: save its data and end, if its role and its settings are still these. One
+    /// that cannot save goes on.
     ShutDown {
         /// Milliseconds to wait for its end.
         within_ms: u64,
@@ -113,6 +113,8 @@ pub enum ServerAction {
         follows: Option<NodeName>,
         /// Its keys are counted before.
         counts: bool,
+        /// The settings that it must still have. Its data is copied from where they say.
+        runs_with: Vec<(String, String)>,
     },
     /// Wait until it has loaded its data.
     AwaitLoaded {
@@ -195,8 +197,8 @@ impl ServerAction {
             | Self::CompareKeys => &[INFO],
             Self::ShutDown {
                 pause_ms: Some(_), ..
-            } => &[INFO, ROLE, PAUSE, UNPAUSE, SHUTDOWN],
-            Self::ShutDown { .. } => &[INFO, ROLE, SHUTDOWN],
+            } => &[INFO, TIME, ROLE, PAUSE, UNPAUSE, SHUTDOWN],
+            Self::ShutDown { .. } => &[INFO, TIME, ROLE, SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
             // The server is not started yet. Or the step has no effect without the right, and
             // reports that.

@@ -104,12 +104,18 @@ fn server(action: &ServerAction) -> Vec<String> {
         }
         ServerAction::ProveWrite { replicas } => prove(replicas),
         ServerAction::ShutDown {
-            pause_ms, counts, ..
+            pause_ms,
+            counts,
+            runs_with,
+            ..
         } => {
             let pause = pause_ms.map(|ms| format!("CLIENT PAUSE {ms} WRITE"));
             let info = counts.then(|| "INFO keyspace".to_owned());
-            let all = pause.into_iter().chain(["ROLE".to_owned()]).chain(info);
-            all.chain(["SHUTDOWN SAVE".to_owned()]).collect()
+            let settings = runs_with.iter();
+            let settings = settings.map(|(name, _)| format!("CONFIG GET {name}"));
+            let all = pause.into_iter().chain(info).chain(settings);
+            let last = ["TIME", "ROLE", "SHUTDOWN SAVE"];
+            all.chain(last.map(str::to_owned)).collect()
         }
         ServerAction::AwaitLoaded { .. } => vec!["INFO persistence".to_owned()],
         ServerAction::CompareKeys => vec!["INFO".to_owned()],

@@ -41,6 +41,23 @@ impl Adoption<'_> {
         self.reached(world, how);
     }
 
+    fn rolled_back(&self, world: &World, how: &str) {
+        let Ok(outcome) = world.roll_back(&self.plan) else {
+            return;
+        };
+        assert!(
+            matches!(outcome, Outcome::RolledBack { .. }),
+            "{how}: {outcome:?}"
+        );
+        self.is_whole(world, &format!("{how}, rolled back"));
+        if self.plan.goes_back_whole() {
+            let adopted = world.lock().adopted();
+            assert_eq!(adopted, self.begin.lock().adopted(), "{}, {how}", self.what);
+        }
+        self.rollbacks.set(self.rollbacks.get() + 1);
+        self.runs_again(world, &format!("{how}, rolled back and run again"));
+    }
+
     /// Nothing that was acknowledged is lost, and no node is half adopted.
     fn is_whole(&self, world: &World, how: &str) {
         let now = world.lock();
@@ -93,19 +110,14 @@ impl Case<Adopting> for Adoption<'_> {
             booted.lock().reboot();
             self.resumed(&booted, &format!("{how}, all hosts booted, resumed"));
         }
-        let world = dead();
-        if let Ok(outcome) = world.roll_back(&self.plan) {
-            assert!(
-                matches!(outcome, Outcome::RolledBack { .. }),
-                "{how}: {outcome:?}"
-            );
-            self.is_whole(&world, &format!("{how}, rolled back"));
-            if self.plan.goes_back_whole() {
-                let adopted = world.lock().adopted();
-                assert_eq!(adopted, self.begin.lock().adopted(), "{}, {how}", self.what);
-            }
-            self.rollbacks.set(self.rollbacks.get() + 1);
-            self.runs_again(&world, &format!("{how}, rolled back and run again"));
+        self.rolled_back(&dead(), how);
+        let begun = dead();
+        if self.every_way && begun.lock().starts_formers() {
+            let how = format!("{how}, a former server started by somebody");
+            self.resumed(&begun, &format!("{how}, resumed"));
+            let begun = dead();
+            begun.lock().starts_formers();
+            self.rolled_back(&begun, &how);
         }
     }
 
@@ -260,6 +272,45 @@ fn a_node_that_was_promoted_meanwhile_is_not_put_back() {
         let node = &now.hosts[&name(1)];
         assert!(node.base.of.is_none(), "{outcome:?}");
         assert!(node.is_adopted(), "call {call}: {outcome:?} {node:#?}");
+    }
+}
+
+/// The place of the first step with these words.
+fn place(plan: &Plan, words: &str) -> usize {
+    let has = |s: &crate::engine::Step| s.action.to_string().contains(words);
+    plan.stages[0].steps.iter().position(has).unwrap()
+}
+
+/// Somebody changes where the data is after the plan was made, or starts the former server between
+/// the copy and the start of the new one. The copy is not the data then.
+#[test]
+fn data_that_is_not_what_was_planned_or_copied_puts_the_node_back() {
+    let begin = World::new(TREES[1], 0b11, true);
+    let plan = begin.lock().plan(&operation(&[1], false)).unwrap();
+    let is_back = |world: &World, what: &str| {
+        let outcome = world.start(&plan);
+        let back = matches!(outcome, Outcome::RolledBack { .. });
+        assert!(back, "{what}: {outcome:?}");
+        let now = world.lock();
+        assert!(now.adopted().is_empty(), "{what}");
+        assert!(now.hosts.values().all(model::Host::is_whole), "{what}");
+    };
+    for call in 0..=place(&plan, "save its data and end it") {
+        for (name, value) in [
+            ("appendonly", "yes"),
+            ("dir", "/elsewhere"),
+            ("dbfilename", "other.rdb"),
+        ] {
+            let world = begin.again();
+            world.lock().changed_before = Some((call, name, value));
+            is_back(&world, &format!("{name} before call {call}"));
+        }
+    }
+    let copied = place(&plan, "copy the data");
+    for call in copied + 1..=place(&plan, "has changed the data") {
+        let world = begin.again();
+        world.lock().ran_before = Some((call, name(1)));
+        is_back(&world, &format!("ran before call {call}"));
     }
 }
 

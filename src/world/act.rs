@@ -73,6 +73,9 @@ impl World {
             Action::Host(HostAction::Former(FormerAction::StopOwn { launch, fenced })) => {
                 restarted::stop_own(self, node, launch, *fenced).await
             }
+            Action::Host(HostAction::Former(FormerAction::CopyData(copy))) => {
+                restarted::copy_data(self, node, copy).await
+            }
             Action::Host(action) => {
                 let done = self.host_steps().act(node, action).await;
                 if action.restarts() {

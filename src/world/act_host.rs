@@ -9,6 +9,7 @@ use super::replication::seen;
 use super::ssh::{Host, Output, RemoteCommand};
 use super::transfers::TransferProgress;
 use super::{server_source, service};
+use crate::actions::former::DataCopy;
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
@@ -158,15 +159,38 @@ impl HostSteps<'_> {
         done.map(seen).map_err(Failure::unknown)
     }
 
-    /// Stops the node's own server, which has said that it may be stopped where it was `asked`.
+    /// The process that works in the node's own directory.
+    pub async fn own_process(
+        &self,
+        node: &NodeName,
+        launch: &Launch,
+    ) -> Result<Option<u32>, Failure> {
+        let (_, host) = self.hosts.node_on_host(node).await?;
+        let found = host::own_process(host.as_ref(), launch).await;
+        found.map_err(Failure::unknown)
+    }
+
+    /// Copies the data of a server that was told to end at this time of its host.
+    pub async fn copy_data(
+        &self,
+        node: &NodeName,
+        copy: &DataCopy,
+        since: u64,
+    ) -> Result<Evidence, Failure> {
+        let (_, host) = self.hosts.node_on_host(node).await?;
+        let done = host::copy_data(host.as_ref(), copy, Some(since)).await;
+        done.map(seen).map_err(Failure::unknown)
+    }
+
+    /// Stops the node's own server. `confirmed`: the process that has said that it may be stopped.
     pub async fn stop_own(
         &self,
         node: &NodeName,
         launch: &Launch,
-        (fenced, asked): (bool, bool),
+        (fenced, confirmed): (bool, Option<u32>),
     ) -> Result<Evidence, Failure> {
         let (_, host) = self.hosts.node_on_host(node).await?;
-        let done = host::stop_own(host.as_ref(), launch, fenced, asked).await;
+        let done = host::stop_own(host.as_ref(), launch, fenced, confirmed).await;
         done.map(seen).map_err(Failure::unknown)
     }
 

@@ -52,6 +52,8 @@ pub struct Connections {
     demoted: Mutex<BTreeMap<NodeName, u64>>,
     stopped: Mutex<Option<Stopped>>,
     keys: Mutex<BTreeMap<NodeName, Keys>>,
+    /// When servers were told to end, by the clocks of their hosts, seconds since 1970.
+    told_to_end: Mutex<BTreeMap<NodeName, u64>>,
     /// How many nodes are asked side by side.
     pub(super) concurrency: usize,
 }
@@ -70,6 +72,7 @@ impl Connections {
             demoted: Mutex::default(),
             stopped: Mutex::default(),
             keys: Mutex::default(),
+            told_to_end: Mutex::default(),
             concurrency,
         }
     }
@@ -194,6 +197,16 @@ impl Connections {
     /// How many it had.
     pub(super) fn keys_before(&self, node: &NodeName) -> Option<Keys> {
         locked(&self.keys).get(node).copied()
+    }
+
+    /// Keeps the time right before a server is told to end, by the clock of its host.
+    pub(super) fn keep_end(&self, node: &NodeName, time: u64) {
+        locked(&self.told_to_end).insert(node.clone(), time);
+    }
+
+    /// When this run has told it to end, by the clock of its host.
+    pub(super) fn told_to_end(&self, node: &NodeName) -> Option<u64> {
+        locked(&self.told_to_end).get(node).copied()
     }
 
     /// Its stream position before.

@@ -96,6 +96,7 @@ async fn read_one(
             own_unit: &Paths::of(&hosts.inventory, spec).unit(),
             port: spec.address.port,
             package,
+            folder: name("dir"),
         };
         read.boot = Some(service::at_boot(&host, &subject, hosts.patience).await);
     }

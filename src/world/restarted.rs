@@ -6,7 +6,7 @@ mod own;
 mod settings;
 
 pub use keys::Keys;
-pub(super) use own::{start_again, stop_own};
+pub(super) use own::{copy_data, start_again, stop_own};
 
 use super::connections::Connections;
 use super::replication::{Acted, CALM, ask, seen};
@@ -57,7 +57,9 @@ pub async fn act(connections: &Connections, node: &NodeName, action: &ServerActi
 /// that cannot save answers with an error and continues. Only the host knows whether the process is
 /// gone.
 ///
-/// The same connection asks for the role right before. Writes are paused before that, so a replica
+/// The same connection asks for the settings and for the role right before. The data is copied from
+/// where the settings of the plan say, so a server that has other settings by now is not ended.
+/// Writes are paused before that, so a replica
 /// that somebody promotes in between acknowledges no write. The pause ends with the server, or by
 /// itself.
 ///
@@ -73,6 +75,7 @@ pub async fn shut_down(
         pause_ms,
         follows,
         counts,
+        runs_with,
     } = action
     else {
         return Ok(Evidence::default());
@@ -85,6 +88,8 @@ pub async fn shut_down(
         if *counts {
             connections.keep_keys(node, keys::count(&conn).await?);
         }
+        settings::unchanged(&conn, runs_with).await?;
+        connections.keep_end(node, time(&conn).await?);
         let role = ask(&conn, &cmd("ROLE")).await?;
         is_as_planned(&role, follows.as_ref(), is_upstream).map_err(Failure::none)?;
         end(&conn, *within_ms).await
@@ -95,6 +100,16 @@ pub async fn shut_down(
         let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
     }
     ended
+}
+
+/// The time by the clock of its host, seconds since 1970.
+async fn time(conn: &Conn) -> Result<u64, Failure> {
+    let reply = ask(conn, &cmd("TIME")).await?;
+    let told = redis::from_redis_value::<(u64, u64)>(reply);
+    let told = told.map(|(seconds, _)| seconds);
+    told.map_err(|_| {
+        Failure::none("replctl did not understand its answer to TIME: it was not stopped")
+    })
 }
 
 /// Whether it has the role that the plan expects at its end.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod between;
 mod kinds;
 mod put_back;
 
@@ -328,7 +329,7 @@ fn a_server_without_a_replica_is_adopted_with_its_data() {
     let tally = writer.stop();
     let ran = ran
         .ok()
-        .says("master is replctl's now, and redis-server.service is disabled");
+        .says("master is replctl's now, and redis-server.service is not started at boot any more");
     tally.nothing_lost(SocketAddr::new(ADDRESSES[0].parse().unwrap(), 6379));
     bench.one_unit("master");
     bench

@@ -37,7 +37,7 @@ pub struct One<'a> {
     pub node: &'a NodeName,
     /// replctl runs it now, and the inventory says so.
     pub adopted: bool,
-    /// The unit that started it before, and no longer does.
+    /// The unit that started it before. It was seen that nothing starts it at boot any more.
     pub former_unit: Option<&'a str>,
     /// The folder that still has its former data.
     pub former_folder: Option<&'a str>,
@@ -48,6 +48,12 @@ pub struct One<'a> {
 /// Builds the result.
 pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> Adopted<'a> {
     let is_written = |action: &Action| matches!(action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt);
+    let is_off = |action: &Action| {
+        matches!(
+            action,
+            Action::Host(HostAction::Former(FormerAction::Disable { .. }))
+        )
+    };
     let is_edit = |step: &&Step| is_written(&step.action);
     let mut nodes = Vec::new();
     for step in run.plan.steps().filter(is_edit) {
@@ -71,7 +77,9 @@ pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> 
         nodes.push(One {
             node,
             adopted: run.did_on(node, is_written),
-            former_unit: former.and_then(|f| f.unit.as_deref()),
+            former_unit: former
+                .and_then(|f| f.unit.as_deref())
+                .filter(|_| run.did_on(node, is_off)),
             former_folder: former.map(|f| f.folder.as_str()),
             proved: proof
                 .map(|p| p.seen.text.as_str())
@@ -96,7 +104,7 @@ pub fn text(adopted: &Adopted<'_>) -> String {
     for one in adopted.nodes.iter().filter(|n| n.adopted) {
         let _ = write!(text, "{} is replctl's now", one.node);
         if let Some(unit) = one.former_unit {
-            let _ = write!(text, ", and {unit} is disabled");
+            let _ = write!(text, ", and {unit} is not started at boot any more");
         }
         text.push_str(".\n");
         if let Some(proof) = one.proved {

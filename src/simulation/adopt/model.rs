@@ -29,6 +29,9 @@ use std::path::Path;
 /// The directory of the data of all former servers.
 const FORMER: &str = "/var/lib/redis";
 const UNIT: &str = "redis-server.service";
+/// The process of a former server, and that of replctl's.
+const FORMER_PID: u32 = 7;
+const OWN_PID: u32 = 8;
 
 /// What started a server before.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +47,8 @@ pub struct Old {
     pub saved: u64,
     /// The role in its file.
     pub role: Option<Address>,
+    /// It has run since its data was copied.
+    pub touched: bool,
 }
 
 /// One host.
@@ -129,6 +134,10 @@ pub struct Adopting {
     pub strangers: Vec<Address>,
     /// Before this call somebody makes that node a primary.
     pub promoted_before: Option<(usize, NodeName)>,
+    /// Before this call somebody changes that setting of the former servers.
+    pub changed_before: Option<(usize, &'static str, &'static str)>,
+    /// Before this call somebody starts the former server of that node, and ends it again.
+    pub ran_before: Option<(usize, NodeName)>,
 }
 
 /// A deployment on which plans are run.
@@ -172,6 +181,7 @@ impl World {
                     held: false,
                     saved: 0,
                     role: of,
+                    touched: false,
                 }),
                 has: 5,
                 saved: 0,
@@ -197,6 +207,8 @@ impl World {
             watched: false,
             strangers: Vec::new(),
             promoted_before: None,
+            changed_before: None,
+            ran_before: None,
         })
     }
 }
@@ -332,6 +344,13 @@ impl Model for Adopting {
     fn before(&mut self, call: usize) {
         if let Some((_, node)) = self.promoted_before.take_if(|(at, _)| *at == call) {
             self.hosts.get_mut(&node).unwrap().base.of = None;
+        }
+        if let Some((_, name, value)) = self.changed_before.take_if(|(at, ..)| *at == call) {
+            self.live.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some((_, node)) = self.ran_before.take_if(|(at, _)| *at == call) {
+            let old = &mut self.hosts.get_mut(&node).unwrap().old;
+            old.as_mut().unwrap().touched = true;
         }
         self.write();
     }

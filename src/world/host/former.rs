@@ -13,6 +13,8 @@ const GONE: &str = include_str!("scripts/former_gone.sh");
 const START: &str = include_str!("scripts/former_start.sh");
 const STOP_OWN: &str = include_str!("scripts/former_stop.sh");
 const COPY: &str = include_str!("scripts/former_copy.sh");
+const SAME: &str = include_str!("scripts/former_same.sh");
+const DISABLE: &str = include_str!("scripts/former_disable.sh");
 
 /// How long systemd may take to read all units again.
 const RELOAD: Duration = Duration::from_secs(90);
@@ -23,8 +25,9 @@ const ENDS: Duration = Duration::from_mins(2);
 /// A unit counts as started when its server has loaded its data.
 const STARTS: Duration = Duration::from_mins(10);
 
-/// The time of the slowest copy: 60 GB at 20 MB/s.
-const COPIES: Duration = Duration::from_mins(50);
+/// How long a copy may take at least. In addition, the time for its data at 20 MB/s, three times.
+const COPIES: Duration = Duration::from_mins(10);
+const BYTES_EACH_SECOND: u64 = 20_000_000 / 3;
 
 /// The next boot removes a file below /run, whatever happens to replctl. If several files set the
 /// same option, the file with the last name counts.
@@ -38,19 +41,6 @@ const RELEASE: &str = r#"d=/run/systemd/system/$1.d
 [ -e "$d/zzzz-replctl-adopt.conf" ] || exit 0
 rm -f "$d/zzzz-replctl-adopt.conf"; rmdir "$d" 2>/dev/null
 systemctl daemon-reload"#;
-
-/// Removes the links, which are pairs after the unit, and nothing else. `systemctl disable` would
-/// also remove a unit that is itself a link.
-const DISABLE: &str = r#"unit=$1; shift
-while [ $# -gt 1 ]; do
-  if [ -L "$1" ]; then
-    [ "$(readlink "$1")" = "$2" ] || { echo "the target of $1 has changed meanwhile" >&2; exit 1; }
-    rm -f "$1" || exit 1
-  fi
-  shift 2
-done
-systemctl daemon-reload || exit 1
-case $(systemctl is-enabled "$unit" 2>/dev/null) in enabled*) echo "$unit is still started at boot" >&2; exit 1 ;; esac"#;
 
 /// Restores the same links.
 const ENABLE: &str = r#"shift
@@ -71,12 +61,15 @@ pub(super) async fn act(shell: &impl Shell, action: &FormerAction) -> Result<Str
     match action {
         FormerAction::Hold { unit } => units(HOLD, unit.clone()).await,
         FormerAction::Release { unit } => units(RELEASE, unit.clone()).await,
-        FormerAction::Disable { unit, links } => at_boot(shell, DISABLE, unit, links).await,
+        FormerAction::Disable { unit, links } => {
+            at_boot(shell, &without_comments(&[DISABLE]), unit, links).await
+        }
         FormerAction::Enable { unit, links } => at_boot(shell, ENABLE, unit, links).await,
         FormerAction::SeeStopped(former) => gone(shell, former).await,
         FormerAction::Start(former) => start(shell, former).await,
-        FormerAction::StopOwn { launch, fenced } => stop_own(shell, launch, *fenced, false).await,
-        FormerAction::CopyData(copy) => copy_data(shell, copy).await,
+        FormerAction::StopOwn { launch, fenced } => stop_own(shell, launch, *fenced, None).await,
+        FormerAction::CopyData(copy) => copy_data(shell, copy, None).await,
+        FormerAction::SeeCopied(copy) => see_copied(shell, copy).await,
     }
 }
 
@@ -89,24 +82,47 @@ async fn at_boot(
     let pairs = links.iter().flat_map(|link| [&*link.path, &*link.target]);
     let args: Vec<&str> = std::iter::once(unit).chain(pairs).collect();
     let done = script(shell, text, &args, Vec::new(), RELOAD).await;
-    done.map(|_| String::new())
+    done.map(|said| said.trim().to_owned())
 }
 
-/// Stops the node's own server, and no other server on its port. `asked`: the server itself has
-/// confirmed that it may be stopped.
+/// The process that works in the node's own directory, if one does. It changes nothing.
+pub async fn own_process(shell: &impl Shell, launch: &Launch) -> Result<Option<u32>, String> {
+    let said = on_own(shell, launch, "", "look").await?;
+    match said.strip_prefix("process ").map(str::parse) {
+        Some(Ok(pid)) => Ok(Some(pid)),
+        None if said == "no process" => Ok(None),
+        Some(Err(_)) | None => Err("what works in its directory is not known".to_owned()),
+    }
+}
+
+/// Stops the node's own server, and no other server on its port. `confirmed`: the process that has
+/// said that it may be stopped.
 pub async fn stop_own(
     shell: &impl Shell,
     launch: &Launch,
     fenced: bool,
-    asked: bool,
+    confirmed: Option<u32>,
+) -> Result<String, String> {
+    let role = if fenced { "fenced" } else { "replica" };
+    let confirmed = confirmed.map_or_else(String::new, |pid| pid.to_string());
+    on_own(shell, launch, role, &confirmed).await
+}
+
+async fn on_own(
+    shell: &impl Shell,
+    launch: &Launch,
+    role: &str,
+    confirmed: &str,
 ) -> Result<String, String> {
     let args = [
         &*launch.unit,
         &*launch.port.to_string(),
         &*launch.data,
         &*launch.config,
-        if fenced { "fenced" } else { "replica" },
-        if asked { "asked" } else { "" },
+        role,
+        confirmed,
+        &*launch.log_file,
+        &*launch.user,
     ];
     let text = without_comments(&[OWNER, SOCKETS, LIB, STOP_OWN]);
     let done = script(shell, &text, &args, Vec::new(), ENDS).await;
@@ -126,10 +142,13 @@ async fn start(shell: &impl Shell, former: &Former) -> Result<String, String> {
     let port = former.port.to_string();
     let (uid, gid, groups) = numbers(&former.user);
     let unit = former.unit.as_deref().unwrap_or_default();
+    let limits = former.open_files;
+    let limits = limits.map_or_else(String::new, |(soft, hard)| format!("{soft} {hard}"));
     let mut args = vec![
         port.as_str(),
         unit,
         &former.unless,
+        &limits,
         &uid,
         &gid,
         &groups,
@@ -142,8 +161,14 @@ async fn start(shell: &impl Shell, former: &Former) -> Result<String, String> {
     Ok(said.trim().to_owned())
 }
 
-async fn copy_data(shell: &impl Shell, copy: &DataCopy) -> Result<String, String> {
+/// Copies its data. `since`: the snapshot must not be older, seconds since 1970.
+pub async fn copy_data(
+    shell: &impl Shell,
+    copy: &DataCopy,
+    since: Option<u64>,
+) -> Result<String, String> {
     let (uid, gid, groups) = numbers(&copy.reader);
+    let since = since.map_or_else(String::new, |since| since.to_string());
     let args = [
         uid.as_str(),
         &gid,
@@ -154,9 +179,25 @@ async fn copy_data(shell: &impl Shell, copy: &DataCopy) -> Result<String, String
         &copy.dump.0,
         &copy.dump.1,
         copy.appended.as_deref().unwrap_or_default(),
+        &since,
     ];
     let text = without_comments(&[OWNER, BECOME, COPY]);
-    let said = script(shell, &text, &args, Vec::new(), COPIES).await?;
+    let bytes = copy.bytes.unwrap_or(0);
+    let within = COPIES.saturating_add(Duration::from_secs(bytes / BYTES_EACH_SECOND));
+    let said = script(shell, &text, &args, Vec::new(), within).await?;
+    Ok(said.trim().to_owned())
+}
+
+async fn see_copied(shell: &impl Shell, copy: &DataCopy) -> Result<String, String> {
+    let args = [
+        copy.from.as_str(),
+        &copy.to,
+        &copy.dump.0,
+        &copy.dump.1,
+        copy.appended.as_deref().unwrap_or_default(),
+    ];
+    let text = without_comments(&[OWNER, SAME]);
+    let said = script(shell, &text, &args, Vec::new(), RELOAD).await?;
     Ok(said.trim().to_owned())
 }
 

@@ -23,7 +23,7 @@ pub use act::{Supplies, act};
 pub use facts::{facts, stored_in};
 pub use fence::fence;
 pub use files::Secrets;
-pub use former::stop_own;
+pub use former::{copy_data, own_process, stop_own};
 pub use install::ServerFiles;
 pub(super) use install::hex_sha256;
 pub use launch::{start, stop};

@@ -1,8 +1,9 @@
 //! The way back from an adoption. The node's own server is stopped only if no write is lost by
 //! that. The former server counts as running only when it answers.
 
-use crate::actions::former::{Former, FormerAction};
+use crate::actions::former::{DataCopy, Former, FormerAction};
 use crate::actions::host::{HostAction, Launch};
+use crate::actions::own::{Answers, Said, may_stop};
 use crate::engine::execute::Failure;
 use crate::topology::NodeName;
 use crate::world::World;
@@ -15,8 +16,9 @@ use std::time::{Duration, Instant};
 /// How long a server that was told to end may save its data. It does not answer meanwhile.
 const ANSWERS: Duration = Duration::from_mins(10);
 
-/// How long writes are paused at most while the server is stopped, ms.
-const PAUSE_MS: u64 = 5_000;
+/// How long writes are paused at most while the server is stopped, ms. The host may take less for
+/// that.
+const PAUSE_MS: u64 = 150_000;
 
 /// The number of replicas that the fence of a restarted server requires.
 const NOBODY_HAS: &str = "1000";
@@ -56,34 +58,58 @@ async fn goes_on(conn: &Conn) -> Result<(), String> {
     answered.map(drop).map_err(|trouble| trouble.detail)
 }
 
+/// Copies the data of the former server. A server that is killed closes its connections, too. So a
+/// snapshot that is older than the command to end is not copied.
+pub async fn copy_data(world: &World, node: &NodeName, copy: &DataCopy) -> Acted {
+    let Some(since) = world.connections.told_to_end(node) else {
+        return Err(Failure::none(
+            "its data was not copied: this run has not told its server to save and end",
+        ));
+    };
+    world.host_steps().copy_data(node, copy, since).await
+}
+
 /// Stops the node's own server. A replica loses no write by that. A primary may have accepted
 /// writes, so it is stopped only if it still refuses them.
+///
+/// The former server may run and answer on the port. So the host says first whether a process works
+/// in the node's own directory, and only the role of that process counts.
 pub async fn stop_own(world: &World, node: &NodeName, launch: &Launch, fenced: bool) -> Acted {
-    let asked = match world.connections.fresh(node).await {
-        Ok(conn) => {
-            may_stop(&conn, fenced).await.map_err(Failure::unknown)?;
-            true
-        }
-        // The host says whether it runs.
-        Err(_) => false,
-    };
     let steps = world.host_steps();
-    let stopped = steps.stop_own(node, launch, (fenced, asked)).await;
+    let works = steps.own_process(node, launch).await?;
+    let conn = match works {
+        // The host says whether it has ended meanwhile.
+        Some(_) => world.connections.fresh(node).await.ok(),
+        None => None,
+    };
+    let answers = match &conn {
+        Some(conn) => Some(pause_and_ask(conn).await.map_err(Failure::unknown)?),
+        None => None,
+    };
+    let judged = may_stop(works, answers.as_ref(), fenced);
+    let confirmed = matches!(judged, Ok(Some(_)));
+    let stopped = match judged {
+        Ok(process) => steps.stop_own(node, launch, (fenced, process)).await,
+        Err(why) => Err(Failure::unknown(why)),
+    };
+    // It goes on, or another server has answered.
+    if let (true, Some(conn)) = (stopped.is_err() || !confirmed, &conn) {
+        let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
+    }
     world.connections.forget_one(node);
     stopped
 }
 
-/// Whether it may be stopped. Writes are paused before the role is read. From 6.2 on, a replica
-/// that is promoted in between acknowledges no write.
-async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
+/// Writes are paused before the role is read. From 6.2 on, a replica that is promoted in between
+/// acknowledges no write.
+async fn pause_and_ask(conn: &Conn) -> Result<Answers, String> {
     let mut questions = redis::pipe();
     let pause = questions.cmd("CLIENT").arg("PAUSE");
     pause.arg(PAUSE_MS).arg("WRITE");
+    questions.cmd("INFO").arg("server");
     questions.cmd("ROLE");
-    questions
-        .cmd("CONFIG")
-        .arg("GET")
-        .arg("min-replicas-to-write");
+    let fence = questions.cmd("CONFIG").arg("GET");
+    fence.arg("min-replicas-to-write");
     let replies = conn.exchange(&questions, REPLY).await;
     let replies = replies.map_err(|trouble| {
         format!(
@@ -91,36 +117,25 @@ async fn may_stop(conn: &Conn, fenced: bool) -> Result<(), String> {
             trouble.detail
         )
     })?;
-    let judged = match &replies[..] {
-        [_, role, fence] => judge(role, fence, fenced),
+    match &replies[..] {
+        [_, info, role, fence] => Ok(read(info, role, fence)),
         _ => Err("its role cannot be read, so it was not stopped".to_owned()),
-    };
-    if judged.is_err() {
-        let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
     }
-    judged
 }
 
-fn judge(role: &Value, fence: &Value, fenced: bool) -> Result<(), String> {
-    // A server that has not loaded its data has accepted no write.
-    if matches!(role, Value::ServerError(error) if error.code() == "LOADING") {
-        return Ok(());
-    }
+fn read(info: &Value, role: &Value, fence: &Value) -> Answers {
+    let text = redis::from_redis_value::<Vec<u8>>(info.clone()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let process = super::field(&text, "process_id").and_then(|pid| pid.parse().ok());
     let refuses = super::settings::value(fence).is_some_and(|value| value == NOBODY_HAS);
-    match parse(role) {
-        Some(LiveRole::Primary { .. }) if fenced && refuses => Ok(()),
-        Some(LiveRole::Replica { .. }) if !fenced => Ok(()),
-        Some(LiveRole::Primary { .. }) => Err(
-            "it is a primary and accepts writes that no other node may have: it was not stopped"
-                .to_owned(),
-        ),
-        Some(LiveRole::Replica { upstream, .. }) => Err(format!(
-            "it now follows {upstream}, which the plan did not expect: it was not stopped"
-        )),
-        Some(LiveRole::Sentinel) | None => {
-            Err("its role is unknown, so it was not stopped".to_owned())
-        }
-    }
+    let loading = matches!(role, Value::ServerError(error) if error.code() == "LOADING");
+    let role = match parse(role) {
+        _ if loading => Said::Loading,
+        Some(LiveRole::Primary { .. }) => Said::Primary { refuses },
+        Some(LiveRole::Replica { upstream, .. }) => Said::Replica(upstream.to_string()),
+        Some(LiveRole::Sentinel) | None => Said::Unknown,
+    };
+    Answers { process, role }
 }
 
 #[cfg(test)]
@@ -133,19 +148,25 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_may_have_taken_writes_is_not_stopped() {
+    fn what_the_server_on_the_port_says_of_itself_is_read() {
+        let info = Value::BulkString(b"# Server\r\nprocess_id:812\r\nrun_id:x\r\n".to_vec());
         let primary = all(&["master", "100"]);
         let replica = all(&["slave", "10.0.0.1", "6379", "connected", "100"]);
         let closed = all(&["min-replicas-to-write", "1000"]);
         let open = all(&["min-replicas-to-write", "0"]);
-        assert!(judge(&replica, &open, false).is_ok());
-        // Somebody has promoted it.
-        assert!(judge(&primary, &open, false).is_err());
-        assert!(judge(&primary, &closed, false).is_err());
-        // The primary was alone.
-        assert!(judge(&primary, &closed, true).is_ok());
-        assert!(judge(&primary, &open, true).is_err());
-        assert!(judge(&primary, &Value::Nil, true).is_err());
-        assert!(judge(&Value::Nil, &closed, true).is_err());
+        let role = |role: &Value, fence: &Value| read(&info, role, fence).role;
+        assert_eq!(read(&info, &primary, &open).process, Some(812));
+        assert_eq!(read(&Value::Nil, &primary, &open).process, None);
+        assert_eq!(role(&primary, &closed), Said::Primary { refuses: true });
+        assert_eq!(role(&primary, &open), Said::Primary { refuses: false });
+        assert_eq!(
+            role(&primary, &Value::Nil),
+            Said::Primary { refuses: false }
+        );
+        assert_eq!(
+            role(&replica, &open),
+            Said::Replica("10.0.0.1:6379".to_owned())
+        );
+        assert_eq!(role(&Value::Nil, &closed), Said::Unknown);
     }
 }

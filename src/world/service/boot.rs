@@ -2,7 +2,7 @@
 
 use super::{AS, Script, run};
 use crate::actions::former::Link;
-use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::boot::{AtBoot, Inside};
 use crate::topology::Version;
 use crate::topology::service::Service;
 use crate::world::host::owner::{OWNER, without_comments};
@@ -21,6 +21,8 @@ pub struct Subject<'a> {
     pub port: u16,
     /// The program of the distribution's package, where that is to run.
     pub package: Option<&'a str>,
+    /// The directory of its data.
+    pub folder: &'a str,
 }
 
 /// What has it started at boot; the reason where that cannot be read.
@@ -39,6 +41,8 @@ pub async fn at_boot(
         subject.port.to_string(),
         process.pid.to_string(),
         subject.package.unwrap_or_default().to_owned(),
+        subject.folder.to_owned(),
+        service.file.clone().unwrap_or_default(),
     ];
     words.extend(super::whole::as_user(service)?);
     let script = Script {
@@ -70,6 +74,21 @@ fn read(text: &str) -> Result<AtBoot, String> {
                 target: value.to_owned(),
             })),
             "by" => boot.wanted_by.extend(words(value)),
+            "line" => boot.by_lines.push(value.to_owned()),
+            "kind" => value.clone_into(&mut boot.processes.kind),
+            "remains" => boot.processes.remains = Some(value != "no"),
+            "main" => boot.processes.main = value.parse().ok(),
+            "inside" => boot.processes.inside.push(inside(value)),
+            "script" => boot.scripts.push(value.to_owned()),
+            "unread" => return Err("the files of cron were not read to their ends".to_owned()),
+            "theirs" => boot.open_to_others = Some(value.to_owned()),
+            "files" => {
+                let limits = value.split_once(' ');
+                let limits = limits.map(|(soft, hard)| (soft.parse(), hard.parse()));
+                if let Some((Ok(soft), Ok(hard))) = limits {
+                    boot.open_files = Some((soft, hard));
+                }
+            }
             "trigger" => boot.triggers.extend(words(value)),
             "other" => {
                 let (unit, port) = value.rsplit_once(' ').unwrap_or((value, ""));
@@ -86,6 +105,19 @@ fn read(text: &str) -> Result<AtBoot, String> {
         Ok(boot)
     } else {
         Err(super::script_output::CUT.to_owned())
+    }
+}
+
+/// `812 1 redis-server`: a process, its parent and its name. A line that is not understood is a
+/// process, too.
+fn inside(line: &str) -> Inside {
+    let mut words = line.splitn(3, ' ');
+    let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+    let (pid, parent) = (number(), number());
+    Inside {
+        pid,
+        parent,
+        name: words.next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -112,13 +144,26 @@ mod tests {
     fn what_has_a_unit_started_is_read_and_an_answer_without_an_end_is_none() {
         let text = "deleted:\nversion:Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\nstate:enabled\n\
             link:/etc/systemd/system/multi-user.target.wants/r.service\ntarget:/lib/r.service\nby:multi-user.target\nby:\n\
-            trigger:r.timer\nother:redis@a.service 6380\nend:\n";
+            trigger:r.timer\nother:redis@a.service 6380\nline:multi-user.target\nkind:notify\nremains:no\nmain:812\n\
+            inside:812 1 redis-server\ninside:813 812 redis-rdb-bgsave\nscript:/var/spool/cron/crontabs/root\nfiles:1024 524288\ntheirs:/srv\nend:\n";
         let boot = read(text).unwrap();
         assert!(boot.replaced && boot.state == "enabled");
         assert_eq!(boot.links[0].target, "/lib/r.service");
         assert_eq!(boot.wanted_by, ["multi-user.target"]);
         assert_eq!(boot.triggers, ["r.timer"]);
         assert_eq!(boot.others, [("redis@a.service".to_owned(), 6380)]);
+        assert_eq!(boot.by_lines, ["multi-user.target"]);
+        let processes = &boot.processes;
+        assert_eq!(
+            (&*processes.kind, processes.remains),
+            ("notify", Some(false))
+        );
+        assert_eq!((processes.main, processes.inside.len()), (Some(812), 2));
+        assert_eq!(processes.inside[1].parent, 812);
+        assert_eq!(boot.scripts, ["/var/spool/cron/crontabs/root"]);
+        assert_eq!(boot.open_files, Some((1024, 524_288)));
+        assert_eq!(boot.open_to_others.as_deref(), Some("/srv"));
+        assert!(read("unread:\nend:\n").is_err());
         let version = boot.of_package.unwrap();
         assert_eq!((version.major, version.minor, version.patch), (7, 0, 15));
         assert!(read("state:enabled\n").is_err());

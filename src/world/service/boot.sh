@@ -1,11 +1,38 @@
 # Prints what starts a unit at boot, and which other units start a server on the same port. This
 # text goes after owner.sh and as.sh. It changes nothing.
 # $1 unit of the server, or empty  $2 the unit that replctl would make  $3 port  $4 process
-# $5 the distribution's program, or empty  $6 uid  $7 gid  $8 groups(,)
-unit=$1 own=$2 port=$3 pid=$4 program=$5
-become "$6" "$7" "$8"
+# $5 the distribution's program, or empty  $6 directory of its data  $7 its configuration file, or
+# empty  $8 uid  $9 gid  $10 groups(,)
+unit=$1 own=$2 port=$3 pid=$4 program=$5 folder=$6 file=$7; shift 7
+become "$1" "$2" "$3"
 case $(readlink "/proc/$pid/exe" 2>/dev/null) in *' (deleted)') echo deleted: ;; esac
 if [ -n "$program" ]; then printf 'version:%s\n' "$(act "$program" --version 2>/dev/null | head -n 1)"; fi
+while read -r a b c soft hard _; do
+  if [ "$a $b $c" = 'Max open files' ]; then echo "files:$soft $hard"; break; fi
+done 2>/dev/null <"/proc/$pid/limits"
+# Root reads its data only where nobody else can change what a path means.
+if is_root && [ "$uid" = 0 ] && [ -n "$folder" ]; then
+  if ! trace "$folder"; then echo "theirs:$fault"; elif [ "$who" != 0 ]; then echo "theirs:$why"; elif [ -n "$sticky" ]; then echo "theirs:$folder"; fi
+fi
+# Files of cron and start scripts that start such a server. Only their names are printed, because
+# their lines may hold passwords.
+set --
+for f in /etc/crontab /etc/anacrontab /etc/cron.d/* /var/spool/cron/* /var/spool/cron/crontabs/* /var/spool/cron/tabs/* /etc/rc.local /etc/rc.d/rc.local /etc/local.d/*.start /etc/init.d/*; do
+  [ -f "$f" ] || continue
+  case $f in
+  */rc.local | /etc/local.d/*) [ -x "$f" ] || continue ;;
+  /etc/init.d/*)
+    # systemd runs it only if it is started at boot and no native unit has its name.
+    n=${f##*/} on=
+    for l in /etc/rc[2345].d/S??"$n" /etc/rc.d/rc[2345].d/S??"$n"; do if [ -e "$l" ]; then on=1; fi; done
+    for d in /etc /run /usr/local/lib /usr/lib /lib; do if [ -e "$d/systemd/system/$n.service" ]; then on=; fi; done
+    [ -n "$on" ] && [ -x "$f" ] || continue ;;
+  esac
+  set -- "$@" "$f"
+done
+if [ $# -gt 0 ]; then
+  config=$file awk '!/^[ \t]*#/ && (/(redis|valkey|keydb)-server/ || (ENVIRON["config"] != "" && index($0, ENVIRON["config"]))) && !seen[FILENAME]++ { print "script:" FILENAME }' "$@" || echo unread:
+fi
 [ -d /run/systemd/system ] && has systemctl || { echo end:; exit 0; }
 etc=/etc/systemd/system
 if [ -n "$unit" ]; then
@@ -21,7 +48,44 @@ if [ -n "$unit" ]; then
     esac
     printf 'link:%s\ntarget:%s\n' "$l" "$(readlink "$l")"
   done
-  for x in WantedBy RequiredBy UpheldBy BoundBy; do printf 'by:%s\n' "$(systemctl show -p "$x" --value -- "$unit" 2>/dev/null)"; done
+  names=$(systemctl show -p Names --value -- "$unit" 2>/dev/null)
+  for x in WantedBy RequiredBy UpheldBy BoundBy; do
+    by=$(systemctl show -p "$x" --value -- "$unit" 2>/dev/null); printf 'by:%s\n' "$by"
+    # What wants it by a line, or by a link outside of /etc, does so without those links, too.
+    for w in $by; do
+      lines=$(systemctl cat -- "$w" 2>/dev/null | grep -E '^[[:space:]]*(Wants|Requires|Upholds|BindsTo)[[:space:]]*=' | tr '=\n' '  ')
+      for n in $names; do
+        case " $lines " in *" $n "*) echo "line:$w" ;; esac
+        for d in /run/systemd/system /run/systemd/transient /run/systemd/generator /run/systemd/generator.early /run/systemd/generator.late /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+          for k in wants requires upholds; do if [ -L "$d/$w.$k/$n" ] || [ -e "$d/$w.$k/$n" ]; then echo "line:$w"; fi; done
+        done
+      done
+    done
+  done
+  group=
+  text=$(systemctl show -p Type,RemainAfterExit,MainPID,ControlGroup -- "$unit" 2>/dev/null)
+  set -f; IFS=$nl
+  for x in $text; do
+    case $x in
+    Type=*) echo "kind:${x#*=}" ;; RemainAfterExit=*) echo "remains:${x#*=}" ;; MainPID=*) echo "main:${x#*=}" ;; ControlGroup=*) group=${x#*=} ;;
+    esac
+  done
+  unset IFS; set +f
+  # All processes of the unit. systemd ends them together with its main process.
+  if [ -n "$group" ]; then
+    for f in /proc/[0-9]*; do
+      in=
+      while IFS=: read -r x k v; do
+        case $x:$k in 0:* | *:name=systemd) case $v in "$group" | "$group"/*) in=1 ;; esac ;; esac
+      done 2>/dev/null <"$f/cgroup"
+      [ -n "$in" ] || continue
+      n= s= p=
+      while read -r k v; do
+        case $k in Name:) n=$v ;; State:) s=$v ;; PPid:) p=$v; break ;; esac
+      done 2>/dev/null <"$f/status"
+      case $s in '' | [ZX]*) ;; *) printf 'inside:%s %s %s\n' "${f#/proc/}" "$p" "$n" ;; esac
+    done
+  fi
   printf 'trigger:%s\n' "$(systemctl show -p TriggeredBy --value -- "$unit" 2>/dev/null)"
 fi
 seen=" $unit $own "

@@ -41,7 +41,7 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
   done
   p ids "$uid $gid $more"
   p nested "$nested"
-  while IFS=: read -r x k v _; do if [ "$x" = 0 ] || [ "$k" = name=systemd ]; then cgroup=$v; break; fi; done 2>/dev/null <"/proc/$pid/cgroup"
+  while IFS=: read -r x k v _; do if [ "$x" = 0 ] || [ "$k" = name=systemd ]; then cgroup=$v; [ "$v" = / ] || break; fi; done 2>/dev/null <"/proc/$pid/cgroup"
   p cgroup "$cgroup"
 fi
 units=

@@ -32,6 +32,7 @@ pub(super) fn former(around: &AdoptInput<'_>, subject: Subject<'_>, found: &Foun
             groups: process.map_or_else(Vec::new, |p| p.groups.clone()),
         },
         unless: Paths::of(around.inventory, subject.spec).data(),
+        open_files: found.boot.as_ref().ok().and_then(|boot| boot.open_files),
     }
 }
 

@@ -34,6 +34,15 @@ const BYTES_EACH_MS: u64 = 20_000;
 /// More replicas than any server has. A server that requires so many refuses writes.
 const NOBODY_HAS: u64 = 1_000;
 
+/// The settings that say which files hold its data.
+const OF_DATA: [&str; 5] = [
+    "dir",
+    "dbfilename",
+    "appendonly",
+    "appenddirname",
+    "appendfilename",
+];
+
 /// The adoption of one node, with everything that its steps depend on.
 pub(super) struct Adoption<'a> {
     /// The facts, with the inventory after the adoption.
@@ -188,6 +197,7 @@ impl Adoption<'_> {
             follows: self.follows.map(|(upstream, _)| upstream.clone()),
             // A replica is compared with its upstream instead.
             counts: self.follows.is_none(),
+            runs_with: self.runs_with(),
         };
         let gone = FormerAction::SeeStopped(self.former.clone());
         [
@@ -199,12 +209,23 @@ impl Adoption<'_> {
         ]
     }
 
-    fn copy(&self) -> Step {
+    /// The settings that it must still have when it ends: those that it is to have afterwards, and
+    /// those that say which files are copied.
+    fn runs_with(&self) -> Vec<(String, String)> {
+        let expected = self.expected();
+        let named = |name: &str| expected.iter().any(|(n, _)| n == name);
+        let live = self.found.live.iter();
+        let live = live.filter(|(name, _)| OF_DATA.contains(&name.as_str()) || named(name));
+        live.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    fn data(&self) -> DataCopy {
         let live = |name: &str| self.found.live.get(name).cloned();
         let appends = live("appendonly").is_some_and(|v| v == "yes");
         let appended = live("appenddirname").or_else(|| live("appendfilename"));
         let paths = crate::config::Paths::of(self.look.inventory, self.spec);
-        let copy = FormerAction::CopyData(DataCopy {
+        DataCopy {
             reader: self.former.user.clone(),
             from: self.former.folder.clone(),
             to: paths.data(),
@@ -214,7 +235,12 @@ impl Adoption<'_> {
                 paths.dump_name(),
             ),
             appended: appended.filter(|_| appends),
-        });
+            bytes: self.found.data_bytes,
+        }
+    }
+
+    fn copy(&self) -> Step {
+        let copy = FormerAction::CopyData(self.data());
         // The undo removes the directory with everything in it. From here on, a boot of the host
         // may start the node's own server.
         self.former(copy, undo(self.stop_own()))
@@ -230,7 +256,8 @@ impl Adoption<'_> {
     /// Disables what started it, and starts the new server. At no moment are both enabled at boot.
     fn exchange(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if let Some(unit) = self.former.unit.clone().filter(|_| !self.links.is_empty()) {
+        // Without a link, too: the step also sees that nothing else starts the unit at boot.
+        if let Some(unit) = self.former.unit.clone() {
             let links = self.links.to_vec();
             let enable = FormerAction::Enable {
                 unit: unit.clone(),
@@ -241,6 +268,7 @@ impl Adoption<'_> {
         let mut host = Host::new(self.look, self.spec, self.facts);
         host.at_boot();
         steps.extend(std::mem::take(&mut host.steps));
+        steps.push(self.former(FormerAction::SeeCopied(self.data()), Undo::Nothing));
         let launch = Launch::new(self.look.inventory, self.spec);
         let start = Action::Host(HostAction::StartServer(launch));
         steps.push(self.step(start, undo(self.stop_own())));
@@ -267,14 +295,18 @@ impl Adoption<'_> {
         Some(self.former(FormerAction::Release { unit }, Undo::Nothing))
     }
 
-    /// Checks that it has the same settings as before.
-    fn settings(&self) -> Option<Step> {
+    fn expected(&self) -> Vec<(String, String)> {
         let former = settings::Former {
             stated: &[],
             live: &self.found.live,
             server: self.server,
         };
-        let mut settings = settings::expected(&former, self.spec, &self.rendered());
+        settings::expected(&former, self.spec, &self.rendered())
+    }
+
+    /// Checks that it has the same settings as before.
+    fn settings(&self) -> Option<Step> {
+        let mut settings = self.expected();
         // A server that must still refuse writes has another value for now.
         settings.retain(|(name, _)| self.follows.is_some() || !name.starts_with("min-replicas-"));
         (!settings.is_empty()).then(|| self.asked(ServerAction::SeeSettings { settings }))

@@ -4,7 +4,7 @@ mod lost;
 
 use crate::config::directives::Directive;
 use crate::engine::{Adopt, Ground, Refusal};
-use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::boot::{AtBoot, Inside, Processes};
 use crate::simulation::adopt::model::{Adopting, World, at_boot};
 use crate::topology::Address;
 use crate::topology::service::whole::Stated;
@@ -179,6 +179,58 @@ fn what_else_starts_it_is_named() {
         host(of).old.as_mut().unwrap().unit = false;
         of.stated
             .push(directive("dir", &["data"], Some("/srv/r.conf")));
+    });
+}
+
+#[test]
+fn a_unit_that_is_more_than_its_server_is_refused() {
+    one(Ground::Unsupported, "has Type=oneshot", |of| {
+        boot(of, |b| "oneshot".clone_into(&mut b.processes.kind));
+    });
+    one(Ground::Unsupported, "has RemainAfterExit=yes", |of| {
+        boot(of, |b| b.processes.remains = Some(true));
+    });
+    one(Ground::Unknown, "no main process", |of| {
+        boot(of, |b| b.processes.main = Some(0));
+    });
+    one(Ground::Foreign, "is 99, and not the server", |of| {
+        boot(of, |b| b.processes.main = Some(99));
+    });
+    one(Ground::Foreign, "is no process of redis-server", |of| {
+        boot(of, |b| b.processes.inside.clear());
+    });
+    one(
+        Ground::Foreign,
+        "another process, too: 99 (`sentinel`)",
+        |of| {
+            boot(of, |b| {
+                b.processes.inside.push(Inside {
+                    pid: 99,
+                    parent: 1,
+                    name: "sentinel".to_owned(),
+                });
+            });
+        },
+    );
+    one(Ground::Unknown, "does not say which processes", |of| {
+        boot(of, |b| b.processes = Processes::default());
+    });
+}
+
+#[test]
+fn files_that_start_the_former_server_again_are_named() {
+    let cron = "/var/spool/cron/crontabs/root";
+    for unit in [true, false] {
+        one(Ground::Foreign, cron, |of| {
+            host(of).old.as_mut().unwrap().unit = unit;
+            boot(of, |b| b.scripts.push(cron.to_owned()));
+        });
+    }
+    one(Ground::Foreign, "multi-user.target starts", |of| {
+        boot(of, |b| b.by_lines = b.wanted_by.clone());
+    });
+    one(Ground::Host, "others than root may write at /srv", |of| {
+        boot(of, |b| b.open_to_others = Some("/srv".to_owned()));
     });
 }
 

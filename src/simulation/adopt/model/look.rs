@@ -1,11 +1,11 @@
 //! What a look at the model finds, and what is planned from it.
 
-use super::{Adopting, FORMER, Host, UNIT, read};
+use super::{Adopting, FORMER, FORMER_PID, Host, UNIT, read};
 use crate::actions::former::Link;
 use crate::engine::{Adopt, Plan, Refusal};
 use crate::operations::adopt::plan::{self, AdoptInput, Found};
 use crate::operations::promote;
-use crate::plan::facts::boot::AtBoot;
+use crate::plan::facts::boot::{AtBoot, Inside, Processes};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::simulation::members::host::payload;
 use crate::topology::{NodeName, Topology};
@@ -20,12 +20,23 @@ pub fn at_boot() -> AtBoot {
             target: format!("/lib/systemd/system/{UNIT}"),
         }],
         wanted_by: vec!["multi-user.target".to_owned()],
+        processes: Processes {
+            kind: "notify".to_owned(),
+            remains: Some(false),
+            main: Some(FORMER_PID),
+            inside: vec![Inside {
+                pid: FORMER_PID,
+                parent: 1,
+                name: "redis-server".to_owned(),
+            }],
+        },
         ..AtBoot::default()
     }
 }
 
 impl Adopting {
-    fn found(&self, host: &Host) -> Found {
+    /// What a former server runs with now.
+    pub fn live_now(&self) -> BTreeMap<String, String> {
         let live = [
             ("dir", FORMER),
             ("dbfilename", "dump.rdb"),
@@ -35,9 +46,13 @@ impl Adopting {
         let live = live.map(|(n, v)| (n.to_owned(), v.to_owned()));
         let mut live = BTreeMap::from(live);
         live.extend(self.live.clone());
+        live
+    }
+
+    fn found(&self, host: &Host) -> Found {
         Found {
             stated: Ok(self.stated.clone()),
-            live,
+            live: self.live_now(),
             data_bytes: Some(host.has),
             free_bytes: Some(1 << 34),
             boot: self.boot.clone().unwrap_or_else(|| Ok(at_boot())),

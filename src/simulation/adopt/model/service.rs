@@ -1,6 +1,6 @@
 //! How the server of a host in the model is run, as a look at it would say.
 
-use super::{Host, UNIT};
+use super::{FORMER_PID, Host, UNIT};
 use crate::config::Paths;
 use crate::topology::service::{Arguments, Chain, Process, Service, Starter, Unit, Writable};
 
@@ -31,7 +31,7 @@ impl Host {
         Service {
             starter: if by_unit { unit } else { Starter::Nothing },
             process: Some(Process {
-                pid: 7,
+                pid: FORMER_PID,
                 uid: 998,
                 gid: 998,
                 groups: Vec::new(),

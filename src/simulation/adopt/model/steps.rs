@@ -1,9 +1,10 @@
 //! What a step does to the hosts and servers of the model.
 
-use super::{Adopting, Host};
+use super::{Adopting, FORMER_PID, Host, OWN_PID};
 use crate::actions::Action;
 use crate::actions::former::FormerAction;
 use crate::actions::host::{HostAction as Do, Launch};
+use crate::actions::own::{Answers, Said, may_stop};
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
@@ -72,6 +73,7 @@ impl Adopting {
             .filter(|(_, h)| h.runs())
             .map(|(n, _)| n.clone())
             .collect();
+        let live = self.live_now();
         let host = self.hosts.get_mut(node).unwrap();
         match action {
             Action::Server(action) => match action {
@@ -79,12 +81,9 @@ impl Adopting {
                 ServerAction::ResumeWrites => host.paused = false,
                 ServerAction::RequireReplicas { .. } => host.closed.0 = false,
                 ServerAction::PersistRole => host.persist(),
-                ServerAction::ShutDown { follows, .. } => {
-                    if above != *follows {
-                        return Err(Failure::none("its role is another one"));
-                    }
-                    host.shut_down();
-                }
+                ServerAction::ShutDown {
+                    follows, runs_with, ..
+                } => host.ends((above.as_ref(), follows.as_ref()), runs_with, &live)?,
                 ServerAction::AwaitInSync { with, .. } => {
                     if above.as_ref() != Some(with) || !runs.contains(with) {
                         return Err(Failure::none("it follows another"));
@@ -127,6 +126,17 @@ impl Adopting {
     /// Whether each server that runs would have its role after a boot, too.
     pub fn roles_are_written(&self) -> bool {
         self.hosts.values().all(Host::role_is_written)
+    }
+
+    /// Somebody starts each former server that does not run, unless its port is in use. Whether one
+    /// was started.
+    pub fn starts_formers(&mut self) -> bool {
+        let mut any = false;
+        for host in self.hosts.values_mut().filter(|host| !host.runs()) {
+            any |= host.starts_former();
+        }
+        self.replicate();
+        any
     }
 
     /// All hosts are shut down and boot again.
@@ -197,6 +207,24 @@ impl Host {
         }
     }
 
+    /// It ends if it follows the planned node, `now` and `planned`, with the planned settings.
+    fn ends(
+        &mut self,
+        (now, planned): (Option<&NodeName>, Option<&NodeName>),
+        runs_with: &[(String, String)],
+        live: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let other = |(name, value): &(String, String)| live.get(name) != Some(value);
+        if runs_with.is_empty() || runs_with.iter().any(other) {
+            return Err(Failure::none("its settings have changed"));
+        }
+        if now != planned {
+            return Err(Failure::none("its role is another one"));
+        }
+        self.shut_down();
+        Ok(())
+    }
+
     fn shut_down(&mut self) {
         self.paused = false;
         if let Some(old) = self.old.as_mut().filter(|old| old.runs) {
@@ -209,12 +237,39 @@ impl Host {
         }
     }
 
+    fn starts_former(&mut self) -> bool {
+        let Some(old) = &mut self.old else {
+            return false;
+        };
+        (old.runs, old.touched) = (true, true);
+        self.has = old.saved;
+        self.base.of.clone_from(&old.role);
+        self.base.facts.listener = Listener::Foreign("redis-server".to_owned());
+        true
+    }
+
+    /// What the server that listens on the port says of itself.
+    fn answers(&self) -> Option<Answers> {
+        let role = self.base.of.as_ref().map_or(
+            Said::Primary {
+                refuses: self.closed.0,
+            },
+            |at| Said::Replica(at.to_string()),
+        );
+        self.runs().then(|| Answers {
+            process: Some(if self.runs_old() { FORMER_PID } else { OWN_PID }),
+            role,
+        })
+    }
+
     fn stop_own(&mut self, launch: &Launch, fenced: bool) -> Result<(), Failure> {
-        if self.runs_new() {
-            let primary = self.base.of.is_none();
-            if primary && !(fenced && self.closed.0) {
-                return Err(Failure::unknown("it takes writes"));
-            }
+        let works = self.runs_new().then_some(OWN_PID);
+        let confirmed = may_stop(works, self.answers().as_ref(), fenced);
+        let confirmed = confirmed.map_err(Failure::unknown)?;
+        if works != confirmed {
+            return Err(Failure::unknown("a process works there"));
+        }
+        if works.is_some() {
             self.saved = self.has;
             self.base.on_host(&Do::StopServer(launch.clone()));
             self.closed.0 = false;
@@ -243,10 +298,7 @@ impl Host {
                     return Err(Failure::unknown("the port is in use"));
                 }
                 if !old.runs {
-                    old.runs = true;
-                    self.has = old.saved;
-                    self.base.of.clone_from(&old.role);
-                    self.base.facts.listener = Listener::Foreign("redis-server".to_owned());
+                    self.starts_former();
                 }
             }
             FormerAction::StopOwn { .. } => {}
@@ -254,7 +306,13 @@ impl Host {
                 if old.runs {
                     return Err(Failure::none("it runs"));
                 }
+                old.touched = false;
                 self.saved = old.saved;
+            }
+            FormerAction::SeeCopied(_) => {
+                if old.touched {
+                    return Err(Failure::none("its data has changed since the copy"));
+                }
             }
         }
         Ok(())

@@ -11,10 +11,18 @@ while [ $i -lt 600 ]; do
 done
 if [ -n "$inodes" ]; then
   listener "$port"
-  [ -z "$pid" ] || { [ -d "$own" ] && serves "$pid" "$own"; } || echo "process $pid listens on port $port: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)" >&2
+  # Its arguments may hold a password.
+  [ -z "$pid" ] || { [ -d "$own" ] && serves "$pid" "$own"; } || echo "process $pid ($(head -n 1 "/proc/$pid/comm" 2>/dev/null | tr -cd ' -~')) listens on port $port" >&2
   echo "something still listens on port $port" >&2; exit 1
 fi
 case $state in active | activating | reloading | deactivating) echo "$unit is $state" >&2; exit 1 ;; esac
+# A server that is killed closes its connections, too, and may have saved nothing.
+if [ -n "$unit" ]; then
+  result=$(systemctl show -p Result -- "$unit" 2>/dev/null); result=${result#Result=}
+  case $result in
+  signal | core-dump | oom-kill | timeout | watchdog) echo "$unit has not ended by itself ($result): it may not have saved its data" >&2; exit 1 ;;
+  esac
+fi
 # If something starts it again at once, that shows a moment later.
 nap 0.5
 sockets "$port"

@@ -1,8 +1,8 @@
 # Starts a server as it was started before replctl, and waits until it listens. This text goes after
 # owner.sh, sockets.sh, lib.sh and as.sh.
-# $1 port  $2 unit, or empty  $3 data directory of the node's own server  $4 uid  $5 gid
-# $6 groups(,)  $7 working directory  $8 program  $9… arguments
-port=$1 unit=$2 own=$3 its_uid=$4 its_gid=$5 its_groups=$6 folder=$7 program=$8; shift 8
+# $1 port  $2 unit, or empty  $3 data directory of the node's own server  $4 soft and hard limit of
+# open files, or empty  $5 uid  $6 gid  $7 groups(,)  $8 working directory  $9 program  then arguments
+port=$1 unit=$2 own=$3 limits=$4 its_uid=$5 its_gid=$6 its_groups=$7 folder=$8 program=$9; shift 9
 # Some packages have several names for one program, and the program acts by its name.
 case ${program##*/} in
 *-server*) ;;
@@ -26,6 +26,8 @@ else
   cd / || exit 1
   become "$its_uid" "$its_gid" "$its_groups"
   umask 022
+  # With the limits of this login, it might take fewer clients than before.
+  if [ -n "$limits" ]; then ulimit -n "${limits#* }" && ulimit -S -n "${limits% *}"; fi 2>/dev/null
   # The server gets no output of this shell, and a session of its own.
   act_apart sh -c 'cd "$1" || exit 1; shift; if command -v setsid >/dev/null 2>&1; then exec setsid "$@"; else exec "$@"; fi' sh "$folder" "$program" "$@" </dev/null >/dev/null 2>&1 &
 fi

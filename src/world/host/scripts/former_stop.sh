@@ -1,7 +1,14 @@
 # Stops the node's own server and no other. This text goes after owner.sh, sockets.sh and lib.sh.
 # $1 unit  $2 port  $3 data directory  $4 configuration  $5 what it must be: replica or fenced
-# $6 `asked` if the server itself has confirmed that, or empty
-unit=$1 port=$2 data=$3 config=$4 role=$5 asked=$6
+# $6 the process that has confirmed that itself, or empty; `look`: only print the process
+# $7 its log  $8 its user
+unit=$1 port=$2 data=$3 config=$4 role=$5 confirmed=$6 log=$7 user=$8
+# Prints the last change of its role in its log. The log is in a folder of the user, who reads it.
+last_role() {
+  [ -e "$log" ] || return 0
+  if is_root; then number "$user"; uid=$number; [ -n "$uid" ] || return 0; account "$uid"; fi
+  act sh -c 'if [ -f "$1" ]; then tail -c 4000000 "$1" | grep -E "(MASTER|PRIMARY) MODE enabled|(REPLICAOF|SLAVE OF|SLAVEOF) .* enabled" | tail -n 1; fi' sh "$log" 2>/dev/null
+}
 # Finds a server that works in the data directory, whether it listens or not.
 own() {
   for f in /proc/[0-9]*; do
@@ -12,12 +19,18 @@ own() {
   done
   p=; return 1
 }
+if [ "$confirmed" = look ]; then
+  if own; then echo "process $p"; else echo "no process"; fi
+  exit 0
+fi
 if own; then
-  [ -n "$asked" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
+  [ "$confirmed" = "$p" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
 elif [ -e "$config" ]; then
-  # It has ended by itself. Its file says what it was.
+  # It has ended by itself. Its file says what it was, and its log may say more.
   case $role in
-  replica) grep -qiE '^[[:space:]]*"?(replicaof|slaveof)"?[[:space:]]' "$config" || { echo "$config says that it was made a primary: it may have taken writes" >&2; exit 1; } ;;
+  replica)
+    case $(last_role) in *' MODE enabled'*) echo "$log says that it was made a primary: it may have taken writes" >&2; exit 1 ;; esac
+    grep -qiE '^[[:space:]]*"?(replicaof|slaveof)"?[[:space:]]' "$config" || { echo "$config says that it was made a primary: it may have taken writes" >&2; exit 1; } ;;
   *) grep -qE '^[[:space:]]*min-replicas-to-write[[:space:]]+1000' "$config" || { echo "$config lets it take writes: it may have taken some" >&2; exit 1; } ;;
   esac
 fi

@@ -31,7 +31,8 @@ words() { journalctl -u "$unit" -n 16 --no-pager -o cat 2>/dev/null | grep -vE "
 
 if ours; then echo "it runs already"; exit 0; fi
 if [ -n "$inodes" ]; then
-  fail "port $port is in use by another process: $([ -z "$pid" ] || tr '\0' ' ' <"/proc/$pid/cmdline" | head -c 200)"
+  # Its arguments may hold a password.
+  fail "port $port is in use by another process: $([ -z "$pid" ] || echo "$pid ($(head -n 1 "/proc/$pid/comm" 2>/dev/null | tr -cd ' -~'))")"
 fi
 # Most servers listen after a few hundredths of a second. So the first checks follow each other
 # quickly.

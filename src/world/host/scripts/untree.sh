@@ -7,7 +7,8 @@ here=$(cd "$1" && pwd -P) || exit 1
 # compares the folder itself: in another root folder, the same name may mean another folder.
 for p in /proc/[0-9]*; do
   if [ "$p/cwd/" -ef "$here/" ]; then
-    echo "process ${p##*/} works in $1: $(tr '\0' ' ' <"$p/cmdline" | head -c 200)" >&2; exit 1
+    # Its arguments may hold a password.
+    echo "process ${p##*/} ($(head -n 1 "$p/comm" 2>/dev/null | tr -cd ' -~')) works in $1" >&2; exit 1
   fi
 done
 # The owner of the folder removes its contents, because the owner could put a link there for root

@@ -4,6 +4,8 @@ use super::super::{Found, Subject};
 use super::is_foreign;
 use crate::engine::{Ground, Refusal};
 use crate::plan::facts::HostFacts;
+use crate::plan::facts::boot::{AtBoot, NotAlone};
+use crate::topology::NodeName;
 use crate::topology::service::{Service, Starter};
 
 /// The answers of `systemctl is-enabled` for units that replctl can disable and restore.
@@ -38,10 +40,11 @@ pub(super) fn refusals(
             format!("what starts the server of `{name}` is not known: {why}"),
             "say it under the [[node]]: unit = \"NAME.service\"".to_owned(),
         ),
-        Starter::Script(line) => refuse(
+        // The line may hold a password.
+        Starter::Script(_) => refuse(
             Ground::Foreign,
-            format!("`{name}` is started by /etc/rc.local of its host: `{line}`"),
-            "remove that line from /etc/rc.local, and run this again: the server keeps running"
+            format!("`{name}` is started by /etc/rc.local of its host"),
+            "remove the line from there, and run this again: the server keeps running; find it with: grep -nE '(redis|valkey|keydb)-server' /etc/rc.local"
                 .to_owned(),
         ),
         Starter::Unit(unit) => {
@@ -104,9 +107,13 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
         );
     }
     let service = subject.node.service.as_deref();
+    scripts(subject, boot, out);
     let Some(unit) = service.and_then(Service::unit).map(|unit| &unit.name) else {
         return;
     };
+    let process = service.and_then(|s| s.process.as_ref());
+    processes(name, unit, (process.map_or(0, |p| p.pid), boot), out);
+    let mut refuse = |ground, why: String, hint: String| out.push(Refusal::new(ground, why, hint));
     let mut by = boot.wanted_by_lines();
     by.extend(boot.triggers.iter().map(String::as_str));
     if !by.is_empty() {
@@ -119,9 +126,94 @@ pub(super) fn boot(subject: Subject<'_>, found: &Found, out: &mut Vec<Refusal>) 
             format!("take {unit} out of it, and run this again"),
         );
     }
-    if !STATES.contains(&boot.state.as_str()) {
-        out.push(other_state(unit, &boot.state));
+    state(unit, boot, out);
+}
+
+/// The refusal if its state at boot could not be restored.
+fn state(unit: &str, boot: &AtBoot, out: &mut Vec<Refusal>) {
+    if STATES.contains(&boot.state.as_str()) {
+        return;
     }
+    out.push(other_state(unit, &boot.state));
+}
+
+/// The refusals because of files of cron and start scripts, and of who may write above its data.
+fn scripts(subject: Subject<'_>, boot: &AtBoot, out: &mut Vec<Refusal>) {
+    let name = &subject.spec.name;
+    let service = subject.node.service.as_deref();
+    let told = matches!(service.map(|s| &s.starter), Some(Starter::Script(_)));
+    for file in boot
+        .scripts
+        .iter()
+        .filter(|f| !told || *f != "/etc/rc.local")
+    {
+        out.push(Refusal::new(
+            Ground::Foreign,
+            format!(
+                "{file} on the host of `{name}` has a line about such a server, and may start the former one again"
+            ),
+            format!(
+                "take the line out of {file}, and run this again: the server keeps running; find it with: grep -nE '(redis|valkey|keydb)' {file}"
+            ),
+        ));
+    }
+    if let Some(place) = &boot.open_to_others {
+        out.push(Refusal::new(
+            Ground::Host,
+            format!(
+                "root runs the server of `{name}`, and others than root may write at {place}: replctl does not read its data there as root"
+            ),
+            format!("on that host: chown root {place} && chmod go-w {place}; or run the server as another user"),
+        ));
+    }
+}
+
+/// The refusal if the unit is more than this server: it could not be stopped and started again
+/// alone.
+fn processes(name: &NodeName, unit: &str, (pid, boot): (u32, &AtBoot), out: &mut Vec<Refusal>) {
+    let (ground, why, hint) = match boot.processes.beside(pid) {
+        None => return,
+        Some(NotAlone::Unknown) => (
+            Ground::Unknown,
+            format!("systemd does not say which processes {unit} has"),
+            format!("see on that host: systemctl status {unit}"),
+        ),
+        Some(NotAlone::Remains(setting)) => (
+            Ground::Unsupported,
+            format!(
+                "{unit} has {setting}: systemd counts it as active after its server has ended, and would not start it again"
+            ),
+            format!("give {unit} `Type=notify` or `Type=simple`, and run this again"),
+        ),
+        Some(NotAlone::Main(0)) => (
+            Ground::Unknown,
+            format!("systemd knows no main process of {unit}"),
+            format!("give {unit} `Type=notify` or a `PIDFile=`, and restart it"),
+        ),
+        Some(NotAlone::Main(main)) => (
+            Ground::Foreign,
+            format!(
+                "the main process of {unit} is {main}, and not the server of `{name}` (process {pid})"
+            ),
+            format!("have {unit} start the server itself, and restart it"),
+        ),
+        Some(NotAlone::Outside) => (
+            Ground::Foreign,
+            format!("the server of `{name}` (process {pid}) is no process of {unit}"),
+            format!(
+                "restart it by {unit}; or take `unit` out of its [[node]] if something else starts it"
+            ),
+        ),
+        Some(NotAlone::Also(other)) => (
+            Ground::Foreign,
+            format!(
+                "{unit} has another process, too: {} (`{}`), which systemd ends together with the server",
+                other.pid, other.name
+            ),
+            "give each of them a unit of its own".to_owned(),
+        ),
+    };
+    out.push(Refusal::new(ground, why, hint));
 }
 
 /// The refusal of a unit in a state that replctl cannot restore.
