@@ -5,7 +5,7 @@ use super::*;
 use std::collections::BTreeSet;
 
 /// One of each word that stands without its group, as journals have it.
-const RECORDED: [&str; 37] = [
+const RECORDED: [&str; 42] = [
     r#"{"pause-writes":{"ms":5000}}"#,
     r#""resume-writes""#,
     r#"{"require-replicas":{"to_write":1000,"max_lag":10}}"#,
@@ -21,6 +21,10 @@ const RECORDED: [&str; 37] = [
     r#""kick-clients""#,
     r#""persist-role""#,
     r#"{"set-directive":{"name":"appendonly","value":"yes"}}"#,
+    r#"{"shut-down":{"within_ms":9,"pause_ms":null,"follows":"a","counts":true,"runs_with":[["dir","/d"]]}}"#,
+    r#"{"await-loaded":{"within_ms":9}}"#,
+    r#""compare-keys""#,
+    r#"{"see-settings":{"settings":[["hz","10"]]}}"#,
     r#""set-replica-auth""#,
     r#"{"prove-write":{"replicas":["a"]}}"#,
     r#"{"follow":{"upstream":"a","address":{"host":"h","port":1}}}"#,
@@ -42,6 +46,7 @@ const RECORDED: [&str; 37] = [
     r#""forget-debt""#,
     r#"{"note-alone":{"address":{"host":"h","port":1}}}"#,
     r#""forget-alone""#,
+    r#"{"see-inventory":{"file":"/f","digest":"x"}}"#,
     r#"{"edit-inventory":{"file":"/f","node":"a","kind":{"repoint":{"to":"b","was":"c"}},"changes":[{"at":1,"line":1,"old":"c","new":"b"}],"before":"x","after":"y"}}"#,
 ];
 

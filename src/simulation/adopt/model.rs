@@ -18,7 +18,7 @@ use crate::plan::facts::boot::AtBoot;
 use crate::plan::facts::{Holder, Listener};
 use crate::simulation::harness::{Model, Simulated};
 use crate::simulation::members::host::{Host as Base, InitialHost};
-use crate::simulation::members::world::{FILE, address as address_of, name, text};
+use crate::simulation::members::world::{FILE, address as address_of, text};
 use crate::topology::service::access::Access;
 use crate::topology::service::whole::Stated;
 use crate::topology::service::{Arguments, Writable};
@@ -292,11 +292,6 @@ impl Adopting {
         Topology {
             nodes: nodes.into(),
         }
-    }
-
-    fn at(&self, at: &Address) -> Option<NodeName> {
-        let is_there = |i: &usize| address_of(*i) == *at;
-        (0..self.hosts.len()).find(is_there).map(name)
     }
 
     /// What was written arrives at all that follow.

@@ -8,7 +8,8 @@ use crate::operations::promote;
 use crate::plan::facts::boot::{AtBoot, Inside, Processes};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::simulation::members::host::payload;
-use crate::topology::{NodeName, Topology};
+use crate::simulation::members::world::{address as address_of, name};
+use crate::topology::{Address, NodeName, Topology};
 use std::collections::BTreeMap;
 
 /// A unit that one link has started.
@@ -35,6 +36,12 @@ pub fn at_boot() -> AtBoot {
 }
 
 impl Adopting {
+    /// The node at an address.
+    pub(super) fn at(&self, at: &Address) -> Option<NodeName> {
+        let is_there = |i: &usize| address_of(*i) == *at;
+        (0..self.hosts.len()).find(is_there).map(name)
+    }
+
     /// What a former server runs with now.
     pub fn live_now(&self) -> BTreeMap<String, String> {
         let live = [
