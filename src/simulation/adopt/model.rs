@@ -2,10 +2,12 @@
 //! while.
 
 mod look;
+mod old;
 mod service;
 mod steps;
 
 pub use look::at_boot;
+pub use old::Old;
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
@@ -32,24 +34,6 @@ const UNIT: &str = "redis-server.service";
 /// The process of a former server, and that of replctl's.
 const FORMER_PID: u32 = 7;
 const OWN_PID: u32 = 8;
-
-/// What started a server before.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
-pub struct Old {
-    /// A unit does.
-    pub unit: bool,
-    pub runs: bool,
-    pub enabled: bool,
-    /// systemd does not start it again by itself.
-    pub held: bool,
-    /// Writes in its directory.
-    pub saved: u64,
-    /// The role in its file.
-    pub role: Option<Address>,
-    /// It has run since its data was copied.
-    pub touched: bool,
-}
 
 /// One host.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,15 +158,7 @@ impl World {
             }
             let host = Host {
                 base,
-                old: is_foreign.then_some(Old {
-                    unit,
-                    runs: true,
-                    enabled: unit,
-                    held: false,
-                    saved: 0,
-                    role: of,
-                    touched: false,
-                }),
+                old: is_foreign.then(|| Old::running(unit, of)),
                 has: 5,
                 saved: 0,
                 closed: (false, false),
