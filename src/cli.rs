@@ -203,7 +203,7 @@ pub enum Command {
     /// runs and replicates already is only written into the inventory.
     #[command(after_help = example_help("add"))]
     Add(Add),
-    /// Make servers that somebody else set up replctl's own, with their data
+    /// Take over servers that replctl did not set up, with their data
     ///
     /// For servers that a package, Ansible or a person at a shell has set up. Each node gets the
     /// directories, the program, the configuration and the unit that `replctl setup` makes. Its
@@ -214,9 +214,9 @@ pub enum Command {
     /// `promote` does it, and the former primary comes last. No acknowledged write is lost. If a
     /// node fails, replctl puts that node back as it was, and the nodes before it stay adopted.
     ///
-    /// replctl refuses to change the version of a server. A primary without a replica is away while
-    /// it is restarted, and one with too few refuses writes (`min-replicas-to-write`): both are
-    /// refused unless you accept them with `--ignore pause`.
+    /// replctl does not change the version of a server. A primary without a replica does not answer
+    /// while it is restarted. A primary with too few replicas refuses writes meanwhile
+    /// (`min-replicas-to-write`). replctl refuses both, unless you accept them with `--ignore pause`.
     #[command(after_help = example_help("adopt"))]
     Adopt(Adopt),
     /// Remove NODE from the deployment permanently

@@ -128,7 +128,7 @@ impl fmt::Display for FormerAction {
             Self::Hold { unit } => {
                 write!(f, "keep systemd from starting {unit} again by itself")
             }
-            Self::Release { unit } => write!(f, "let systemd restart {unit} again as it says"),
+            Self::Release { unit } => write!(f, "remove the setting that keeps systemd from restarting {unit}"),
             Self::Disable { unit, .. } => write!(f, "keep {unit} from starting at boot"),
             Self::Enable { unit, .. } => write!(f, "have {unit} started at boot again"),
             Self::SeeStopped(former) => write!(f, "see that {} is gone", former.how()),
@@ -147,7 +147,7 @@ impl fmt::Display for FormerAction {
             Self::SeeCopied(copy) => {
                 write!(
                     f,
-                    "see that nobody has changed the data in {} since",
+                    "see that the data in {} has not changed since the copy",
                     copy.from
                 )
             }

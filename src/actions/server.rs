@@ -252,7 +252,7 @@ impl fmt::Display for ServerAction {
             Self::CompareKeys => f.write_str("see that it has the keys that it had"),
             Self::SeeSettings { settings } => {
                 let (n, s) = (settings.len(), if settings.len() == 1 { "" } else { "s" });
-                write!(f, "see that it runs with the {n} setting{s} that it had")
+                write!(f, "see that it has the same {n} setting{s} as before")
             }
             Self::ProveWrite { replicas } => {
                 write!(
@@ -270,8 +270,8 @@ fn ending(follows: Option<&NodeName>, f: &mut fmt::Formatter<'_>) -> fmt::Result
     match follows {
         Some(upstream) => write!(
             f,
-            "see that it still follows {upstream}, save its data and end it"
+            "see that it still follows {upstream}, save its data and stop it"
         ),
-        None => f.write_str("pause writes, count its keys, save its data and end it"),
+        None => f.write_str("pause writes, count its keys, save its data and stop it"),
     }
 }

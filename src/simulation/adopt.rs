@@ -295,7 +295,7 @@ fn data_that_is_not_what_was_planned_or_copied_puts_the_node_back() {
         assert!(now.adopted().is_empty(), "{what}");
         assert!(now.hosts.values().all(model::Host::is_whole), "{what}");
     };
-    for call in 0..=place(&plan, "save its data and end it") {
+    for call in 0..=place(&plan, "save its data and stop it") {
         for (name, value) in [
             ("appendonly", "yes"),
             ("dir", "/elsewhere"),

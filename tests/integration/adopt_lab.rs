@@ -233,8 +233,8 @@ fn the_package_becomes_replctls_under_writers() {
     shown
         .says("adopt slave1")
         .says("hand over from master to")
-        .says("`slowlog-log-slower-than 5000`, which its file does not say")
-        .says("it is started again with that file alone")
+        .says("`slowlog-log-slower-than 5000`, which its file does not have")
+        .says("replctl starts it again with that file and without arguments")
         .says("maxmemory = \"200mb\"");
     assert_eq!((bench.prints(), bench.text()), (files.clone(), inventory));
 

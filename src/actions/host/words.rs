@@ -28,7 +28,7 @@ impl fmt::Display for HostAction {
                 name: Some(name), ..
             } => write!(f, "install the package {name}"),
             Self::InstallPackage { name: None, .. } => {
-                f.write_str("install the distribution's server")
+                f.write_str("install the distribution's server where it is missing, and link to it")
             }
             Self::BuildTarball {
                 file, directory, ..

@@ -79,32 +79,32 @@ impl Adopt {
             Self::ChangedLive(settings) => {
                 let all: Vec<String> = settings.iter().map(|s| format!("`{s}`")).collect();
                 format!(
-                    "`{node}` runs with {}, which its file does not say: what it runs with is kept",
+                    "`{node}` runs with {}, which its file does not have: `adopt` keeps these values",
                     all.join(", ")
                 )
             }
             Self::Sentinels => format!(
-                "Sentinels watch, and `{node}` is away while it is restarted: where that takes longer than they wait, they note it as down until it is back; a replica that is down makes them promote nobody"
+                "Sentinels watch `{node}`, and it does not answer while it is restarted. If that takes longer than their `down-after-milliseconds`, they mark it as down until it answers. A replica that is down never makes them promote another node"
             ),
             Self::HandsOver { to, back: false } => format!(
-                "`{node}` is the primary: `{to}` takes over before `{node}` is restarted, and stays the primary; to give that back afterwards: replctl promote {node}"
+                "`{node}` is the primary: `{to}` takes over before `{node}` is restarted, and stays the primary. Clients must then write to `{to}`. To make `{node}` the primary again afterwards: replctl promote {node}"
             ),
             Self::HandsOver { to, back: true } => format!(
                 "`{node}` is the primary: `{to}` takes over before `{node}` is restarted; when this is done, `{node}` is promoted again"
             ),
             Self::Pause(bytes) => format!(
-                "`{node}` has no replica that could take over: nobody can read or write while it saves {}, which are copied, and loads them again; that takes some seconds for each GiB",
+                "`{node}` has no replica that could take over: nobody can read or write until its {} are saved, copied and loaded again; that takes some seconds for each GiB",
                 size(*bytes)
             ),
             Self::TooFewReplicas(it) => format!(
-                "`{primary}` has `min-replicas-to-write {}`, and {} in sync while `{node}` is restarted: it refuses writes while `{node}` saves {}, which are copied, and loads them again; that takes some seconds for each GiB",
+                "`{primary}` has `min-replicas-to-write {}`, and {} in sync while `{node}` is restarted: `{primary}` refuses writes until the {} of `{node}` are saved, copied and loaded again; that takes some seconds for each GiB",
                 it.wants,
                 replicas(it.left),
                 size(it.bytes),
                 primary = it.primary,
             ),
             Self::FileRewritten(file) => format!(
-                "`{node}` was started by hand with arguments that its process does not show: its server writes all that it runs with into {file} (CONFIG REWRITE); if its adoption fails, it is started again with that file alone, and the file stays as it was written"
+                "`{node}` was started by hand with arguments that its process does not show: `adopt` has the server write all its settings into {file} (CONFIG REWRITE). If the adoption fails, replctl starts it again with that file and without arguments, and the file stays as the server wrote it"
             ),
             Self::UnitStays {
                 unit,
@@ -112,7 +112,7 @@ impl Adopt {
                 before,
             } => unit_stays(node, unit, drop_ins, before),
             Self::FilesStay(folder) => format!(
-                "the former files of `{node}` stay where they are, for the way back: {folder}"
+                "the former files of `{node}` stay in {folder}: replctl uses them again if the adoption of `{node}` fails"
             ),
         }
     }
@@ -135,6 +135,6 @@ fn unit_stays(node: &str, unit: &str, drop_ins: &[String], before: &str) -> Stri
         what = format!("{what}, its drop-ins ({})", drop_ins.join(", "));
     }
     format!(
-        "replctl's unit starts `{node}` at boot and not after a crash, and takes over nothing else of {unit}: {what}"
+        "replctl's unit starts `{node}` at boot. It does not restart `{node}` after a crash. It keeps none of these of {unit}: {what}"
     )
 }

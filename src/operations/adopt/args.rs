@@ -28,7 +28,7 @@ pub struct Adopt {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// Go on although a primary is away or refuses writes for a while
+    /// Go on although clients cannot use a primary, or cannot write to it, for a while
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<IgnorePause>,
 }
@@ -36,7 +36,7 @@ pub struct Adopt {
 /// What `--ignore` of `adopt` may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IgnorePause {
-    /// A primary without a replica is away meanwhile, or one with too few refuses writes
+    /// A primary without a replica does not answer for a while; one with too few replicas refuses writes
     Pause,
 }
 

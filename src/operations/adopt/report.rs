@@ -24,6 +24,9 @@ pub struct Adopted<'a> {
     pub nodes: Vec<One<'a>>,
     /// The new primary, if that was changed.
     pub primary: Option<&'a NodeName>,
+    /// The address at which clients find it.
+    #[serde(skip)]
+    pub address: Option<String>,
     /// The inventory.
     pub inventory: String,
     /// How it ended.
@@ -87,12 +90,15 @@ pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> 
         });
     }
     let promoted = run.plan.steps().find(|s| s.action.promotes());
+    let primary = promoted
+        .filter(|s| run.did_on(&s.node, Action::promotes))
+        .map(|s| &s.node);
+    let spec = primary.and_then(|name| inventory.get(name));
     Adopted {
         id: run.id,
         nodes,
-        primary: promoted
-            .filter(|s| run.did_on(&s.node, Action::promotes))
-            .map(|s| &s.node),
+        primary,
+        address: spec.map(|spec| spec.announced().to_string()),
         inventory: inventory.path.display().to_string(),
         outcome: run.outcome,
     }
@@ -108,7 +114,7 @@ pub fn text(adopted: &Adopted<'_>) -> String {
         }
         text.push_str(".\n");
         if let Some(proof) = one.proved {
-            let _ = writeln!(text, "  proved: {proof}");
+            let _ = writeln!(text, "  data checked: {proof}");
         }
         if let Some(folder) = one.former_folder {
             let _ = writeln!(text, "  its former files are still in {folder}");
@@ -116,6 +122,9 @@ pub fn text(adopted: &Adopted<'_>) -> String {
     }
     if let Some(primary) = adopted.primary {
         let _ = writeln!(text, "{primary} is the primary.");
+        if let Some(address) = &adopted.address {
+            let _ = writeln!(text, "Clients must now write to {address}.");
+        }
     }
     let lines: Vec<String> = text.lines().map(escape).collect();
     lines.join("\n") + "\nLook at it with: replctl status"

@@ -150,7 +150,7 @@ fn version(
             "`source = \"package\"` in [server]: that is the program that runs".to_owned()
         }
         Some(path) => format!(
-            "copy {path} here and write, in [server]: source = \"binary\" and binary = \"FILE\""
+            "copy {path} here and write, in [server]: source = \"binary\" and file = \"FILE\""
         ),
         None => "give [server] the program that runs, as `source = \"package\"` or `\"binary\"`"
             .to_owned(),
@@ -267,7 +267,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
             format!(
                 "`{name}` has no password, but the inventory has one, and `adopt` would write it into its file"
             ),
-            "make them agree: take `password` out of [deployment], or set `requirepass` there",
+            "in [deployment], write `auth = \"none\"` instead of `password`; or set `requirepass` on the server",
         );
     }
     if !password && server.has_password == Some(true) {
@@ -279,7 +279,7 @@ fn login(around: &AdoptInput<'_>, name: &NodeName, server: &Server, out: &mut Ve
     if server.replica_auth == Some(ReplicaAuth::Wrong) {
         refuse(
             format!("the `masterauth` of `{name}` is not the password of the inventory"),
-            "give it that one: redis-cli CONFIG SET masterauth, on it",
+            "on its host, inside `redis-cli`: CONFIG SET masterauth PASSWORD",
         );
     }
 }
@@ -291,7 +291,7 @@ fn state(around: &AdoptInput<'_>, subject: Subject<'_>, server: &Server, out: &m
         out.push(Refusal::new(
             Ground::NotReady,
             why,
-            "wait until it is, or see: replctl status",
+            "wait, and run this again; see: replctl status",
         ));
     };
     if server.loading.is_some() {
@@ -320,7 +320,7 @@ fn state(around: &AdoptInput<'_>, subject: Subject<'_>, server: &Server, out: &m
         out.push(Refusal::new(
             Ground::Difference,
             format!("`{name}` accepts writes although it is a replica: the next sync would delete what only it has"),
-            "redis-cli CONFIG SET replica-read-only yes, on it",
+            "on its host: redis-cli CONFIG SET replica-read-only yes",
         ));
     }
 }

@@ -311,7 +311,7 @@ fn what_a_run_must_be_able_to_put_back_is_on_disk_before_it_is_done() {
     };
     for words in [
         "from starting redis-server.service again by itself",
-        "save its data and end it",
+        "save its data and stop it",
         "keep redis-server.service from starting at boot",
         "write the unit",
         "start the server on port",

@@ -103,7 +103,7 @@ fn commands(
         out.push(Refusal::new(
             Ground::Difference,
             why,
-            "make `rename-command` in its file what it is to be, restart it by its own means, and run this again",
+            "correct the `rename-command` lines in its file, restart the server as you usually do, and run this again",
         ));
     };
     let missing = match &found.access.missing {
@@ -126,7 +126,7 @@ fn commands(
     let unsaid: Vec<&String> = missing.iter().filter(|n| !renamed.contains(n)).collect();
     if !unsaid.is_empty() {
         refuse(format!(
-            "`{name}` does not know {}, and no file of its renames that: it could not be started again as it is",
+            "`{name}` does not know {}, and none of its files has `rename-command` for that: replctl could not start it again with the same commands",
             upper(unsaid)
         ));
     }

@@ -82,7 +82,11 @@ fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &m
     if shown || hides && !in_file && server.has_password == Some(true) {
         out.push(Refusal::new(
             Ground::Secret,
-            format!("a password of `{name}` stands on its command line, and in none of its files"),
+            if shown {
+                format!("the command line of `{name}` has a password, and `adopt` does not take it over")
+            } else {
+                format!("`{name}` has a password, and none of its files has `requirepass`")
+            },
             "write it into its configuration file (CONFIG REWRITE does), and take it off its command line",
         ));
     }
@@ -199,7 +203,7 @@ fn clients(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
             format!(
                 "`{name}` runs with `maxclients {live}`, and replctl's unit allows {FILES} open files, which are {most} clients"
             ),
-            format!("redis-cli CONFIG SET maxclients {most}, on it"),
+            format!("on its host: redis-cli CONFIG SET maxclients {most}"),
         ));
     }
 }

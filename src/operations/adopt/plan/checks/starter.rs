@@ -38,7 +38,7 @@ pub(super) fn refusals(
         Starter::Unknown(why) => refuse(
             Ground::Unknown,
             format!("what starts the server of `{name}` is not known: {why}"),
-            "say it under the [[node]]: unit = \"NAME.service\"".to_owned(),
+            "write it under its [[node]]: unit = \"NAME.service\"".to_owned(),
         ),
         // The line may hold a password.
         Starter::Script(_) => refuse(
