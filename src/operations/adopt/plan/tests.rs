@@ -77,7 +77,7 @@ fn what_stands_against_it_is_named_with_its_way() {
     });
     let says = |part: &str| lines.iter().any(|r| r.why.contains(part));
     assert!(says("`user` lines") && says("shop"), "{lines:#?}");
-    one(Ground::Secret, "stands on its command line", |of| {
+    one(Ground::Secret, "has a password", |of| {
         of.stated.push(Stated {
             comment: Vec::new(),
             line: Directive {
