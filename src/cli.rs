@@ -216,7 +216,8 @@ pub enum Command {
     ///
     /// replctl does not change the version of a server. A primary without a replica does not answer
     /// while it is restarted. A primary with too few replicas refuses writes meanwhile
-    /// (`min-replicas-to-write`). replctl refuses both, unless you accept them with `--ignore pause`.
+    /// (`min-replicas-to-write`). replctl refuses both, unless you accept them with `--ignore
+    /// pause`.
     #[command(after_help = example_help("adopt"))]
     Adopt(Adopt),
     /// Remove NODE from the deployment permanently

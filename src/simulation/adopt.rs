@@ -218,10 +218,13 @@ fn a_server_whose_arguments_are_hidden_comes_back_with_its_file_alone() {
         .map(|s| s.action.to_string())
         .collect();
     let place = |part: &str| words.iter().position(|w| w.contains(part)).unwrap();
-    assert!(place("write its role into its configuration file") < place("save its data and end"));
+    assert!(
+        place("write its role into its configuration file") < place("save its data and stop it")
+    );
     let said: Vec<String> = plan.warnings.iter().map(Warning::text).collect();
     assert!(
-        said.iter().any(|w| w.contains("with that file alone")),
+        said.iter()
+            .any(|w| w.contains("with that file and without arguments")),
         "{said:?}"
     );
     let (mut counts, rollbacks) = (Counts::default(), Cell::new(0));
@@ -307,7 +310,7 @@ fn data_that_is_not_what_was_planned_or_copied_puts_the_node_back() {
         }
     }
     let copied = place(&plan, "copy the data");
-    for call in copied + 1..=place(&plan, "has changed the data") {
+    for call in copied + 1..=place(&plan, "has not changed since the copy") {
         let world = begin.again();
         world.lock().ran_before = Some((call, name(1)));
         is_back(&world, &format!("ran before call {call}"));

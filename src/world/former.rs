@@ -91,12 +91,16 @@ async fn read_one(
     read.data_bytes = stored.bytes;
     read.free_bytes = stored.free;
     if let Some(spec) = hosts.inventory.get(&node.name) {
+        let appended = ["appenddirname", "appendfilename"].map(name);
+        let appended = appended.into_iter().find(|name| !name.is_empty());
+        let appended = appended.filter(|_| name("appendonly") == "yes");
         let subject = service::BootSubject {
             service,
             own_unit: &Paths::of(&hosts.inventory, spec).unit(),
             port: spec.address.port,
             package,
             folder: name("dir"),
+            files: [name("dbfilename"), appended.unwrap_or_default()],
         };
         read.boot = Some(service::at_boot(&host, &subject, hosts.patience).await);
     }
@@ -123,7 +127,7 @@ async fn access(
         strays,
         limits: access::limits(connections, node, server.has_password).await,
         modules: access::modules(connections, node).await,
-        missing: access::missing(connections, node, &renamed).await,
+        missing: access::missing(connections, (node, server.version), &renamed).await,
     }
 }
 

@@ -102,11 +102,21 @@ pub async fn shut_down(
     ended
 }
 
-/// The time by the clock of its host, seconds since 1970.
+/// The time of a file that is written at this moment: seconds since 1970, and microseconds. A file
+/// gets the time of the last tick, which is up to 10 ms ago.
+fn second_of_files((seconds, micros): (u64, u64)) -> u64 {
+    if micros < 20_000 {
+        return seconds.saturating_sub(1);
+    }
+    seconds
+}
+
+/// The earliest time that a file can have that is written from now on, by the clock of its host,
+/// seconds since 1970.
 async fn time(conn: &Conn) -> Result<u64, Failure> {
     let reply = ask(conn, &cmd("TIME")).await?;
     let told = redis::from_redis_value::<(u64, u64)>(reply);
-    let told = told.map(|(seconds, _)| seconds);
+    let told = told.map(second_of_files);
     told.map_err(|_| {
         Failure::none("replctl did not understand its answer to TIME: it was not stopped")
     })
@@ -233,6 +243,12 @@ mod tests {
         assert!(planned(&replica, Some(&n1), "10.0.0.2").is_err());
         assert!(planned(&replica, None, "10.0.0.1").is_err());
         assert!(planned(&Value::Nil, None, "").is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_written_now_may_have_the_second_before() {
+        assert_eq!(second_of_files((100, 3_000)), 99);
+        assert_eq!(second_of_files((100, 20_000)), 100);
     }
 
     #[test]

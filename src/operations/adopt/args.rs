@@ -36,7 +36,8 @@ pub struct Adopt {
 /// What `--ignore` of `adopt` may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IgnorePause {
-    /// A primary without a replica does not answer for a while; one with too few replicas refuses writes
+    /// A primary without a replica does not answer for a while; one with too few replicas refuses
+    /// writes
     Pause,
 }
 

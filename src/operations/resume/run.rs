@@ -1,12 +1,14 @@
 //! `resume` and `rollback`: what is done about an operation that stopped half-way.
 
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome, Progress};
 use crate::engine::operate::{self, RunOptions};
 use crate::engine::{Operation, Plan, Stage, hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
+use crate::inventory::edit::Kind;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
@@ -58,13 +60,12 @@ pub async fn run(
     settle_failovers(sentinels, &world.connections, plan, progress).await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
-    let stays = stays(&record.plan, &record.progress.done);
+    let done = record.progress.done.clone();
     let files = rewritten(&record.plan, &record.progress);
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
-        let stays = stays || at.stage > 0 && !finished.plan.goes_back_whole();
-        let rest = rest(&finished.plan, stays, &files);
+        let rest = rest(stays(&finished.plan, &done, at.stage), &files);
         let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
         operate::print(&finished, Some(&text));
         return Ok(Exit::Done);
@@ -96,14 +97,35 @@ fn still_there(record: &Record) -> Vec<(NodeName, u64)> {
     all.filter(|(node, _)| !ended(node)).cloned().collect()
 }
 
-/// Whether stages are wholly done and are not put back: the others are.
-fn stays(plan: &Plan, done: &BTreeSet<At>) -> bool {
-    let whole = |(index, stage): (usize, &Stage)| {
-        let mut steps = (0..stage.steps.len()).map(|step| At { stage: index, step });
-        let changes = stage.steps.iter().any(|s| s.action.changes_something());
-        changes && steps.all(|at| done.contains(&at))
+/// What is not put back, in words, where the stage of this number is. `None`: all is.
+fn stays(plan: &Plan, done: &BTreeSet<At>, stage: usize) -> Option<&'static str> {
+    if plan.goes_back_whole() {
+        return None;
+    }
+    let changes = |stage: &Stage| stage.steps.iter().any(|s| s.action.changes_something());
+    let adopts = |stage: &Stage| {
+        let is_end = |action: &Action| matches!(action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt);
+        stage.steps.iter().any(|s| is_end(&s.action))
     };
-    !plan.goes_back_whole() && plan.stages.iter().enumerate().any(whole)
+    let whole = plan.stages.iter().enumerate().filter(|(index, stage)| {
+        let mut steps = (0..stage.steps.len()).map(|step| At {
+            stage: *index,
+            step,
+        });
+        steps.all(|at| done.contains(&at))
+    });
+    let whole: Vec<&Stage> = whole.map(|(_, stage)| stage).collect();
+    if whole.iter().copied().any(adopts) {
+        return Some("the nodes that were adopted before stay adopted");
+    }
+    let passed = if let Operation::Adopt(_) = plan.operation {
+        // A wait may come first.
+        plan.stages.iter().take(stage).any(changes)
+    } else {
+        stage > 0
+    };
+    let some = passed || whole.iter().copied().any(changes);
+    some.then_some("the stages before it stay as they are")
 }
 
 /// The nodes that were to be adopted whose servers were told to write their former files. The way
@@ -131,19 +153,17 @@ fn rewritten(plan: &Plan, progress: &Progress) -> Vec<NodeName> {
     nodes.filter(|_| !last_is_done).collect()
 }
 
-/// What stays after a rollback. `stays`: stages are done, and stay.
-fn rest(plan: &Plan, stays: bool, files: &[NodeName]) -> String {
-    let adopts = matches!(plan.operation, Operation::Adopt(_));
-    let mut rest = match (stays, adopts) {
-        (true, true) => "the nodes that were adopted before stay adopted",
-        (true, false) => "the stages before it stay as they are",
-        (false, _) => "all is as it was before",
-    }
-    .to_owned();
+/// What stays after a rollback. `stays`: what is done, and stays.
+fn rest(stays: Option<&str>, files: &[NodeName]) -> String {
+    let mut rest = stays.unwrap_or("all is as it was before").to_owned();
     let nodes: Vec<String> = files.iter().map(|node| format!("`{node}`")).collect();
     if !nodes.is_empty() {
-        let but = if stays { "; only" } else { ", but for" };
-        let differs = if stays { " may differ" } else { "" };
+        let but = if stays.is_some() {
+            "; only"
+        } else {
+            ", but for"
+        };
+        let differs = if stays.is_some() { " may differ" } else { "" };
         rest = format!(
             "{rest}{but} the former configuration file of {}{differs}, which its server was told to write",
             nodes.join(" and ")
@@ -248,7 +268,7 @@ impl Remote for super::args::Rollback {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::engine::Adopt;
+    use crate::engine::{Adopt, Step};
     use crate::simulation::adopt::model::World;
 
     #[test]
@@ -263,34 +283,50 @@ mod tests {
             .as_mut()
             .unwrap()
             .role = None;
+        let plan = plan_of(&world, &["n1", "n2"]);
+        let whole = plan.stages[0].steps.len();
+        assert_eq!(said(&plan, 0, whole - 1), "all is as it was before");
+        // Exactly between the two.
+        let stay = "the nodes that were adopted before stay adopted";
+        assert_eq!(said(&plan, 0, whole), stay);
+        assert_eq!(said(&plan, 1, 2), stay);
+        let second = said(&plan, 1, 9);
+        assert!(second.contains("; only the former configuration file of `n2` may differ"));
+    }
+
+    #[test]
+    fn a_hand_over_that_is_put_back_before_the_first_adoption_leaves_nothing() {
+        let world = World::new(&[None, Some(0)], 0b01, true);
+        let plan = plan_of(&world, &["n0"]);
+        let mut steps = plan.stages[1].steps.iter();
+        let pause = |s: &Step| matches!(s.action, Action::Server(ServerAction::PauseWrites { .. }));
+        let pause = steps.position(pause).unwrap();
+        assert_eq!(said(&plan, 1, pause + 1), "all is as it was before");
+    }
+
+    fn plan_of(world: &World, nodes: &[&str]) -> Plan {
         let op = Adopt {
-            nodes: vec!["n1".into(), "n2".into()],
+            nodes: nodes.iter().map(|node| (*node).into()).collect(),
             hand_back: false,
             pause: false,
         };
-        let plan = world.lock().plan(&op).unwrap();
-        let begun = |stage: usize, steps: usize| {
-            let places = (0..steps).map(move |step| At { stage, step });
-            let earlier = (0..stage).flat_map(|stage| {
-                let steps = plan.stages[stage].steps.len();
-                (0..steps).map(move |step| At { stage, step })
-            });
-            let all: Vec<At> = earlier.chain(places).collect();
-            let mut progress = Progress::default();
-            progress.started.extend(all.iter().copied());
-            progress.done.extend(all);
-            rest(
-                &plan,
-                stays(&plan, &progress.done),
-                &rewritten(&plan, &progress),
-            )
-        };
-        let whole = plan.stages[0].steps.len();
-        assert_eq!(begun(0, whole - 1), "all is as it was before");
-        // Exactly between the two.
-        let stay = "the nodes that were adopted before stay adopted";
-        assert_eq!(begun(0, whole), stay);
-        assert_eq!(begun(1, 2), stay);
-        assert!(begun(1, 9).contains("; only the former configuration file of `n2` may differ"));
+        world.lock().plan(&op).unwrap()
+    }
+
+    /// What a rollback says if so many steps of a stage, and all stages before it, are done.
+    fn said(plan: &Plan, stage: usize, steps: usize) -> String {
+        let places = (0..steps).map(move |step| At { stage, step });
+        let earlier = (0..stage).flat_map(|stage| {
+            let steps = plan.stages[stage].steps.len();
+            (0..steps).map(move |step| At { stage, step })
+        });
+        let all: Vec<At> = earlier.chain(places).collect();
+        let mut progress = Progress::default();
+        progress.started.extend(all.iter().copied());
+        progress.done.extend(all);
+        rest(
+            stays(plan, &progress.done, stage),
+            &rewritten(plan, &progress),
+        )
     }
 }

@@ -29,7 +29,20 @@ pub struct AtBoot {
     /// How many files its process may open: the soft and the hard limit.
     pub open_files: Option<(u64, u64)>,
     /// Where others than root may write above its data, although root runs it.
-    pub open_to_others: Option<String>,
+    pub open_to_others: Option<Open>,
+}
+
+/// Where others than root may write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// A folder or a file of others, or a folder in which they may write.
+    Path(String),
+    /// A link of others.
+    Link(String),
+    /// A folder in which everybody may create files, such as `/tmp`.
+    Sticky(String),
+    /// Why that is not known.
+    Unknown(String),
 }
 
 /// The processes of a unit, and when systemd counts it as running.

@@ -2,15 +2,14 @@
 //! does not come, or a command that is not allowed, is "not known".
 
 use crate::topology::service::access::Module;
-use crate::topology::{NodeName, Trouble, TroubleKind};
+use crate::topology::{NodeName, Trouble, TroubleKind, Version};
 use crate::world::connections::Connections;
 use crate::world::resp::REPLY;
 use redis::{Cmd, Value, cmd};
 use std::collections::BTreeMap;
 
-/// Commands of every version that operators rename or remove.
-const USUAL: [&str; 20] = [
-    "acl",
+/// Commands that operators rename or remove, and that every version has.
+const USUAL: [&str; 16] = [
     "bgrewriteaof",
     "bgsave",
     "client",
@@ -21,16 +20,16 @@ const USUAL: [&str; 20] = [
     "flushdb",
     "info",
     "keys",
-    "module",
     "monitor",
-    "replicaof",
     "save",
     "script",
     "shutdown",
     "slaveof",
     "sort",
-    "swapdb",
 ];
+
+/// The others of them, each with the first major version that has it.
+const SINCE: [(u16, &str); 4] = [(4, "module"), (4, "swapdb"), (5, "replicaof"), (6, "acl")];
 
 const UNREADABLE: &str = "its answer cannot be read";
 
@@ -63,13 +62,13 @@ pub(super) async fn modules(
     reply.map(|reply| modules_of(&reply)).transpose()
 }
 
-/// The usual commands, and `others`, that it does not know.
+/// The usual commands of its version, and `others`, that it does not know.
 pub(super) async fn missing(
     to: &Connections,
-    node: &NodeName,
+    (node, version): (&NodeName, Version),
     others: &[String],
 ) -> Result<Vec<String>, String> {
-    let mut names: Vec<&str> = USUAL.to_vec();
+    let mut names = usual(version);
     names.extend(others.iter().map(String::as_str));
     names.sort_unstable();
     names.dedup();
@@ -77,6 +76,13 @@ pub(super) async fn missing(
         Some(reply) => missing_of(&names, &reply),
         None => Err("it does not know COMMAND".to_owned()),
     }
+}
+
+/// The usual commands of a version. Valkey has those of Redis 7.
+fn usual(version: Version) -> Vec<&'static str> {
+    let later = SINCE.iter().filter(|(since, _)| version.major >= *since);
+    let later = later.map(|(_, name)| *name);
+    USUAL.into_iter().chain(later).collect()
 }
 
 /// The answer; `None`: it does not know the command.
@@ -289,6 +295,17 @@ mod tests {
         let reply = Value::Array(vec![list(&["config"]), Value::Nil]);
         assert_eq!(missing_of(&["config", "keys"], &reply).unwrap(), ["keys"]);
         assert!(missing_of(&["config"], &reply).is_err());
+    }
+
+    #[test]
+    fn a_version_is_not_asked_for_the_commands_of_a_later_one() {
+        let of = |major| {
+            let names = usual(crate::topology::sample::version(major, 0, 14));
+            ["acl", "replicaof", "shutdown"].map(|name| names.contains(&name))
+        };
+        assert_eq!(of(4), [false, false, true]);
+        assert_eq!(of(5), [false, true, true]);
+        assert_eq!(of(6), [true, true, true]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod adopted;
 mod apart;
+mod at_boot;
 mod broken;
 mod check;
 mod files;

@@ -3,10 +3,13 @@
 
 use crate::engine::execute::Failure;
 use crate::inventory::edit::{Edit, Kind, digest};
+use rustix::fs::{Access, access};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Makes the change, and says in a few words what was seen.
 ///
@@ -58,13 +61,13 @@ pub fn see(file: &str, wanted: &str) -> Result<&'static str, Failure> {
     if digest(&text) != wanted {
         return Err(changed(file));
     }
-    let writable = replaceable(Path::new(file));
+    let writable = replaceable(Path::new(file)).and_then(|()| try_beside(Path::new(file)));
     writable.map_err(|e| Failure::none(format!("{file} cannot be written: {e}")))?;
     Ok("unchanged")
 }
 
 /// Whether another file can be put in the place of this one: it may be written, its folder takes a
-/// new file, and nothing is mounted on it.
+/// new file, and nothing is mounted on it. It creates no file.
 ///
 /// # Errors
 /// The reason.
@@ -79,14 +82,34 @@ pub fn replaceable(path: &Path) -> io::Result<()> {
         )));
     }
     let temporary = beside(&path);
+    if temporary.is_dir() && !temporary.is_symlink() {
+        let why = format!("{} is a directory", temporary.display());
+        return Err(takes_no_file(&io::Error::other(why)));
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let rights = Access::WRITE_OK | Access::EXEC_OK;
+    access(folder, rights).map_err(|e| takes_no_file(&e.into()))
+}
+
+/// Creates a file in its folder, with a name that nothing else has, and removes it.
+fn try_beside(path: &Path) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let (pid, now) = (process::id(), now.unwrap_or_default().as_nanos());
+    let probe = path.with_file_name(format!(".{name}.replctl-try-{pid}-{now}"));
     let made = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
-        .open(&temporary);
-    made.and_then(|_| fs::remove_file(&temporary))
-        .map_err(|e| io::Error::new(e.kind(), format!("its folder takes no new file: {e}")))
+        .open(&probe);
+    made.and_then(|_| fs::remove_file(&probe))
+        .map_err(|e| takes_no_file(&e))
+}
+
+fn takes_no_file(error: &io::Error) -> io::Error {
+    let why = format!("its folder takes no new file: {error}");
+    io::Error::new(error.kind(), why)
 }
 
 /// Whether a path is a mount point in that list. In it, blanks and the like are octal numbers.
@@ -223,6 +246,29 @@ mod tests {
         let mounts = "36 35 98:0 / / rw - ext4 /dev/x rw\n40 36 0:5 /i /a\\040b/i.toml rw - ext4 /dev/x rw\n";
         assert!(is_mounted(mounts, Path::new("/a b/i.toml")));
         assert!(!is_mounted(mounts, Path::new("/a b")));
+    }
+
+    /// Another run may be writing its new text there.
+    #[test]
+    fn a_look_touches_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("i.toml");
+        fs::write(&path, TEXT).unwrap();
+        let other = folder.path().join("other");
+        fs::write(&other, "kept").unwrap();
+        symlink(&other, beside(&path)).unwrap();
+        let long_ago = UNIX_EPOCH + std::time::Duration::from_secs(9);
+        let changed = || fs::metadata(folder.path()).unwrap().modified().unwrap();
+        let of_folder = File::open(folder.path()).unwrap();
+        of_folder.set_modified(long_ago).unwrap();
+        replaceable(&path).unwrap();
+        assert_eq!(changed(), long_ago);
+        let file = path.to_str().unwrap();
+        assert_eq!(see(file, &digest(TEXT)).unwrap(), "unchanged");
+        assert!(changed() > long_ago);
+        assert_eq!(fs::read_to_string(&other).unwrap(), "kept");
+        assert!(beside(&path).is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

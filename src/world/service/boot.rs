@@ -2,7 +2,7 @@
 
 use super::{AS, Script, run};
 use crate::actions::former::Link;
-use crate::plan::facts::boot::{AtBoot, Inside};
+use crate::plan::facts::boot::{AtBoot, Inside, Open};
 use crate::topology::Version;
 use crate::topology::service::Service;
 use crate::world::host::owner::{OWNER, without_comments};
@@ -23,6 +23,8 @@ pub struct Subject<'a> {
     pub package: Option<&'a str>,
     /// The directory of its data.
     pub folder: &'a str,
+    /// The names in it of its snapshot and of what it appends to, or empty.
+    pub files: [&'a str; 2],
 }
 
 /// What has it started at boot; the reason where that cannot be read.
@@ -44,6 +46,7 @@ pub async fn at_boot(
         subject.folder.to_owned(),
         service.file.clone().unwrap_or_default(),
     ];
+    words.extend(subject.files.map(str::to_owned));
     words.extend(super::whole::as_user(service)?);
     let script = Script {
         text: without_comments(&[OWNER, AS, BOOT]),
@@ -81,7 +84,7 @@ fn read(text: &str) -> Result<AtBoot, String> {
             "inside" => boot.processes.inside.push(inside(value)),
             "script" => boot.scripts.push(value.to_owned()),
             "unread" => return Err("the files of cron were not read to their ends".to_owned()),
-            "theirs" => boot.open_to_others = Some(value.to_owned()),
+            "theirs" => boot.open_to_others = Some(open(value)),
             "files" => {
                 let limits = value.split_once(' ');
                 let limits = limits.map(|(soft, hard)| (soft.parse(), hard.parse()));
@@ -105,6 +108,18 @@ fn read(text: &str) -> Result<AtBoot, String> {
         Ok(boot)
     } else {
         Err(super::script_output::CUT.to_owned())
+    }
+}
+
+/// `path /srv`: where others than root may write above its data. What is not understood is a reason
+/// why that is not known.
+fn open(text: &str) -> Open {
+    let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match kind {
+        "path" => Open::Path(rest.to_owned()),
+        "link" => Open::Link(rest.to_owned()),
+        "sticky" => Open::Sticky(rest.to_owned()),
+        _ => Open::Unknown(rest.to_owned()),
     }
 }
 
@@ -145,7 +160,7 @@ mod tests {
         let text = "deleted:\nversion:Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\nstate:enabled\n\
             link:/etc/systemd/system/multi-user.target.wants/r.service\ntarget:/lib/r.service\nby:multi-user.target\nby:\n\
             trigger:r.timer\nother:redis@a.service 6380\nline:multi-user.target\nkind:notify\nremains:no\nmain:812\n\
-            inside:812 1 redis-server\ninside:813 812 redis-rdb-bgsave\nscript:/var/spool/cron/crontabs/root\nfiles:1024 524288\ntheirs:/srv\nend:\n";
+            inside:812 1 redis-server\ninside:813 812 redis-rdb-bgsave\nscript:/var/spool/cron/crontabs/root\nfiles:1024 524288\ntheirs:path /srv\nend:\n";
         let boot = read(text).unwrap();
         assert!(boot.replaced && boot.state == "enabled");
         assert_eq!(boot.links[0].target, "/lib/r.service");
@@ -162,7 +177,9 @@ mod tests {
         assert_eq!(processes.inside[1].parent, 812);
         assert_eq!(boot.scripts, ["/var/spool/cron/crontabs/root"]);
         assert_eq!(boot.open_files, Some((1024, 524_288)));
-        assert_eq!(boot.open_to_others.as_deref(), Some("/srv"));
+        assert_eq!(boot.open_to_others, Some(Open::Path("/srv".to_owned())));
+        let links = "/l has too many links".to_owned();
+        assert_eq!(open(&format!("unknown {links}")), Open::Unknown(links));
         assert!(read("unread:\nend:\n").is_err());
         let version = boot.of_package.unwrap();
         assert_eq!((version.major, version.minor, version.patch), (7, 0, 15));

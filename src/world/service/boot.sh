@@ -2,8 +2,9 @@
 # text goes after owner.sh and as.sh. It changes nothing.
 # $1 unit of the server, or empty  $2 the unit that replctl would make  $3 port  $4 process
 # $5 the distribution's program, or empty  $6 directory of its data  $7 its configuration file, or
-# empty  $8 uid  $9 gid  $10 groups(,)
-unit=$1 own=$2 port=$3 pid=$4 program=$5 folder=$6 file=$7; shift 7
+# empty  $8 name of its snapshot  $9 name of its append-only file or directory, or empty
+# $10 uid  $11 gid  $12 groups(,)
+unit=$1 own=$2 port=$3 pid=$4 program=$5 folder=$6 file=$7 dump=$8 appended=$9; shift 9
 become "$1" "$2" "$3"
 case $(readlink "/proc/$pid/exe" 2>/dev/null) in *' (deleted)') echo deleted: ;; esac
 if [ -n "$program" ]; then printf 'version:%s\n' "$(act "$program" --version 2>/dev/null | head -n 1)"; fi
@@ -12,7 +13,17 @@ while read -r a b c soft hard _; do
 done 2>/dev/null <"/proc/$pid/limits"
 # Root reads its data only where nobody else can change what a path means.
 if is_root && [ "$uid" = 0 ] && [ -n "$folder" ]; then
-  if ! trace "$folder"; then echo "theirs:$fault"; elif [ "$who" != 0 ]; then echo "theirs:$why"; elif [ -n "$sticky" ]; then echo "theirs:$folder"; fi
+  for f in "$folder" "$folder/${dump:-.}" "$folder/${appended:-.}"; do
+    if ! trace "$f"; then x="unknown $fault"
+    elif [ "$who" != 0 ]; then case $mode in l*) x="link $why" ;; *) x="path $why" ;; esac
+    elif [ -n "$sticky" ]; then x="sticky $real"
+    else continue; fi
+    printf 'theirs:%s\n' "$x"; break
+  done
+fi
+names=$unit
+if [ -n "$unit" ] && [ -d /run/systemd/system ] && has systemctl; then
+  x=$(systemctl show -p Names --value -- "$unit" 2>/dev/null); names=${x:-$unit}
 fi
 # Files of cron and start scripts that start such a server. Only their names are printed, because
 # their lines may hold passwords.
@@ -30,8 +41,64 @@ for f in /etc/crontab /etc/anacrontab /etc/cron.d/* /var/spool/cron/* /var/spool
   esac
   set -- "$@" "$f"
 done
+# Whether file $1 is the configuration of a server on another port.
+another() {
+  [ -f "$1" ] && ! [ "$1" -ef "$file" ] || return 1
+  at=$(awk 'tolower($1) == "port" { x = $2 } tolower($1) == "include" { i = 1 } END { if (!i) print x }' "$1" 2>/dev/null)
+  case $at in '' | *[!0-9]* | "$port") return 1 ;; esac
+}
+# For each such file, this prints `sure FILE`, or for each configuration that it names `PATH FILE`.
+STARTS='
+# 2: the command names its configuration, or has its unit started. 1: it starts a server.
+function about(s,  w, n, i, by, asks, its) {
+  if (config != "" && index(s, config)) return 2
+  n = split(s, w, /[^A-Za-z0-9_.@:\\-]+/)
+  for (i = 1; i <= n; i++) {
+    sub(/\.service$/, "", w[i])
+    if (w[i] ~ /^(systemctl|service|rc-service|invoke-rc\.d)$/) by = 1
+    else if (w[i] ~ /^(status|show|is-active|is-failed|is-enabled)$/) asks = 1
+    else if (w[i] in unit) its = 1
+  }
+  if (by && its && !asks) return 2
+  return s ~ /(redis|valkey|keydb)-server/
+}
+# The configurations in a command. `?`: one whose path is not clear, or a port beside it.
+function confs(s,  w, n, i, list) {
+  if (s ~ /--port/) list = " ?"
+  n = split(s, w, /[ \t"\047=()]+/)
+  for (i = 1; i <= n; i++) if (w[i] ~ /\.conf$/) list = list " " (w[i] ~ /^\/[A-Za-z0-9_.\/@:-]+$/ ? w[i] : "?")
+  return list
+}
+function tell(f, list,  w, n, i) {
+  n = list ~ /\?/ ? 0 : split(list, w, " ")
+  if (!n) print "sure " f
+  for (i = 1; i <= n; i++) print w[i] " " f
+}
+BEGIN {
+  config = ENVIRON["config"]; n = split(ENVIRON["names"], w, " ")
+  for (i = 1; i <= n; i++) { sub(/\.service$/, "", w[i]); unit[w[i]] }
+}
+!/^[ \t]*#/ {
+  n = split($0, part, /[;&|]+/)
+  for (i = 1; i <= n; i++) {
+    a = about(part[i]); c = confs(part[i])
+    if (a == 2) print "sure " FILENAME
+    # In a start script, the program and its configuration are in several lines.
+    else if (FILENAME ~ /\/init\.d\//) { all[FILENAME] = all[FILENAME] c; if (a) starts[FILENAME] }
+    else if (a && part[i] !~ /sentinel/) tell(FILENAME, c)
+  }
+}
+END { for (f in starts) tell(f, all[f]) }'
 if [ $# -gt 0 ]; then
-  config=$file awk '!/^[ \t]*#/ && (/(redis|valkey|keydb)-server/ || (ENVIRON["config"] != "" && index($0, ENVIRON["config"]))) && !seen[FILENAME]++ { print "script:" FILENAME }' "$@" || echo unread:
+  lines=$(config=$file names=$names awk "$STARTS" "$@") || echo unread:
+  said=
+  set -f; IFS=$nl; set -- $lines; unset IFS; set +f
+  for x; do
+    c=${x%% *} f=${x#* }
+    case $said in *"|$f|"*) continue ;; esac
+    if [ "$c" != sure ] && another "$c"; then continue; fi
+    said="$said|$f|"; printf 'script:%s\n' "$f"
+  done
 fi
 [ -d /run/systemd/system ] && has systemctl || { echo end:; exit 0; }
 etc=/etc/systemd/system
@@ -48,12 +115,12 @@ if [ -n "$unit" ]; then
     esac
     printf 'link:%s\ntarget:%s\n' "$l" "$(readlink "$l")"
   done
-  names=$(systemctl show -p Names --value -- "$unit" 2>/dev/null)
   for x in WantedBy RequiredBy UpheldBy BoundBy; do
     by=$(systemctl show -p "$x" --value -- "$unit" 2>/dev/null); printf 'by:%s\n' "$by"
     # What wants it by a line, or by a link outside of /etc, does so without those links, too.
     for w in $by; do
-      lines=$(systemctl cat -- "$w" 2>/dev/null | grep -E '^[[:space:]]*(Wants|Requires|Upholds|BindsTo)[[:space:]]*=' | tr '=\n' '  ')
+      # A line may go on in the next one.
+      lines=$(systemctl cat -- "$w" 2>/dev/null | awk 'held != "" && /^[ \t]*[#;]/ { next } sub(/\\$/, " ") { held = held $0; next } { print held $0; held = "" } END { print held }' | grep -E '^[[:space:]]*(Wants|Requires|Upholds|BindsTo)[[:space:]]*=' | tr '=\n\t' '   ')
       for n in $names; do
         case " $lines " in *" $n "*) echo "line:$w" ;; esac
         for d in /run/systemd/system /run/systemd/transient /run/systemd/generator /run/systemd/generator.early /run/systemd/generator.late /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do

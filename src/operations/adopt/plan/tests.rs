@@ -4,7 +4,7 @@ mod lost;
 
 use crate::config::directives::Directive;
 use crate::engine::{Adopt, Ground, Refusal};
-use crate::plan::facts::boot::{AtBoot, Inside, Processes};
+use crate::plan::facts::boot::{AtBoot, Inside, Open, Processes};
 use crate::simulation::adopt::model::{Adopting, World, at_boot};
 use crate::topology::Address;
 use crate::topology::service::whole::Stated;
@@ -77,7 +77,7 @@ fn what_stands_against_it_is_named_with_its_way() {
     });
     let says = |part: &str| lines.iter().any(|r| r.why.contains(part));
     assert!(says("`user` lines") && says("shop"), "{lines:#?}");
-    one(Ground::Secret, "stands on its command line", |of| {
+    one(Ground::Secret, "has a password", |of| {
         of.stated.push(Stated {
             comment: Vec::new(),
             line: Directive {
@@ -230,8 +230,48 @@ fn files_that_start_the_former_server_again_are_named() {
         boot(of, |b| b.by_lines = b.wanted_by.clone());
     });
     one(Ground::Host, "others than root may write at /srv", |of| {
-        boot(of, |b| b.open_to_others = Some("/srv".to_owned()));
+        boot(of, |b| {
+            b.open_to_others = Some(Open::Path("/srv".to_owned()));
+        });
     });
+}
+
+/// A command that is pasted as it stands breaks nothing else of the host.
+#[test]
+fn a_hint_fits_the_place_that_is_open_to_others() {
+    let hint = |open: &Open| {
+        let refused = refused(|of| boot(of, |b| b.open_to_others = Some(open.clone())));
+        assert_eq!(refused.len(), 1, "{refused:#?}");
+        refused[0].hint.clone()
+    };
+    let path = hint(&Open::Path("/srv/a b".to_owned()));
+    assert!(path.contains("chmod go-w '/srv/a b';"), "{path}");
+    let link = hint(&Open::Link("/srv/l".to_owned()));
+    assert!(link.contains("chown -h root /srv/l;"), "{link}");
+    for open in [
+        Open::Sticky("/tmp".to_owned()),
+        Open::Unknown("/l has too many links".to_owned()),
+    ] {
+        let hint = hint(&open);
+        assert!(!hint.contains("chmod") && hint.contains("`dir`"), "{hint}");
+    }
+}
+
+/// `Type=simple` alone would end a server that goes into the background.
+#[test]
+fn a_hint_about_a_unit_says_what_its_server_needs_with_it() {
+    type With = fn(&mut AtBoot);
+    let all: [With; 3] = [
+        |b| b.processes.remains = Some(true),
+        |b| b.processes.main = Some(0),
+        |b| b.processes.main = Some(99),
+    ];
+    for with in all {
+        let refused = refused(|of| boot(of, with));
+        let hint = &refused[0].hint;
+        assert!(hint.contains("`daemonize no`"), "{hint}");
+        assert!(hint.ends_with("restart redis-server.service"), "{hint}");
+    }
 }
 
 #[test]

@@ -10,8 +10,9 @@ same() {
 }
 same "$from/$dump" "$to/$copied"
 if [ -n "$appended" ] && [ -d "$from/$appended" ]; then
-  for f in "$from/$appended"/*; do same "$f" "$to/$appended/${f##*/}"; done
-  for f in "$to/$appended"/*; do same "$from/$appended/${f##*/}" "$f"; done
+  # Only files are copied.
+  for f in "$from/$appended"/*; do [ -f "$f" ] || continue; same "$f" "$to/$appended/${f##*/}"; done
+  for f in "$to/$appended"/*; do [ -f "$f" ] || continue; same "$from/$appended/${f##*/}" "$f"; done
 elif [ -n "$appended" ]; then same "$from/$appended" "$to/$appended"
 fi
 echo "as it was copied"

@@ -9,22 +9,34 @@ last_role() {
   if is_root; then number "$user"; uid=$number; [ -n "$uid" ] || return 0; account "$uid"; fi
   act sh -c 'if [ -f "$1" ]; then tail -c 4000000 "$1" | grep -E "(MASTER|PRIMARY) MODE enabled|(REPLICAOF|SLAVE OF|SLAVEOF) .* enabled" | tail -n 1; fi' sh "$log" 2>/dev/null
 }
-# Finds a server that works in the data directory, whether it listens or not.
+# Finds the servers that work in the data directory, whether they listen or not. Sets $all: their
+# processes, and $p: the first. On Debian, a server has the file of the program that checks
+# snapshots. A child of a server, which saves for it, is none.
 own() {
+  all=
   for f in /proc/[0-9]*; do
     p=${f##*/}
     if [ -d "$data" ] && serves "$p" "$data" && alive "$p"; then
-      case "$(tr '\0' ' ' <"$f/cmdline" 2>/dev/null) $(readlink "$f/exe" 2>/dev/null)" in *redis* | *valkey*) return 0 ;; esac
+      exe=$(readlink "$f/exe" 2>/dev/null)
+      case ${exe##*/} in *-cli* | *sentinel* | *benchmark*) ;; *redis* | *valkey*) all="$all $p" ;; esac
     fi
   done
-  p=; return 1
+  found=$all all=
+  for p in $found; do
+    parent=none
+    while read -r k v _; do if [ "$k" = PPid: ]; then parent=$v; break; fi; done 2>/dev/null <"/proc/$p/status"
+    case " $found " in *" $parent "*) ;; *) all="$all $p" ;; esac
+  done
+  p=${all# }; p=${p%% *}
+  [ -n "$p" ]
 }
 if [ "$confirmed" = look ]; then
   if own; then echo "process $p"; else echo "no process"; fi
   exit 0
 fi
 if own; then
-  [ "$confirmed" = "$p" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
+  case " $all " in *" ${confirmed:-none} "*) p=$confirmed ;; *) confirmed= ;; esac
+  [ -n "$confirmed" ] || { echo "process $p works in $data and does not answer: it is not known whether it has taken writes, and it is not stopped" >&2; exit 1; }
 elif [ -e "$config" ]; then
   # It has ended by itself. Its file says what it was, and its log may say more.
   case $role in

@@ -101,6 +101,8 @@ async fn data_that_was_changed_after_the_copy_is_told() {
         let mut data = Data::new(REDIS);
         fs::create_dir(data.at("from/appendonlydir")).unwrap();
         fs::write(data.at("from/appendonlydir/a.aof"), "x").unwrap();
+        // A server ignores a folder there.
+        fs::create_dir(data.at("from/appendonlydir/lost+found")).unwrap();
         data.copy.appended = Some("appendonlydir".to_owned());
         copy_data(&shell, &data.copy, None).await.unwrap();
         let same = async || {
@@ -187,65 +189,6 @@ async fn a_server_that_was_killed_has_not_ended_by_itself() {
     }
 }
 
-/// The files of cron that start a server, and the limits of its process.
-#[tokio::test]
-async fn what_cron_starts_is_found_by_its_file_alone() {
-    const BOOT: &str = include_str!("../../service/boot.sh");
-    const AS: &str = include_str!("../../service/as.sh");
-    for shell in [Local::root(), Local::busybox()] {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        for folder in ["cron.d", "spool", "spool/crontabs", "init.d", "rc3.d"] {
-            fs::create_dir(at(folder)).unwrap();
-        }
-        fs::write(
-            at("cron.d/a"),
-            "@reboot root redis-server --requirepass canary\n",
-        )
-        .unwrap();
-        fs::write(at("cron.d/b"), "# redis-server\n0 * * * * root backup\n").unwrap();
-        fs::write(at("spool/crontabs/root"), "@reboot /opt/r /srv/r.conf\n").unwrap();
-        for name in ["old", "native", "off"] {
-            fs::write(at("init.d").join(name), "exec valkey-server\n").unwrap();
-            Bench::chmod(&at("init.d").join(name).display().to_string(), 0o755);
-        }
-        for name in ["old", "native"] {
-            symlink(
-                at("init.d").join(name),
-                at("rc3.d").join(format!("S01{name}")),
-            )
-            .unwrap();
-        }
-        fs::create_dir_all(at("systemd/system")).unwrap();
-        fs::write(at("systemd/system/native.service"), "").unwrap();
-        let root = dir.path().display().to_string();
-        let text = owner::without_comments(&[owner::OWNER, AS, BOOT])
-            .replace("/var/spool/cron", &format!("{root}/spool"))
-            .replace("in /etc /run", &format!("in {root} /run"))
-            .replace("/etc/", &format!("{root}/"))
-            .replace("/run/systemd/system ]", "/nowhere ]");
-        let pid = std::process::id().to_string();
-        let args = ["", "", "1", &pid, "", "/", "/srv/r.conf", "0", "0", ""];
-        let ran = shell.run_script(&text, &args, Vec::new(), true, SOON).await;
-        let (said, why) = texts(&ran.unwrap());
-        let found: Vec<&str> = said
-            .lines()
-            .filter_map(|line| line.strip_prefix("script:"))
-            .filter_map(|file| file.strip_prefix(&*root))
-            .collect();
-        let wanted = ["/cron.d/a", "/spool/crontabs/root", "/init.d/old"];
-        assert_eq!(found, wanted, "{shell:?}: {said} {why}");
-        assert!(
-            !said.contains("canary") && said.contains("\nend:"),
-            "{said}"
-        );
-        assert!(
-            said.contains("files:") && !said.contains("theirs:"),
-            "{said}"
-        );
-    }
-}
-
 #[tokio::test]
 async fn only_a_process_in_the_nodes_own_directory_is_told() {
     for shell in [Local::root(), Local::busybox()] {
@@ -264,6 +207,40 @@ async fn only_a_process_in_the_nodes_own_directory_is_told() {
             assert!(why.unwrap_err().contains("is not stopped"), "{shell:?}");
         }
         let done = stop_own(&shell, &launch, false, Some(pid)).await;
+        assert_eq!(done, Ok("stopped".to_owned()), "{shell:?}");
+    }
+}
+
+/// Somebody reads a file there, or a program with such a name works there.
+#[tokio::test]
+async fn another_program_in_the_nodes_own_directory_does_not_keep_its_server_running() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let launch = Launch::new(&bench.inventory, &bench.inventory.nodes[0]);
+        let first = bench.plan(&shell, false).await;
+        bench.carry_out(&shell, &first).await;
+        let pid = own_process(&shell, &launch).await.unwrap();
+        stop_own(&shell, &launch, false, pid).await.unwrap();
+        let begun = |program: &str, words: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            let command = command.args(words).current_dir(&launch.data);
+            command.spawn().unwrap()
+        };
+        let [log, named] = ["redis.log", "redis-server"].map(|n| format!("{}/{n}", bench.root()));
+        fs::copy("/bin/sleep", &named).unwrap();
+        fs::write(&log, "").unwrap();
+        let mut reads = begun("tail", &["-f", &log]);
+        assert_eq!(own_process(&shell, &launch).await, Ok(None), "{shell:?}");
+        let mut other = begun(&named, &["60"]);
+        start(&shell, &launch).await.unwrap();
+        let told = bench.cli(&["INFO", "server"]);
+        let pid = told.lines().find_map(|l| l.strip_prefix("process_id:"));
+        let pid = pid.and_then(|pid| pid.trim().parse().ok());
+        let done = stop_own(&shell, &launch, false, pid).await;
+        for child in [&mut reads, &mut other] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
         assert_eq!(done, Ok("stopped".to_owned()), "{shell:?}");
     }
 }

@@ -4,7 +4,7 @@ use super::super::{Found, Subject};
 use super::is_foreign;
 use crate::engine::{Ground, Refusal};
 use crate::plan::facts::HostFacts;
-use crate::plan::facts::boot::{AtBoot, NotAlone};
+use crate::plan::facts::boot::{AtBoot, NotAlone, Open};
 use crate::topology::NodeName;
 use crate::topology::service::{Service, Starter};
 
@@ -12,6 +12,10 @@ use crate::topology::service::{Service, Starter};
 const STATES: [&str; 6] = [
     "enabled", "disabled", "linked", "static", "indirect", "alias",
 ];
+
+/// What makes a unit end with its server. With `Type=simple` alone, systemd ends a server that goes
+/// into the background.
+const TYPES: &str = "`Type=simple` and its server `daemonize no`, or `Type=notify` and its server `supervised systemd`";
 
 /// The refusals because of what starts it.
 pub(super) fn refusals(
@@ -150,27 +154,58 @@ fn scripts(subject: Subject<'_>, boot: &AtBoot, out: &mut Vec<Refusal>) {
         out.push(Refusal::new(
             Ground::Foreign,
             format!(
-                "{file} on the host of `{name}` has a line about such a server, and may start the former one again"
+                "{file} on the host of `{name}` has a line about such a server or its unit, and may start the former one again"
             ),
             format!(
-                "take the line out of {file}, and run this again: the server keeps running; find it with: grep -nE '(redis|valkey|keydb)' {file}"
+                "take the line that starts `{name}` out of {file}, and run this again: the server keeps running, and other servers may need their lines; find it with: grep -nE '(redis|valkey|keydb|systemctl|service)' {}",
+                quoted(file)
             ),
         ));
     }
-    if let Some(place) = &boot.open_to_others {
-        out.push(Refusal::new(
-            Ground::Host,
-            format!(
-                "root runs the server of `{name}`, and others than root may write at {place}: replctl does not read its data there as root"
-            ),
-            format!("on that host: chown root {place} && chmod go-w {place}; or run the server as another user"),
-        ));
+    if let Some(open) = &boot.open_to_others {
+        out.push(open_to_others(name, open));
     }
+}
+
+/// The refusal of a server of root whose data others than root could replace.
+fn open_to_others(name: &NodeName, open: &Open) -> Refusal {
+    let at = |place: &str| {
+        format!(
+            "root runs the server of `{name}`, and others than root may write at {place}: replctl does not read its data there as root"
+        )
+    };
+    let (why, hint) = match open {
+        Open::Path(place) => {
+            let path = quoted(place);
+            let hint = format!("on that host: chown root {path} && chmod go-w {path}");
+            (at(place), hint)
+        }
+        Open::Link(place) => {
+            let hint = format!("on that host: chown -h root {}", quoted(place));
+            (at(place), hint)
+        }
+        Open::Sticky(place) => {
+            let hint = format!("give it a `dir` of its own, not {place}, and restart it");
+            (at(place), hint)
+        }
+        Open::Unknown(why) => (
+            format!(
+                "root runs the server of `{name}`, and who may write above its data is not known: {why}"
+            ),
+            "give it a `dir` that only root may change, and restart it".to_owned(),
+        ),
+    };
+    let hint = format!("{hint}; or run the server as another user");
+    Refusal::new(Ground::Host, why, hint)
 }
 
 /// The refusal if the unit is more than this server: it could not be stopped and started again
 /// alone.
 fn processes(name: &NodeName, unit: &str, (pid, boot): (u32, &AtBoot), out: &mut Vec<Refusal>) {
+    let again = format!(
+        "then on that host: systemctl daemon-reload && systemctl restart {}",
+        quoted(unit)
+    );
     let (ground, why, hint) = match boot.processes.beside(pid) {
         None => return,
         Some(NotAlone::Unknown) => (
@@ -183,19 +218,19 @@ fn processes(name: &NodeName, unit: &str, (pid, boot): (u32, &AtBoot), out: &mut
             format!(
                 "{unit} has {setting}: systemd counts it as active after its server has ended, and would not start it again"
             ),
-            format!("give {unit} `Type=notify` or `Type=simple`, and run this again"),
+            format!("give {unit} {TYPES}, and no `RemainAfterExit=`; {again}"),
         ),
         Some(NotAlone::Main(0)) => (
             Ground::Unknown,
             format!("systemd knows no main process of {unit}"),
-            format!("give {unit} `Type=notify` or a `PIDFile=`, and restart it"),
+            format!("give {unit} {TYPES}; {again}"),
         ),
         Some(NotAlone::Main(main)) => (
             Ground::Foreign,
             format!(
                 "the main process of {unit} is {main}, and not the server of `{name}` (process {pid})"
             ),
-            format!("have {unit} start the server itself, and restart it"),
+            format!("have {unit} start the server itself, with {TYPES}; {again}"),
         ),
         Some(NotAlone::Outside) => (
             Ground::Foreign,
@@ -233,9 +268,9 @@ fn other_state(unit: &str, state: &str) -> Refusal {
     )
 }
 
-/// The name of a unit for a shell. A name may have backslashes.
-fn quoted(unit: &str) -> String {
-    shlex::try_quote(unit).map_or_else(|_| "UNIT".to_owned(), Into::into)
+/// The name of a unit or a path for a shell. The name of a unit may have backslashes.
+fn quoted(name: &str) -> String {
+    shlex::try_quote(name).map_or_else(|_| "NAME".to_owned(), Into::into)
 }
 
 /// The refusals if a person has started it, and nothing else starts it again.

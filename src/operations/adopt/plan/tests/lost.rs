@@ -144,7 +144,7 @@ fn a_primary_that_would_refuse_writes_meanwhile_is_not_made_to() {
     }
     assert!(said[0].hint.ends_with("replctl adopt --all --ignore pause"));
     let plan = world.lock().plan(&op(true)).unwrap();
-    let says = |w: &crate::engine::Warning| w.text().contains("it refuses writes while");
+    let says = |w: &crate::engine::Warning| w.text().contains("refuses writes until the");
     assert_eq!(plan.warnings.iter().filter(|w| says(w)).count(), 3);
 }
 
