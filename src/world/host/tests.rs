@@ -11,6 +11,7 @@ mod adopted;
 mod apart;
 mod broken;
 mod check;
+mod check_more;
 mod files;
 mod folders;
 mod holders;
