@@ -24,7 +24,12 @@ pub(super) fn program(folder: &Path, name: &str, text: &str) {
 }
 
 /// What the script prints, with these programs before all others.
-pub(super) async fn said(shell: &Local, programs: &Path, text: &str, words: &[&str]) -> Vec<String> {
+pub(super) async fn said(
+    shell: &Local,
+    programs: &Path,
+    text: &str,
+    words: &[&str],
+) -> Vec<String> {
     let before = format!("PATH={}:$PATH\n", programs.display());
     let text = without_comments(&[&before, OWNER, SAID, text]);
     let said = script(shell, &text, words, Vec::new(), LIMIT);
@@ -112,7 +117,11 @@ async fn a_folder_is_the_servers_if_it_has_its_data_or_nothing() {
         fs::create_dir(place.path().join("appendonlydir")).unwrap();
         assert_eq!(its().await, "yes", "{shell:?}");
         // A list that was cut short is no empty folder.
-        program(none.path(), "ls", "[ \"$1\" != -A ] || exec sleep 30; exec /bin/ls \"$@\"");
+        program(
+            none.path(),
+            "ls",
+            "[ \"$1\" != -A ] || exec sleep 30; exec /bin/ls \"$@\"",
+        );
         assert_eq!(its().await, "", "{shell:?}");
         fs::remove_file(none.path().join("ls")).unwrap();
         fs::remove_dir(place.path().join("appendonlydir")).unwrap();
