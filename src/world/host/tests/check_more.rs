@@ -71,10 +71,10 @@ async fn files_that_count_at_the_next_start_are_seen_with_their_values() {
     put("run/sysctl.d/99-a.conf", "vm.overcommit_memory=8\n");
     put("usr/lib/sysctl.d/99-b.conf", "vm.overcommit_memory=7\n");
     put("usr/lib/sysctl.d/99-a.conf", "vm.overcommit_memory=6\n");
-    let mode = "transparent_hugepage/enabled";
-    let line = format!("w /sys/kernel/mm/{mode} - - - - madvise\n");
+    let pages = "transparent_hugepage/enabled";
+    let line = format!("w /sys/kernel/mm/{pages} - - - - madvise\n");
     put("usr/lib/tmpfiles.d/a.conf", &line);
-    put("usr/lib/tmpfiles.d/b.conf", &format!("x /{mode}\n"));
+    put("usr/lib/tmpfiles.d/b.conf", &format!("x /{pages}\n"));
     let folder = "etc/systemd/system/a.service.d";
     let limits = format!("{folder}/90-replctl-limits.conf");
     put(&limits, "[Service]\nLimitNOFILE=9\n");
