@@ -204,14 +204,18 @@ pub enum HostAction {
         text: String,
         /// systemd must read its units anew.
         reload: bool,
-        /// It puts back this text: the copy beside the file takes its place again.
+        /// It puts back this text where that one was written: the copy beside the file takes its
+        /// place again. A file with another text stays.
         #[serde(default)]
-        back: bool,
+        back: Option<String>,
     },
-    /// Remove a small file of root's that was not there before.
+    /// Remove a small file of root's that was not there before. One with another text stays.
     DropFile {
         /// The file.
         path: String,
+        /// The text that was written.
+        #[serde(default)]
+        text: String,
         /// systemd must read its units anew.
         reload: bool,
     },

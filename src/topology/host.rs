@@ -95,9 +95,9 @@ pub struct HostState {
     /// The files with the names that fixes use, and their line; `None`: they have more lines.
     #[serde(skip)]
     pub kept: BTreeMap<String, Option<String>>,
-    /// Files that are read when the host starts, and which setting each of them sets.
+    /// What other files set when the host starts, of what fixes set.
     #[serde(skip)]
-    pub setters: Vec<(String, String)>,
+    pub setters: Vec<Setter>,
     /// Swap: each device or file, and its priority.
     #[serde(skip)]
     pub swaps: Vec<(String, i32)>,
@@ -108,6 +108,17 @@ pub struct HostState {
     /// Of the servers on it.
     #[serde(skip)]
     pub nodes: BTreeMap<NodeName, Places>,
+}
+
+/// A line of a file that is read when the host starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setter {
+    /// The file.
+    pub file: String,
+    /// What the line sets.
+    pub setting: String,
+    /// The value; empty: not known.
+    pub value: String,
 }
 
 /// Whether a host reaches a server.
@@ -186,6 +197,9 @@ pub struct Places {
     pub disk_free_bytes: Option<u64>,
     /// Whether that file system takes no writes.
     pub read_only: Option<bool>,
+    /// The kernel has closed it after a fault, and no other mount option opens it again.
+    #[serde(skip)]
+    pub broken: bool,
     /// Only the server may not write there: its own mount takes no writes.
     #[serde(skip)]
     pub read_only_for_it: bool,

@@ -85,7 +85,9 @@ impl HostAction {
             Self::RemoveConfig { path } | Self::DropFile { path, .. } => format!("remove {path}"),
             Self::RemoveFiles { paths } => format!("remove {}", paths.join(", ")),
             Self::KeepFile {
-                path, back: true, ..
+                path,
+                back: Some(_),
+                ..
             } => format!("put back {path}"),
             Self::WriteConfig { path, .. } | Self::KeepFile { path, .. } => format!("write {path}"),
             Self::SetKernel { file, value } if value.is_empty() => format!("empty {file}"),

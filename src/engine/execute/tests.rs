@@ -15,13 +15,14 @@ fn file(path: &str) -> HostAction {
         path: path.to_owned(),
         text: "x".to_owned(),
         reload: false,
-        back: false,
+        back: None,
     }
 }
 
 fn gone(path: &str) -> HostAction {
     HostAction::DropFile {
         path: path.to_owned(),
+        text: "x".to_owned(),
         reload: false,
     }
 }

@@ -86,7 +86,9 @@ impl Check<'_> {
         if !of_host && !places.read_only_for_it {
             return None;
         }
-        let where_it_is = if of_host {
+        let where_it_is = if places.broken {
+            "on a file system that the kernel has closed (`emergency_ro` or `shutdown`), which only a check of it or a restart opens again"
+        } else if of_host {
             "on a file system that takes no writes"
         } else {
             "on a mount of the server's own that takes no writes, as by `ReadOnlyPaths=` or `ProtectSystem=` of its unit"
@@ -99,7 +101,8 @@ impl Check<'_> {
             "dmesg | tail; mount -o remount,rw \"$(df -P {} | awk 'END {{ print $6 }}')\"",
             word(folder)?
         );
-        let hint = of_host.then(|| self.as_root(node, &line)).flatten();
+        let hint = of_host && !places.broken;
+        let hint = hint.then(|| self.as_root(node, &line)).flatten();
         Some(Finding::about(node, Code::ReadOnlyDisk, Severity::Problem, message).maybe_hint(hint))
     }
 
@@ -139,7 +142,7 @@ pub(in super::super) const READ_ONLY_DISK: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "The file system of the data folder takes no writes. The server cannot save, and a role cannot be written into its configuration.",
     cause: "The kernel has made it read-only after a fault of the disk, it is mounted so, or the unit of the server makes it so.",
-    way_out: "Look at the log of the kernel first: `dmesg`. If the disk is sound, mount it again with `rw`.",
+    way_out: "Look at the log of the kernel first: `dmesg`. If the disk is sound, mount it again with `rw`. Where the kernel shows `emergency_ro` or `shutdown`, that is refused: unmount the file system and check it, or restart the host.",
 };
 
 pub(in super::super) const NOEXEC: Explanation = Explanation {

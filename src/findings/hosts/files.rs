@@ -112,7 +112,7 @@ impl Check<'_> {
     }
 
     /// Whether the folder is certainly the server's alone: its files and the running server name
-    /// it, it has the server's data or nothing, and its mode is all that decides.
+    /// it, no other server of the host has it, nothing else is in it, and its mode decides alone.
     fn is_its_folder(&self, node: &Node, places: &Places, owner: Owned) -> bool {
         let service = node.service.as_deref();
         let folder = places.folder.as_deref();
@@ -126,8 +126,22 @@ impl Check<'_> {
             && live == stored
             && service.is_some_and(has_files_of_root)
             && places.folder_is_its == Some(true)
+            && !self.is_shared(node, places)
             && owner.mode & STICKY == 0
             && !owner.access_list
+    }
+
+    /// Whether another node of the host has the same data folder.
+    fn is_shared(&self, node: &Node, places: &Places) -> bool {
+        let folder = |places: &Places| {
+            places
+                .folder
+                .as_deref()
+                .map(|f| without_slash(f).to_owned())
+        };
+        let own = folder(places);
+        let mut all = self.seen.of(&node.name).into_iter().flat_map(|s| &s.nodes);
+        all.any(|(name, places)| *name != node.name && folder(places) == own)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Check, OnHost, Repair};
 use crate::actions::host::HostAction;
+use crate::topology::host::Setter;
 
 /// The name by which a look reports files that set huge pages.
 const OF_HUGE_PAGES: &str = "huge-pages";
@@ -16,20 +17,29 @@ pub(super) struct Keeper {
     pub path: String,
     /// The beginning of its line.
     begins: String,
-    /// Whether another file with that name is read instead of it, or after it.
-    wins: fn(other: &str, own: &str) -> bool,
+    /// Whether a value that another file sets is as good as the wanted one.
+    enough: fn(value: &str, wanted: &str) -> bool,
+}
+
+/// What counts when the host starts.
+enum Next<'a> {
+    /// The file of replctl's.
+    Own,
+    /// Other files, which give what is wanted already.
+    Wanted,
+    /// This file: another one, or that one with lines that are not replctl's.
+    Other(&'a str),
 }
 
 /// A kernel parameter, such as `vm.overcommit_memory`.
-pub(super) fn parameter(key: &str) -> Keeper {
+pub(super) fn parameter(key: &str, enough: fn(&str, &str) -> bool) -> Keeper {
     let word = key.rsplit('.').next().unwrap_or(key);
     Keeper {
         setting: key.to_owned(),
         live: format!("/proc/sys/{}", key.replace('.', "/")),
         path: format!("/etc/sysctl.d/90-replctl-{word}.conf"),
         begins: format!("{key}="),
-        // The last file in the order of names counts.
-        wins: |other, own| file_name(other) > file_name(own) || other == "/etc/sysctl.conf",
+        enough,
     }
 }
 
@@ -40,9 +50,20 @@ pub(super) fn huge_pages(live: &str) -> Keeper {
         live: live.to_owned(),
         path: "/etc/tmpfiles.d/90-replctl-huge-pages.conf".to_owned(),
         begins: format!("w {live} - - - - "),
-        // Of two lines for one path, the first counts. An order of other lines is not judged.
-        wins: |_, _| true,
+        enough: same,
     }
+}
+
+/// Whether two values are one.
+pub(super) fn same(value: &str, wanted: &str) -> bool {
+    value == wanted
+}
+
+/// Whether a limit is not lower.
+pub(super) fn at_least(value: &str, wanted: &str) -> bool {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let both = number(value).zip(number(wanted));
+    both.is_some_and(|(value, wanted)| value >= wanted)
 }
 
 fn file_name(path: &str) -> &str {
@@ -50,38 +71,67 @@ fn file_name(path: &str) -> &str {
 }
 
 impl Keeper {
-    /// The file that decides at the next start in place of the one that replctl would write:
-    /// another one, or that one with lines that are not replctl's.
-    pub fn decided_by<'a>(&'a self, host: &'a OnHost<'_>) -> Option<&'a str> {
-        let others = host.state.setters.iter();
-        let mut others = others.filter(|(file, what)| *what == self.setting && *file != self.path);
-        if let Some((file, _)) = others.find(|(file, _)| (self.wins)(file, &self.path)) {
-            return Some(file);
+    /// What counts at the next start, if replctl writes its file.
+    fn next<'a>(&'a self, host: &'a OnHost<'_>, wanted: &str) -> Next<'a> {
+        let others = self.others(&host.state.setters);
+        let differs = |other: &&&Setter| !(self.enough)(&other.value, wanted);
+        if let Some(other) = others.iter().find(differs) {
+            return Next::Other(&other.file);
         }
-        let line = host.state.kept.get(&self.path)?;
-        let own = line
-            .as_deref()
-            .is_some_and(|line| line.starts_with(&self.begins));
-        (!own).then_some(self.path.as_str())
+        if !others.is_empty() {
+            return Next::Wanted;
+        }
+        let own = |line: &Option<String>| {
+            let line = line.as_deref();
+            line.is_some_and(|line| line.starts_with(&self.begins))
+        };
+        match host.state.kept.get(&self.path) {
+            Some(line) if !own(line) => Next::Other(&self.path),
+            Some(_) | None => Next::Own,
+        }
     }
 
-    /// The end of a sentence: which file decides at the next start.
-    pub fn clause(&self, host: &OnHost<'_>) -> String {
-        let file = self.decided_by(host);
-        file.map_or_else(String::new, |file| format!("; change it in {file}, too"))
+    /// The lines of other files that count in place of replctl's.
+    fn others<'a>(&self, all: &'a [Setter]) -> Vec<&'a Setter> {
+        let others = all.iter();
+        let others = others.filter(|s| s.setting == self.setting && s.file != self.path);
+        if self.setting == OF_HUGE_PAGES {
+            // Of two lines for one path, the first counts. An order of other lines is not judged.
+            return others.collect();
+        }
+        // The last line of the last file in the order of names counts. systemd reads no
+        // `/etc/sysctl.conf`: where that counts, a link in `sysctl.d` leads to it.
+        let own = file_name(&self.path);
+        let later = others.filter(|s| s.file != "/etc/sysctl.conf" && file_name(&s.file) > own);
+        // Of two files with one name, the first that is listed hides the other.
+        let file = later.clone().rev().max_by_key(|s| file_name(&s.file));
+        let of_file = |s: &&Setter| file.is_some_and(|file| s.file == file.file);
+        later.rev().find(of_file).into_iter().collect()
     }
 
-    /// Sets the value now and for the next start. Empty if another file decides then, or if the
-    /// host has no systemd, or replctl is not root there.
+    /// The end of a sentence: which file decides at the next start. Without systemd, that is not
+    /// known.
+    pub fn clause(&self, host: &OnHost<'_>, wanted: &str) -> String {
+        match self.next(host, wanted) {
+            Next::Other(file) if host.state.systemd == Some(true) => {
+                format!("; change it in {file}, too")
+            }
+            Next::Other(_) | Next::Own | Next::Wanted => String::new(),
+        }
+    }
+
+    /// Sets the value now, and for the next start if no other file does that. Empty if another file
+    /// decides then, or if the host has no systemd, or replctl is not root there.
     pub fn repairs(&self, host: &OnHost<'_>, old: &str, new: &str) -> Vec<Repair> {
-        let may = host.state.systemd == Some(true) && host.state.root;
-        if !may || self.decided_by(host).is_some() {
+        if host.state.systemd != Some(true) || !host.state.root {
             return Vec::new();
         }
-        vec![
-            set(host, &self.live, old, new),
-            keep(host, self.path.clone(), self.line(new), false),
-        ]
+        let set = || set(host, &self.live, old, new);
+        match self.next(host, new) {
+            Next::Own => vec![set(), keep(host, self.path.clone(), self.line(new), false)],
+            Next::Wanted => vec![set()],
+            Next::Other(_) => Vec::new(),
+        }
     }
 
     /// The line of its file.
@@ -91,7 +141,7 @@ impl Keeper {
 
     /// A line of sh that keeps the value for the next start; `None`: another file decides then.
     fn kept(&self, host: &OnHost<'_>, value: &str) -> Option<String> {
-        if self.decided_by(host).is_some() {
+        if !matches!(self.next(host, value), Next::Own) {
             return None;
         }
         let (folder, _) = self.path.rsplit_once('/')?;
@@ -143,10 +193,11 @@ pub(super) fn keep(host: &OnHost<'_>, path: String, text: String, reload: bool) 
             path: path.clone(),
             text: before.clone(),
             reload,
-            back: true,
+            back: Some(text.clone()),
         },
         None => HostAction::DropFile {
             path: path.clone(),
+            text: text.clone(),
             reload,
         },
     };
@@ -156,7 +207,7 @@ pub(super) fn keep(host: &OnHost<'_>, path: String, text: String, reload: bool) 
             path,
             text,
             reload,
-            back: false,
+            back: None,
         },
         undo,
     }

@@ -1,7 +1,7 @@
 //! Kernel parameters, and limits that a server gets at its start. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
-use super::kept::{huge_pages, keep, parameter};
+use super::kept::{at_least, huge_pages, keep, parameter, same};
 use super::{Check, OnHost, Repair, word};
 use crate::topology::phrases::{bytes, list, name};
 use crate::topology::service::{Arguments, Unit};
@@ -37,13 +37,13 @@ impl Check<'_> {
             ),
             (Some(_) | None, _) => String::new(),
         };
-        let keeper = parameter("vm.overcommit_memory");
+        let keeper = parameter("vm.overcommit_memory", same);
         // Somebody has chosen 2. What else runs there may need it.
         let chosen = mode != 0;
         let message = format!(
             "`vm.overcommit_memory` is {mode} on the host of {}: a save or a full copy fails where memory is short{room}{}",
             list(host.nodes.iter().copied()),
-            keeper.clause(host)
+            keeper.clause(host, "1")
         );
         let found = Finding::about(host.first, Code::Overcommit, Severity::Warning, message)
             .with("overcommit", mode);
@@ -76,7 +76,7 @@ impl Check<'_> {
         let message = format!(
             "transparent huge pages are `always` on the host of {}: while a copy is made, writes take longer and memory grows{}",
             list(get),
-            keeper.clause(host)
+            keeper.clause(host, "madvise")
         );
         Some(
             Finding::about(host.first, Code::HugePages, Severity::Warning, message)
@@ -93,13 +93,13 @@ impl Check<'_> {
             (wanted > limit).then_some((wanted, *node))
         });
         let (wanted, node) = wanted.max_by_key(|(wanted, _)| *wanted)?;
-        let keeper = parameter("net.core.somaxconn");
+        let keeper = parameter("net.core.somaxconn", at_least);
+        let higher = wanted.max(1024).to_string();
         let message = format!(
             "`net.core.somaxconn` is {limit} on the host of {}, whose `tcp-backlog` is {wanted}: many clients that connect at once are dropped; a higher limit counts from its next start{}",
             name(&node.name),
-            keeper.clause(host)
+            keeper.clause(host, &higher)
         );
-        let higher = wanted.max(1024).to_string();
         Some(
             Finding::about(host.first, Code::ListenBacklog, Severity::Warning, message)
                 .maybe_hint(self.set_and_keep(host, &keeper, &higher))
@@ -121,18 +121,19 @@ impl Check<'_> {
         if !reserved.is_empty() {
             all.insert(0, reserved.to_owned());
         }
-        let keeper = parameter("net.ipv4.ip_local_reserved_ports");
+        let keeper = parameter("net.ipv4.ip_local_reserved_ports", has_all);
+        let wanted = all.join(",");
         let message = format!(
             "port {port} of {} is one that its host gives to outgoing connections ({first} to {last}): such a connection may keep the server from starting{}",
             name(&node.name),
-            keeper.clause(host)
+            keeper.clause(host, &wanted)
         );
-        let hint = self.set_and_keep(host, &keeper, &all.join(","));
+        let hint = self.set_and_keep(host, &keeper, &wanted);
         // The kernel sorts a longer list, so the list that is read back would differ from the one
         // that was written.
         let single = reserved.is_empty() && all.len() == 1;
         let repairs = if single {
-            keeper.repairs(host, "", &all[0])
+            keeper.repairs(host, "", &wanted)
         } else {
             Vec::new()
         };
@@ -156,7 +157,8 @@ impl Check<'_> {
         };
         let wanted = service.data_files()?.clients?;
         let clients = self.seen.number(&node.name, "maxclients")?;
-        let enough = places.open_files_most? >= wanted.saturating_add(OWN_FILES);
+        let needed = wanted.saturating_add(OWN_FILES);
+        let enough = places.open_files_most? >= needed;
         if clients >= wanted || clients.saturating_add(OWN_FILES) < limit || enough {
             return None;
         }
@@ -164,13 +166,22 @@ impl Check<'_> {
         let message = format!(
             "{own} may open {limit} files, so that it takes {clients} clients and not {wanted}; a higher limit counts from its next start"
         );
-        let higher = wanted.saturating_add(OWN_FILES).max(65_536);
+        let higher = needed.max(65_536);
+        let raised_by = service
+            .unit()
+            .and_then(|unit| raised_by(host, unit, needed));
         let (hint, repairs) = match service.unit() {
             Some(unit) => raised(host, unit, higher),
             None => (None, Vec::new()),
         };
         let hint = hint
             .and_then(|line| self.as_root(host.first, &line))
+            .or_else(|| {
+                Some(format!(
+                    "restart {own}: the limit in {} counts from then",
+                    raised_by?
+                ))
+            })
             .unwrap_or_else(|| {
                 format!(
                     "raise the limit of open files to {higher} in what starts {own}, and restart it"
@@ -189,14 +200,9 @@ impl Check<'_> {
 /// A line of sh and the repairs that raise the limit of a unit. Neither is given if a file with
 /// that name is there, or if a later one may have the last word.
 fn raised(host: &OnHost<'_>, unit: &Unit, limit: u64) -> (Option<String>, Vec<Repair>) {
-    let folder = format!("/etc/systemd/system/{}.d", unit.name);
+    let folder = folder_of(unit);
     let path = format!("{folder}/{LIMITS}");
-    let file_name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let later = |other: &String| file_name(other).as_str() > LIMITS;
-    if unit.name.contains('/')
-        || host.state.kept.contains_key(&path)
-        || unit.drop_ins.iter().any(later)
-    {
+    if unit.name.contains('/') || host.state.kept.contains_key(&path) || has_later(unit) {
         return (None, Vec::new());
     }
     let line = word(&folder).zip(word(&unit.name)).map(|(folder, unit)| {
@@ -210,10 +216,39 @@ fn raised(host: &OnHost<'_>, unit: &Unit, limit: u64) -> (Option<String>, Vec<Re
     (line, repair.into_iter().collect())
 }
 
+/// The folder of the drop-ins of a unit.
+fn folder_of(unit: &Unit) -> String {
+    format!("/etc/systemd/system/{}.d", unit.name)
+}
+
+/// Whether a drop-in of the unit is read after replctl's.
+fn has_later(unit: &Unit) -> bool {
+    let mut names = unit
+        .drop_ins
+        .iter()
+        .filter_map(|path| path.rsplit('/').next());
+    names.any(|name| name > LIMITS)
+}
+
+/// The drop-in of replctl's that systemd has read, if it gives a unit so many files.
+fn raised_by(host: &OnHost<'_>, unit: &Unit, needed: u64) -> Option<String> {
+    let path = format!("{}/{LIMITS}", folder_of(unit));
+    let line = host.state.kept.get(&path)?.as_deref()?;
+    let limit = line.strip_prefix("LimitNOFILE=")?;
+    let enough = limit == "infinity" || limit.parse::<u64>().is_ok_and(|limit| limit >= needed);
+    (enough && unit.drop_ins.contains(&path) && !has_later(unit)).then_some(path)
+}
+
 /// Whether this version cannot switch huge pages off for itself.
 fn lacks_disable_thp(server: &Server) -> bool {
     let version = (server.version.major, server.version.minor);
     server.product == Product::Redis && version < (6, 2) && version.0 > 0
+}
+
+/// Whether a list of ports has all of another one.
+fn has_all(ports: &str, wanted: &str) -> bool {
+    let reserved = |port: &str| port.parse().is_ok_and(|port| is_reserved(ports, port));
+    ports == wanted || wanted.split(',').all(reserved)
 }
 
 /// `6379,7000-7010`.

@@ -23,10 +23,15 @@ impl Check<'_> {
     /// Servers without a limit: when the memory is full, the kernel decides what ends. A server in
     /// a control group with a limit has a finding of its own.
     pub(super) fn unlimited(&self, found: &mut Vec<Finding>) {
-        let in_group = |node: &Node| self.places(node).and_then(|p| p.memory_limit_bytes);
+        let in_group = |node: &Node| {
+            let memory = self.seen.of(&node.name).and_then(|s| s.memory_bytes);
+            let limit = self.places(node).and_then(|p| p.memory_limit_bytes);
+            // A limit that is as high as the memory of the host is none.
+            limit.is_some_and(|limit| memory.is_none_or(|all| limit < all))
+        };
         let without = |node: &&Node| {
             let none = node.server().is_some_and(|s| s.maxmemory == Some(0));
-            none && in_group(node).is_none()
+            none && !in_group(node)
         };
         let nodes: Vec<&Node> = self.topology.nodes.iter().filter(without).collect();
         let Some(first) = nodes.first() else {

@@ -1,11 +1,15 @@
 //! Names of nodes that have another address on some host. Pure.
 
 use super::super::{Code, Explanation, Finding, Severity};
-use super::{Check, OnHost};
+use super::{Check, OnHost, nodes_on};
 use crate::topology::Node;
+use crate::topology::host::{HostLook, HostState, Target};
 use crate::topology::phrases::name;
 use std::collections::HashMap;
 use std::net::IpAddr;
+
+/// A look at a host lists so many addresses at most.
+const MOST_ADDRESSES: usize = 2000;
 
 impl Check<'_> {
     pub(super) fn names(&self, host: &OnHost<'_>, found: &mut Vec<Finding>) {
@@ -48,6 +52,10 @@ impl Check<'_> {
             .filter(|ip| self.leads_elsewhere(node, ip))
             .collect();
         let first = wrong.first()?;
+        if self.has_reached(host, node, &wrong) {
+            return None;
+        }
+        let hint = hint.filter(|_| wrong.iter().any(|ip| self.is_of_another(node, ip)));
         let what = if is_loopback(first) {
             "itself"
         } else {
@@ -77,6 +85,8 @@ impl Check<'_> {
         let mut ips = listed.get(called)?.iter().copied();
         let ip = ips.find(|ip| !is_loopback(ip) && self.leads_elsewhere(node, ip))?;
         let right = right(node)?;
+        let hint = self.is_of_another(node, ip);
+        let hint = hint.then(|| self.corrected(host, called, &right)).flatten();
         let message = format!(
             "`/etc/hosts` on the host of {} says {ip} for {called}, and {} is at {right}",
             name(&host.first.name),
@@ -84,7 +94,7 @@ impl Check<'_> {
         );
         Some(
             Finding::about(host.first, Code::NameElsewhere, Severity::Note, message)
-                .maybe_hint(self.corrected(host, called, &right))
+                .maybe_hint(hint)
                 .with("name", called)
                 .with("addresses", vec![ip]),
         )
@@ -100,7 +110,39 @@ impl Check<'_> {
             return true;
         }
         let own = self.seen.of(&node.name).map(|state| &state.own_addresses);
-        own.is_some_and(|own| !own.is_empty() && !own.contains(ip))
+        own.is_some_and(|own| !own.is_empty() && own.len() < MOST_ADDRESSES && !own.contains(ip))
+    }
+
+    /// Whether the address is certainly that of another host, or of the host itself. Any other one
+    /// may lead to the node by NAT.
+    fn is_of_another(&self, node: &Node, ip: &str) -> bool {
+        is_loopback(ip) || self.others_at(node, ip).next().is_some()
+    }
+
+    /// The other hosts that were seen and have this address.
+    fn others_at<'a>(&'a self, node: &'a Node, ip: &'a str) -> impl Iterator<Item = &'a HostLook> {
+        let looks = self.seen.looks.iter();
+        looks.filter(move |look| {
+            let has = |state: &HostState| state.own_addresses.contains(ip);
+            !look.nodes.contains(&node.name) && look.state.as_ref().is_ok_and(has)
+        })
+    }
+
+    /// Whether this host has reached the node by its name. It has not if another server may have
+    /// answered: one with the same port at such an address.
+    fn has_reached(&self, host: &OnHost<'_>, node: &Node, ips: &[&String]) -> bool {
+        let to = |to: &Target| to.node.as_ref() == Some(&node.name) && to.address == node.announced;
+        let mut all = host.state.reach.iter();
+        let reached = all.any(|reach| reach.reached == Some(true) && to(&reach.to));
+        let port = node.announced.port;
+        let has = |nodes: &[&Node]| nodes.iter().any(|other| other.address.port == port);
+        let mistaken = |ip: &String| {
+            is_loopback(ip) && has(&host.nodes)
+                || self
+                    .others_at(node, ip)
+                    .any(|look| has(&nodes_on(self.topology, look)))
+        };
+        reached && !ips.iter().any(|ip| mistaken(ip))
     }
 
     /// Removes the name from all lines of `/etc/hosts`, and adds a line for it. The old file stays
@@ -108,7 +150,7 @@ impl Check<'_> {
     fn corrected(&self, host: &OnHost<'_>, called: &str, ip: &str) -> Option<String> {
         let pattern = called.replace('.', "[.]");
         let line = format!(
-            "b=/etc/hosts.before-replctl; while [ -e $b ]; do b=$b.1; done; cp -p /etc/hosts $b && {{ sed -E 's/([[:blank:]]){pattern}([[:blank:]]|$)/\\1\\2/g' $b; echo {ip} {called}; }} >/etc/hosts"
+            "b=/etc/hosts.before-replctl; while [ -e $b ]; do b=$b.1; done; cp -p /etc/hosts $b && {{ sed -E 's/([[:blank:]]){pattern}([[:blank:]]|$)/\\1\\2/g' $b; echo; echo {ip} {called}; }} >/etc/hosts"
         );
         self.as_root(host.first, &line)
     }
@@ -156,7 +198,7 @@ pub(in super::super) const NAME_ELSEWHERE: Explanation = Explanation {
     severities: &[Severity::Warning, Severity::Note],
     meaning: "A host has an address for the name of a node that the node's own host does not have, or takes the name for itself. If nodes reach each other by that name, a replica or a Sentinel on that host goes elsewhere. If not, only people do.",
     cause: "An old line in `/etc/hosts`, or the line with `127.0.1.1` that an installer wrote for the host's own name.",
-    way_out: "Correct `/etc/hosts` on that host. With `hostnames = true` under `[server]`, `setup` writes these lines.",
+    way_out: "Correct `/etc/hosts` on that host. An address that is translated on the way to the node (NAT) is right. The hint is given only where the address is certainly that of another host. With `hostnames = true` under `[server]`, `setup` writes these lines.",
 };
 
 pub(in super::super) const NAME_UNKNOWN: Explanation = Explanation {

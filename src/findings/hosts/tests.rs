@@ -1,13 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod hints;
+mod kept;
 mod later;
 mod places;
 
 use super::of_hosts;
 use crate::findings::tests::context;
 use crate::findings::{Code, Finding};
-use crate::topology::host::{HostLook, HostState, Hosts, Owned, Places, Unseen};
+use crate::topology::host::{HostLook, HostState, Hosts, Owned, Places, Setter, Unseen};
 use crate::topology::service::{Arguments, Chain, DataFiles, Process, Service, Starter, Unit};
 use crate::topology::testing::healthy;
 use crate::topology::{Address, NodeName, Product, ReplicaLine, Topology, Version};
@@ -77,6 +78,7 @@ fn places() -> Places {
         disk_bytes: Some(20 * GIB),
         disk_free_bytes: Some(12 * GIB),
         read_only: Some(false),
+        broken: false,
         read_only_for_it: false,
         noexec: None,
         config_file: Some(FILE.to_owned()),
@@ -88,6 +90,14 @@ fn places() -> Places {
         huge_pages: Some(true),
         swapped_bytes: Some(0),
         memory_limit_bytes: None,
+    }
+}
+
+fn setter(file: &str, setting: &str, value: &str) -> Setter {
+    Setter {
+        file: file.to_owned(),
+        setting: setting.to_owned(),
+        value: value.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads the output of `scripts/check.sh`. No output of a host can make this fail badly. Pure.
 
 use crate::topology::NodeName;
-use crate::topology::host::{HostState, Owned, Places, Reach, Target};
+use crate::topology::host::{HostState, Owned, Places, Reach, Setter, Target};
 use crate::world::host::script_output::key_values;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -81,9 +81,7 @@ fn of_host(key: &str, text: &str, state: &mut HostState) {
         "own" => state.own_addresses.extend(own(text)),
         "own_six" => state.own_addresses.extend(own_six(text)),
         "swap" => state.swaps.extend(swap(text)),
-        "sets" => state
-            .setters
-            .extend(pair(text).map(|(what, file)| (file, what))),
+        "sets" => state.setters.extend(setter(text)),
         _ => {}
     }
 }
@@ -106,7 +104,8 @@ fn of_server(key: &str, text: &str, places: &mut Places) {
             places.disk_free_bytes = kilobytes(free);
         }
         "read_only" => {
-            places.read_only = yes(text);
+            places.broken = text == "broken";
+            places.read_only = yes(if places.broken { "yes" } else { text });
             places.read_only_for_it = text == "its";
         }
         "noexec" => places.noexec = Some(text.to_owned()),
@@ -196,6 +195,17 @@ fn pair(text: &str) -> Option<(String, String)> {
     Some((one.to_owned(), other.to_owned()))
 }
 
+/// `net.core.somaxconn /etc/sysctl.d/x.conf 1024`.
+fn setter(text: &str) -> Option<Setter> {
+    let (setting, rest) = pair(text)?;
+    let (file, value) = pair(&rest).unwrap_or((rest, String::new()));
+    Some(Setter {
+        file,
+        setting,
+        value,
+    })
+}
+
 /// `192.168.0.120 master db1 # the first`.
 fn hosts_line(line: &str) -> Option<(String, Vec<String>)> {
     let line = line.split('#').next()?;
@@ -271,7 +281,7 @@ mod tests {
         let output = "uid:0\nsystemd:no\ncpus:2\nmemory_kb:2\nthp:always [madvise] never\n\
             hosts=\nhosts+127.0.1.1\ta b # c\nhosts+nonsense d\nname:a 127.0.1.1 ::ffff:10.0.0.1 x\n\
             ephemeral:32768\t60999\nnode:\nkept:/etc/sysctl.d/90-replctl-x.conf a=1 2\nkept_more:/etc/y\nreach:1 no\nfiles:1024\nfolder:drwxr-x--- 7 8\nlimit:9223372036854771712\n\
-            limit:4096\nnode:\ndisk_kb:10 4\nread_only:yes\nnoexec:/tmp\nreach:0 yes\nreach:9 no\nreach:x\nepoch_after:1010\nend:\n";
+            limit:4096\nread_only:broken\nnode:\ndisk_kb:10 4\nread_only:yes\nnoexec:/tmp\nreach:0 yes\nreach:9 no\nreach:x\nepoch_after:1010\nend:\n";
         let state = read_two(output).unwrap();
         assert!(state.root && state.systemd == Some(false));
         assert_eq!((state.cpus, state.memory_bytes), (Some(2), Some(2048)));
@@ -295,9 +305,10 @@ mod tests {
             (b.disk_bytes, b.disk_free_bytes),
             (Some(10_240), Some(4096))
         );
-        assert_eq!(b.read_only, Some(true));
+        assert_eq!((b.read_only, b.broken), (Some(true), false));
+        assert_eq!((a.read_only, a.broken), (Some(true), true));
         assert_eq!(b.noexec.as_deref(), Some("/tmp"));
-        assert_eq!((b.open_files, a.read_only), (None, None));
+        assert_eq!(b.open_files, None);
         let line = state.kept["/etc/sysctl.d/90-replctl-x.conf"].as_deref();
         assert_eq!((line, &state.kept["/etc/y"]), (Some("a=1 2"), &None));
         let reached: Vec<_> = state.reach.iter().map(|r| r.reached).collect();
@@ -307,17 +318,23 @@ mod tests {
     #[test]
     fn facts_that_decide_whether_a_hint_may_be_given() {
         let output = "own:127.0.0.1\nown:x\nown_six:fe8000000000000000fc00fffe000001\nown_six:1\n\
-            swap:-2 /dev/sda2\nswap:x\nsets:vm.overcommit_memory /etc/sysctl.conf\nepoch:1000\nreach:0 denied\n\
+            swap:-2 /dev/sda2\nswap:x\nsets:vm.overcommit_memory /etc/x.conf 0\nsets:huge-pages /etc/y\nepoch:1000\nreach:0 denied\n\
             node:\nfolder:drwxrwsrwt+ 0 0\nits:no\non_host:no\nread_only:its\nthp_enabled:0\nfiles_most:9\nnode:\nfolder:drwx\nend:\n";
         let state = read_two(output).unwrap();
         let own: Vec<&str> = state.own_addresses.iter().map(String::as_str).collect();
         assert_eq!(own, ["127.0.0.1", "fe80::fc:ff:fe00:1"]);
         assert_eq!(state.swaps, [("/dev/sda2".to_owned(), -2)]);
-        let sets = (
-            "/etc/sysctl.conf".to_owned(),
-            "vm.overcommit_memory".to_owned(),
-        );
-        assert_eq!(state.setters, [sets]);
+        let sets = [
+            ["/etc/x.conf", "vm.overcommit_memory", "0"],
+            ["/etc/y", "huge-pages", ""],
+        ];
+        let sets = sets.map(|set| set.map(str::to_owned));
+        let sets = sets.map(|[file, setting, value]| Setter {
+            file,
+            setting,
+            value,
+        });
+        assert_eq!(state.setters, sets);
         assert!(state.reach[0].denied && state.reach[0].reached == Some(false));
         let [a, b] = ["a", "b"].map(|name| &state.nodes[&NodeName(name.to_owned())]);
         let owner = a.folder_owner.unwrap();

@@ -36,10 +36,10 @@ fi
 "#;
 
 /// For commands that only touch files.
-const QUICK: Duration = Duration::from_secs(30);
+pub(super) const QUICK: Duration = Duration::from_secs(30);
 
 /// systemd reads all units anew.
-const RELOAD: Duration = Duration::from_secs(90);
+pub(super) const RELOAD: Duration = Duration::from_secs(90);
 
 pub(super) async fn quick(shell: &impl Shell, text: &str, args: &[&str]) -> Result<String, String> {
     script(shell, text, args, Vec::new(), QUICK).await

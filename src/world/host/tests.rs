@@ -12,6 +12,7 @@ mod apart;
 mod at_boot;
 mod broken;
 mod check;
+mod check_more;
 mod files;
 mod folders;
 mod holders;

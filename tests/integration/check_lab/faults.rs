@@ -71,7 +71,7 @@ pub const ON_HOSTS: [Fault; 19] = [
     (
         "name-elsewhere",
         "master",
-        "echo '192.168.1.130 other slave1 more' >>/etc/hosts",
+        "echo '192.168.0.140 other slave1 more' >>/etc/hosts",
         Remedy::Paste,
     ),
     (

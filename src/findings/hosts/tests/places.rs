@@ -31,6 +31,16 @@ fn faults_of_memory() {
         told[0].contains("the host has 2.0 GiB: 256.0 MiB are left for the copy of a save"),
         "{told:?}"
     );
+    // A limit of the control group that is none.
+    let none = codes(|b| {
+        b.topology.nodes[1].up().maxmemory = Some(0);
+        b.topology.nodes[0].up().maxmemory = Some(0);
+        b.topology.nodes[2].up().maxmemory = Some(0);
+        for number in 0..3 {
+            b.places(number).memory_limit_bytes = Some(3 * GIB);
+        }
+    });
+    assert_eq!(none, [NoMemoryLimit]);
     // A limit of the control group: only that is said.
     let told = after(|b| {
         b.topology.nodes[1].up().maxmemory = Some(0);
@@ -128,12 +138,12 @@ fn names_that_lead_elsewhere() {
         by_name(Some(vec!["192.168.0.120", "192.168.1.120"])),
         [NameElsewhere]
     );
-    let told = after(|b| b.host(0).hosts_file[2].0 = "192.168.1.130".to_owned());
+    let told = after(|b| b.host(0).hosts_file[2].0 = "192.168.0.140".to_owned());
     assert_eq!(
         told,
         [
-            "name-elsewhere: `/etc/hosts` on the host of `master` says 192.168.1.130 for slave1, and `slave1` is at 192.168.0.130 \
-             | root: b=/etc/hosts.before-replctl; while [ -e $b ]; do b=$b.1; done; cp -p /etc/hosts $b && { sed -E 's/([[:blank:]])slave1([[:blank:]]|$)/\\1\\2/g' $b; echo 192.168.0.130 slave1; } >/etc/hosts"
+            "name-elsewhere: `/etc/hosts` on the host of `master` says 192.168.0.140 for slave1, and `slave1` is at 192.168.0.130 \
+             | root: b=/etc/hosts.before-replctl; while [ -e $b ]; do b=$b.1; done; cp -p /etc/hosts $b && { sed -E 's/([[:blank:]])slave1([[:blank:]]|$)/\\1\\2/g' $b; echo; echo 192.168.0.130 slave1; } >/etc/hosts"
         ]
     );
 }

@@ -43,7 +43,9 @@ try() {
   said=no
   case $via in
   bash) if by_bash "$2" "$3"; then said=yes; fi ;;
-  nc) if x=$(printf 'PING\r\nQUIT\r\n' | timeout 3 nc "$2" "$3" 2>/dev/null) || [ -n "$x" ]; then said=yes; fi ;;
+  nc)
+    if x=$(printf 'PING\r\nQUIT\r\n' | timeout 3 nc "$2" "$3" 2>/dev/null) || [ -n "$x" ]; then said=yes; fi
+    case $x in -DENIED*) said=denied ;; esac ;;
   *)
     x=$(timeout 3 "$via" -h "$2" -p "$3" PING 2>&1 </dev/null)
     case $x in
@@ -87,9 +89,13 @@ done
 for x in swap:/proc/swaps own:/proc/net/fib_trie own_six:/proc/net/if_inet6; do
   if [ -r "${x#*:}" ]; then numbers="$numbers k=${x%%:*} ${x#*:}"; fi
 done
-# Who else sets what a fix sets: files that are read when the host starts.
-set -f
-for x in $(cd / && set +f && echo etc/sysctl.conf etc/sysctl.d/*.conf run/sysctl.d/*.conf usr/local/lib/sysctl.d/*.conf usr/lib/sysctl.d/*.conf lib/sysctl.d/*.conf etc/tmpfiles.d/*.conf run/tmpfiles.d/*.conf usr/lib/tmpfiles.d/*.conf); do
+# Who else sets what a fix sets: files that are read when the host starts. A file hides those of its
+# name in later folders, even if it is a link to nothing.
+set -f; hides=' '
+for x in $(cd / && set +f && echo etc/sysctl.d/*.conf run/sysctl.d/*.conf usr/local/lib/sysctl.d/*.conf usr/lib/sysctl.d/*.conf lib/sysctl.d/*.conf etc/tmpfiles.d/*.conf run/tmpfiles.d/*.conf usr/lib/tmpfiles.d/*.conf); do
+  f=${x%/*}; f=${f##*/}/${x##*/}
+  case $hides in *" $f "*) continue ;; esac
+  if [ -e "/$x" ] || [ -L "/$x" ]; then hides="$hides$f "; fi
   if [ -f "/$x" ] && [ -r "/$x" ]; then case $x in *=*) ;; *) numbers="$numbers k=sets /$x" ;; esac; fi
 done
 if [ -r /etc/hosts ]; then f=/etc/hosts; else f=/dev/null; fi
@@ -110,19 +116,26 @@ awk '
   k == "own_six" { if (six_n++ < 2000) print "own_six:" $1; next }
   k == "sets" {
     if ($0 ~ /^[ \t]*[#;]/) next
-    if (FILENAME ~ /tmpfiles/) { if (index($0, "transparent_hugepage/enabled")) print "sets:huge-pages " FILENAME; next }
+    if (FILENAME ~ /tmpfiles/) {
+      value = ($1 ~ /^w/ && index($2, "transparent_hugepage/enabled") && NF == 7) ? $7 : ""
+      if (index($0, "transparent_hugepage/enabled")) print "sets:huge-pages " FILENAME " " value
+      next }
     at = index($0, "="); if (!at) next
     name = substr($0, 1, at - 1); gsub(/[ \t]/, "", name); sub(/^-/, "", name); gsub("/", ".", name)
-    if (name ~ /^(vm\.overcommit_memory|net\.core\.somaxconn|net\.ipv4\.ip_local_reserved_ports)$/) print "sets:" name " " FILENAME
+    value = substr($0, at + 1, 200); sub(/^[ \t]+/, "", value); sub(/[ \t\r]+$/, "", value)
+    if (name ~ /^(vm\.overcommit_memory|net\.core\.somaxconn|net\.ipv4\.ip_local_reserved_ports)$/) print "sets:" name " " FILENAME " " value
     next }
   { print k ":" $0 }
   END { if (n) print "cpus:" n }' k=memory /proc/meminfo k=cpu /proc/stat k=hosts "$f" $numbers
 set +f
 for f in /etc/sysctl.d/90-replctl-*.conf /etc/tmpfiles.d/90-replctl-*.conf /etc/systemd/system/*.service.d/90-replctl-limits.conf; do
-  [ -f "$f" ] || continue
-  line= more=
-  { IFS= read -r line; IFS= read -r more; } 2>/dev/null <"$f"
-  if [ -z "$more" ] && [ -n "$line" ] && [ "$(wc -l <"$f")" -le 1 ]; then p kept "$f $line"; else p kept_more "$f"; fi
+  [ -e "$f" ] || [ -L "$f" ] || continue
+  # A link, such as a mask, is not replctl's.
+  if [ ! -f "$f" ] || [ -L "$f" ]; then p kept_more "$f"; continue; fi
+  line= more= rest= most=1
+  { IFS= read -r line; IFS= read -r more; IFS= read -r rest; } 2>/dev/null <"$f"
+  case $f:$line in *.service.d/*:'[Service]') line=$more more=$rest most=2 ;; esac
+  if [ -z "$more" ] && [ -n "$line" ] && [ "$(wc -l <"$f")" -le $most ]; then p kept "$f $line"; else p kept_more "$f"; fi
 done
 # Prints the size of the disk of $1 and its free space, in kilobytes.
 disk() {
@@ -142,10 +155,18 @@ limits() {
     case $at in ?*/* | /?*) at=${at%/*} ;; *) break ;; esac
   done
 }
-# Prints whether folder $1 is empty, or has dump $2 or an append-only file.
+# Prints whether folder $1 has nothing but files of a server with dump $2, and the three folders
+# that replctl makes. No name has a slash: only a list that ends with one is complete.
 content() {
-  if { [ -n "$2" ] && [ -f "$1/$2" ]; } || [ -f "$1/appendonly.aof" ] || [ -d "$1/appendonlydir" ]; then p its yes
-  elif [ -r "$1/." ]; then if [ -z "$(bounded ls -A "$1/." | head -n 1)" ]; then p its yes; else p its no; fi; fi
+  all=$({ bounded ls -A "$1/." 2>/dev/null && echo /; } | head -n 300)
+  case $nl$all in *"$nl/") ;; *) return 0 ;; esac
+  its=yes
+  set -f; IFS=$nl
+  for l in $all; do
+    case $l in / | appendonly* | temp-*.rdb | nodes.conf | conf | logs | pid) ;; *) [ "$l" = "$2" ] || its=no ;; esac
+  done
+  unset IFS; set +f
+  p its $its
 }
 while [ $# -ge 5 ]; do
   pid=$1 dir=$2 conf=$3 program=$4 dump=$5; shift 5
@@ -176,16 +197,18 @@ while [ $# -ge 5 ]; do
   case $program in /*) near "${program%/*}"; real_folder "$near"; real_of_program=$real_folder ;; esac
   # The mount with the longest path above a folder counts, and of two such mounts the last. Octal
   # escapes stand for blanks. The last field has the options of the file system itself: the kernel
-  # sets `ro` only there after a fault of the disk. The server may have mounts of its own.
+  # sets `ro` only there after a fault of the disk, or `emergency_ro` or `shutdown` if it is newer.
+  # The server may have mounts of its own.
   dir=$real_of_dir program=$real_of_program awk '
     function longest(folder, w) { return folder != "" && (m == "/" || folder == m || index(folder, m "/") == 1) && length(m) >= w }
     function closed(options) { return options ~ /(^|,)ro(,|$)/ }
+    function broken(options) { return options ~ /(^|,)(emergency_ro|shutdown)(,|$)/ }
     { m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m) }
     k == "its" { if (longest(ENVIRON["dir"], c)) { c = length(m); its = $6 "," $NF }; next }
     longest(ENVIRON["dir"], a) { a = length(m); of_dir = $6 "," $NF; number = $3 }
     longest(ENVIRON["program"], b) { b = length(m); of_program = $6; at = m }
     END {
-      if (of_dir != "") { print "read_only:" (closed(of_dir) ? "yes" : closed(its) ? "its" : "no"); print "file_system:" number }
+      if (of_dir != "") { print "read_only:" (broken(of_dir) ? "broken" : closed(of_dir) ? "yes" : closed(its) ? "its" : "no"); print "file_system:" number }
       if (of_program ~ /(^|,)noexec(,|$)/) print "noexec:" at
     }' $mounts 2>/dev/null
   case $conf in /*)

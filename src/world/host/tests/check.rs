@@ -13,18 +13,23 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const SCRIPT: &str = include_str!("../scripts/check.sh");
+pub(super) const SCRIPT: &str = include_str!("../scripts/check.sh");
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A program of the host, in a folder of its own.
-fn program(folder: &Path, name: &str, text: &str) {
+pub(super) fn program(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);
     fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// What the script prints, with these programs before all others.
-async fn said(shell: &Local, programs: &Path, text: &str, words: &[&str]) -> Vec<String> {
+pub(super) async fn said(
+    shell: &Local,
+    programs: &Path,
+    text: &str,
+    words: &[&str],
+) -> Vec<String> {
     let before = format!("PATH={}:$PATH\n", programs.display());
     let text = without_comments(&[&before, OWNER, SAID, text]);
     let said = script(shell, &text, words, Vec::new(), LIMIT);
@@ -33,7 +38,7 @@ async fn said(shell: &Local, programs: &Path, text: &str, words: &[&str]) -> Vec
     said.lines().map(str::to_owned).collect()
 }
 
-fn of_key<'a>(said: &'a [String], key: &str) -> Vec<&'a str> {
+pub(super) fn of_key<'a>(said: &'a [String], key: &str) -> Vec<&'a str> {
     let values = said.iter().filter_map(|line| line.strip_prefix(key));
     values.filter_map(|rest| rest.strip_prefix(':')).collect()
 }
@@ -107,16 +112,26 @@ async fn a_folder_is_the_servers_if_it_has_its_data_or_nothing() {
         fs::write(place.path().join("of another"), "").unwrap();
         assert_eq!(its().await, "no", "{shell:?}");
         fs::write(place.path().join("own.rdb"), "").unwrap();
+        assert_eq!(its().await, "no", "{shell:?}");
+        fs::remove_file(place.path().join("of another")).unwrap();
+        fs::create_dir(place.path().join("appendonlydir")).unwrap();
         assert_eq!(its().await, "yes", "{shell:?}");
-        for name in ["of another", "own.rdb"] {
-            fs::remove_file(place.path().join(name)).unwrap();
-        }
+        // A list that was cut short is no empty folder.
+        program(
+            none.path(),
+            "ls",
+            "[ \"$1\" != -A ] || exec sleep 30; exec /bin/ls \"$@\"",
+        );
+        assert_eq!(its().await, "", "{shell:?}");
+        fs::remove_file(none.path().join("ls")).unwrap();
+        fs::remove_dir(place.path().join("appendonlydir")).unwrap();
+        fs::remove_file(place.path().join("own.rdb")).unwrap();
     }
 }
 
 /// After a fault of the disk, only the options of the file system say `ro`, not those of the mount.
 #[test]
-fn a_file_system_that_the_kernel_has_closed_is_seen() {
+fn a_file_system_that_is_mounted_read_only_is_seen() {
     let place = tempfile::tempdir().unwrap();
     let text = without_comments(&[OWNER, SAID, SCRIPT]);
     let file = place.path().join("script");
@@ -156,9 +171,13 @@ async fn a_file_that_is_replaced_comes_back_as_it_was() {
             reload: false,
             back,
         };
-        bench.act(&shell, &keep("a=2", false)).await.unwrap();
+        bench.act(&shell, &keep("a=2", None)).await.unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "a=2\n");
-        bench.act(&shell, &keep("a=1", true)).await.unwrap();
+        let back = keep("a=1", Some("a=2".to_owned()));
+        bench.act(&shell, &back).await.unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "a=1\n");
+        // It is back already.
+        bench.act(&shell, &back).await.unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "a=1\n");
         let mode = fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{shell:?}");
