@@ -128,7 +128,10 @@ impl fmt::Display for FormerAction {
             Self::Hold { unit } => {
                 write!(f, "keep systemd from starting {unit} again by itself")
             }
-            Self::Release { unit } => write!(f, "remove the setting that keeps systemd from restarting {unit}"),
+            Self::Release { unit } => write!(
+                f,
+                "remove the setting that keeps systemd from restarting {unit}"
+            ),
             Self::Disable { unit, .. } => write!(f, "keep {unit} from starting at boot"),
             Self::Enable { unit, .. } => write!(f, "have {unit} started at boot again"),
             Self::SeeStopped(former) => write!(f, "see that {} is gone", former.how()),

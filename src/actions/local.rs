@@ -48,7 +48,9 @@ impl fmt::Display for LocalAction {
             Self::NoteAlone { .. } => f.write_str("note that it stands alone"),
             Self::ForgetAlone => f.write_str("forget that it stands alone"),
             Self::EditInventory(edit) => edit.fmt(f),
-            Self::SeeInventory { file, .. } => write!(f, "see that {file} has not changed since the plan was made"),
+            Self::SeeInventory { file, .. } => {
+                write!(f, "see that {file} has not changed since the plan was made")
+            }
         }
     }
 }

@@ -174,7 +174,10 @@ fn subjects<'a>(op: &Adopt, around: &AdoptInput<'a>) -> (Vec<Subject<'a>>, Vec<R
             Some(node) => subjects.push(Subject { spec, node }),
             None if named => refusals.push(Refusal::new(
                 Ground::Topology,
-                format!("`{}` was detached, and is no longer part of the deployment", spec.name),
+                format!(
+                    "`{}` was detached, and is no longer part of the deployment",
+                    spec.name
+                ),
                 format!(
                     "bring it back first: replctl move {} --under NODE",
                     spec.name
