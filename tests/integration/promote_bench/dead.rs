@@ -16,9 +16,10 @@ const ROUNDS: usize = 1;
 const DOWN_AFTER_MS: u32 = 5_000;
 /// How long `replctl` waits for a server that says nothing, ms.
 const TIME_OUT_MS: f64 = 2_000.0;
-/// The time until a write is accepted, beyond that time-out, ms; and the time from then until all
-/// are in sync.
+/// The time until a write is accepted, ms; and the time from then until all are in sync.
 const WRITE_MS: f64 = 300.0;
+/// How long replctl waits, beyond that time-out, for a silent server to show that it is back, ms.
+const BACK_MS: f64 = 250.0;
 const SYNC_MS: f64 = 1_000.0;
 /// The same on a machine that does other things beside.
 const BUSY_MS: f64 = 5_000.0;
@@ -146,7 +147,7 @@ fn a_dead_primary_is_replaced_within_a_time_out() {
                 row("Sentinel", theirs.len(), &writes, &syncs);
             }
             let waits = if death == Death::Frozen {
-                TIME_OUT_MS
+                TIME_OUT_MS + BACK_MS
             } else {
                 0.0
             };
