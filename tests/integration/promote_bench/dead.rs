@@ -18,8 +18,9 @@ const DOWN_AFTER_MS: u32 = 5_000;
 const TIME_OUT_MS: f64 = 2_000.0;
 /// The time until a write is accepted, ms; and the time from then until all are in sync.
 const WRITE_MS: f64 = 300.0;
-/// How long replctl waits, beyond that time-out, for a silent server to show that it is back, ms.
-const BACK_MS: f64 = 250.0;
+/// How long replctl asks, beyond that time-out, whether a silent server is back, ms: it waits
+/// 250 ms for an answer, and opens its connections again before that.
+const BACK_MS: f64 = 300.0;
 const SYNC_MS: f64 = 1_000.0;
 /// The same on a machine that does other things beside.
 const BUSY_MS: f64 = 5_000.0;
