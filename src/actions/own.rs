@@ -6,12 +6,12 @@ pub struct Answers {
     /// Its process; `None`: it does not say.
     pub process: Option<u32>,
     /// Its role.
-    pub role: Said,
+    pub role: ReportedRole,
 }
 
-/// What it says of its role.
+/// The role that a server reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum ReportedRole {
     /// A primary.
     Primary {
         /// It refuses writes.
@@ -45,17 +45,17 @@ pub fn may_stop(
         return Ok(None);
     }
     let why = match &answers.role {
-        Said::Loading => return Ok(Some(pid)),
-        Said::Primary { refuses: true } if fenced => return Ok(Some(pid)),
-        Said::Replica(_) if !fenced => return Ok(Some(pid)),
-        Said::Primary { .. } => {
+        ReportedRole::Loading => return Ok(Some(pid)),
+        ReportedRole::Primary { refuses: true } if fenced => return Ok(Some(pid)),
+        ReportedRole::Replica(_) if !fenced => return Ok(Some(pid)),
+        ReportedRole::Primary { .. } => {
             "it is a primary and accepts writes that no other node may have: it was not stopped"
                 .to_owned()
         }
-        Said::Replica(upstream) => {
+        ReportedRole::Replica(upstream) => {
             format!("it now follows {upstream}, which the plan did not expect: it was not stopped")
         }
-        Said::Unknown => "its role is unknown, so it was not stopped".to_owned(),
+        ReportedRole::Unknown => "its role is unknown, so it was not stopped".to_owned(),
     };
     Err(why)
 }
@@ -64,7 +64,7 @@ pub fn may_stop(
 mod tests {
     use super::*;
 
-    fn answers(process: u32, role: Said) -> Answers {
+    fn answers(process: u32, role: ReportedRole) -> Answers {
         Answers {
             process: Some(process),
             role,
@@ -73,9 +73,10 @@ mod tests {
 
     #[test]
     fn a_server_that_may_have_taken_writes_is_not_stopped() {
-        let judged = |role: Said, fenced| may_stop(Some(8), Some(&answers(8, role)), fenced);
-        let replica = || Said::Replica("10.0.0.1:6379".to_owned());
-        let primary = |refuses| Said::Primary { refuses };
+        let judged =
+            |role: ReportedRole, fenced| may_stop(Some(8), Some(&answers(8, role)), fenced);
+        let replica = || ReportedRole::Replica("10.0.0.1:6379".to_owned());
+        let primary = |refuses| ReportedRole::Primary { refuses };
         assert_eq!(judged(replica(), false), Ok(Some(8)));
         // Somebody has promoted it.
         assert!(judged(primary(false), false).is_err());
@@ -84,14 +85,14 @@ mod tests {
         assert_eq!(judged(primary(true), true), Ok(Some(8)));
         assert!(judged(primary(false), true).is_err());
         assert!(judged(replica(), true).is_err());
-        assert!(judged(Said::Unknown, true).is_err());
-        assert_eq!(judged(Said::Loading, true), Ok(Some(8)));
+        assert!(judged(ReportedRole::Unknown, true).is_err());
+        assert_eq!(judged(ReportedRole::Loading, true), Ok(Some(8)));
     }
 
     #[test]
     fn only_the_role_of_the_nodes_own_server_counts() {
         // The former server was started again, and takes writes.
-        let former = answers(7, Said::Primary { refuses: false });
+        let former = answers(7, ReportedRole::Primary { refuses: false });
         assert_eq!(may_stop(None, Some(&former), false), Ok(None));
         // Another process works in the node's own directory and does not answer.
         assert_eq!(may_stop(Some(8), Some(&former), false), Ok(None));

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod detached;
 pub mod endpoint;
 pub mod fed;
+mod good_replicas;
 #[cfg(test)]
 pub mod growth;
 pub mod host;

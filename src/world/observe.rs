@@ -170,7 +170,7 @@ fn replica_auth(reply: Value, user: &str, replicas: &Replicas) -> Option<Replica
 }
 
 /// Text of a reply; other bytes than UTF-8 are replaced.
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     if let Value::BulkString(bytes) = value {
         Some(String::from_utf8_lossy(bytes).into_owned())
     } else if let Value::SimpleString(text) | Value::VerbatimString { text, .. } = value {

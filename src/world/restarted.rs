@@ -59,9 +59,8 @@ pub async fn act(connections: &Connections, node: &NodeName, action: &ServerActi
 ///
 /// The same connection asks for the settings and for the role right before. The data is copied from
 /// where the settings of the plan say, so a server that has other settings by now is not ended.
-/// Writes are paused before that, so a replica
-/// that somebody promotes in between acknowledges no write. The pause ends with the server, or by
-/// itself.
+/// Writes are paused before that, so a replica that somebody promotes in between acknowledges no
+/// write. The pause ends with the server, or by itself.
 ///
 /// `is_upstream`: whether an address belongs to the node that it must follow.
 pub async fn shut_down(

@@ -28,7 +28,7 @@ const NO_ONE: [&str; 2] = ["NO", "ONE"];
 /// A failure that comes sooner was no time-out.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// The pauses between the tries to settle a doubt. Sentinels that mend one role do so within their
+/// The pauses between two tries to settle a doubt. Sentinels correct a wrong role within their
 /// period of 100 ms, plus what the network takes.
 const TRY_AGAIN_AFTER: [Duration; 3] = [
     Duration::from_millis(50),

@@ -196,15 +196,8 @@ fn is_alive(line: &ReplicaLine) -> bool {
 /// Refuses if the primary would then refuse writes because it has too few replicas.
 fn too_few(primary: &Node, node: &Node) -> Option<Refusal> {
     let server = primary.server()?;
-    let number = |name: &str| server.config.get(name)?.parse::<u64>().ok();
-    let wanted = number("min-replicas-to-write").filter(|n| *n > 0)?;
-    let lag = number("min-replicas-max-lag").filter(|n| *n > 0)?;
-    let good: Vec<&ReplicaLine> = server
-        .replication
-        .replicas
-        .iter()
-        .filter(|l| l.state == "online" && l.ack_age_seconds.is_none_or(|age| age <= lag))
-        .collect();
+    let wanted = server.replicas_for_a_write()?;
+    let good: Vec<&ReplicaLine> = server.good_replicas().collect();
     let its = good.iter().any(|l| node.answers_to(&l.address));
     (its && good.len() as u64 == wanted).then(|| {
         Refusal::new(

@@ -4,6 +4,7 @@
 use crate::topology::service::access::Module;
 use crate::topology::{NodeName, Trouble, TroubleKind, Version};
 use crate::world::connections::Connections;
+use crate::world::observe::text;
 use crate::world::resp::REPLY;
 use redis::{Cmd, Value, cmd};
 use std::collections::BTreeMap;
@@ -98,16 +99,6 @@ async fn ask(to: &Connections, node: &NodeName, question: &Cmd) -> Result<Option
 fn is_unknown(trouble: &Trouble) -> bool {
     let detail = trouble.detail.to_ascii_lowercase();
     trouble.kind == TroubleKind::Other && detail.contains("unknown command")
-}
-
-fn text(value: &Value) -> Option<String> {
-    if let Value::BulkString(bytes) = value {
-        return Some(String::from_utf8_lossy(bytes).into_owned());
-    }
-    let Value::SimpleString(text) = value else {
-        return None;
-    };
-    Some(text.clone())
 }
 
 /// All texts in a value, however deep.

@@ -3,7 +3,7 @@
 
 use crate::actions::former::{DataCopy, Former, FormerAction};
 use crate::actions::host::{HostAction, Launch};
-use crate::actions::own::{Answers, Said, may_stop};
+use crate::actions::own::{Answers, ReportedRole, may_stop};
 use crate::engine::execute::Failure;
 use crate::topology::NodeName;
 use crate::world::World;
@@ -130,10 +130,10 @@ fn read(info: &Value, role: &Value, fence: &Value) -> Answers {
     let refuses = super::settings::value(fence).is_some_and(|value| value == NOBODY_HAS);
     let loading = matches!(role, Value::ServerError(error) if error.code() == "LOADING");
     let role = match parse(role) {
-        _ if loading => Said::Loading,
-        Some(LiveRole::Primary { .. }) => Said::Primary { refuses },
-        Some(LiveRole::Replica { upstream, .. }) => Said::Replica(upstream.to_string()),
-        Some(LiveRole::Sentinel) | None => Said::Unknown,
+        _ if loading => ReportedRole::Loading,
+        Some(LiveRole::Primary { .. }) => ReportedRole::Primary { refuses },
+        Some(LiveRole::Replica { upstream, .. }) => ReportedRole::Replica(upstream.to_string()),
+        Some(LiveRole::Sentinel) | None => ReportedRole::Unknown,
     };
     Answers { process, role }
 }
@@ -157,16 +157,22 @@ mod tests {
         let role = |role: &Value, fence: &Value| read(&info, role, fence).role;
         assert_eq!(read(&info, &primary, &open).process, Some(812));
         assert_eq!(read(&Value::Nil, &primary, &open).process, None);
-        assert_eq!(role(&primary, &closed), Said::Primary { refuses: true });
-        assert_eq!(role(&primary, &open), Said::Primary { refuses: false });
+        assert_eq!(
+            role(&primary, &closed),
+            ReportedRole::Primary { refuses: true }
+        );
+        assert_eq!(
+            role(&primary, &open),
+            ReportedRole::Primary { refuses: false }
+        );
         assert_eq!(
             role(&primary, &Value::Nil),
-            Said::Primary { refuses: false }
+            ReportedRole::Primary { refuses: false }
         );
         assert_eq!(
             role(&replica, &open),
-            Said::Replica("10.0.0.1:6379".to_owned())
+            ReportedRole::Replica("10.0.0.1:6379".to_owned())
         );
-        assert_eq!(role(&Value::Nil, &closed), Said::Unknown);
+        assert_eq!(role(&Value::Nil, &closed), ReportedRole::Unknown);
     }
 }

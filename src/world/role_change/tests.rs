@@ -290,7 +290,7 @@ async fn a_connection_that_is_closed_at_once_is_followed_by_another() {
     assert_eq!(opened.load(Ordering::Relaxed), 3);
 }
 
-/// Three Sentinels mend one role one after the other, and each closes the connections of all.
+/// Three Sentinels correct one role, one after the other. Each closes all connections of clients.
 #[tokio::test]
 async fn a_doubt_is_settled_though_the_connection_is_closed_three_times() {
     let server = TestServer::start(&[]);

@@ -1,7 +1,7 @@
 //! Primaries that refuse writes while one of their replicas is restarted, because too few are left
 //! (`min-replicas-to-write`). Pure.
 
-use super::way::Way;
+use super::way::{Way, with_pause};
 use super::{AdoptInput, Subject, follows};
 use crate::engine::warning::adopt::{Adopt as Say, TooFew};
 use crate::engine::{Accept, Adopt, Ground, Refusal, Warning};
@@ -16,7 +16,7 @@ pub(super) fn outages(
     let of = |subject: &Subject<'_>| {
         let (primary, has) = then(around, subject.node, way)?;
         let server = primary.server()?;
-        let wants = wanted(server)?;
+        let wants = server.replicas_for_a_write()?;
         let left = has.saturating_sub(1);
         let used = subject.node.server().and_then(|s| s.used_memory);
         let too_few = TooFew {
@@ -32,13 +32,9 @@ pub(super) fn outages(
 
 /// The refusals for them.
 pub(super) fn refusals(op: &Adopt, outages: &[Warning]) -> Vec<Refusal> {
-    let again = Adopt {
-        pause: true,
-        ..op.clone()
-    };
     let hint = format!(
         "add another replica first: replctl add; or accept that: replctl {}",
-        crate::engine::operation::Properties::line(&again)
+        with_pause(op)
     );
     let of = |says: &Warning| {
         Refusal::new(Ground::Topology, says.text(), hint.clone()).unless(Accept::Pause)
@@ -66,22 +62,8 @@ fn then<'a>(around: &AdoptInput<'a>, node: &Node, way: Option<&Way>) -> Option<(
     Some((around.topology.get(to)?, below(&node.name) + below(to)))
 }
 
-/// How many replicas a write needs there; `None`: none.
-fn wanted(server: &Server) -> Option<u64> {
-    let number = |name: &str| server.config.get(name)?.parse::<u64>().ok();
-    let is_on = number("min-replicas-max-lag") != Some(0);
-    number("min-replicas-to-write").filter(|wants| is_on && *wants > 0)
-}
-
-/// As the server counts them.
+/// The replicas that the server counts, without clients such as `redis-cli --replica`.
 fn in_sync(server: &Server) -> u64 {
-    let lag = server.config.get("min-replicas-max-lag");
-    let lag: u64 = lag.and_then(|v| v.parse().ok()).unwrap_or(10);
-    let lines = server.replication.replicas.iter();
-    let counts = lines.filter(|line| {
-        line.address.port != 0
-            && line.state == "online"
-            && line.ack_age_seconds.is_none_or(|age| age <= lag)
-    });
-    counts.count() as u64
+    let good = server.good_replicas();
+    good.filter(|line| line.address.port != 0).count() as u64
 }

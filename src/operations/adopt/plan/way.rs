@@ -75,21 +75,26 @@ fn restart(
     let name = &primary.spec.name;
     let used = primary.node.server().and_then(|s| s.used_memory);
     let says = Warning::of(name, Say::Pause(used.unwrap_or(0)));
-    let again = Adopt {
-        pause: true,
-        ..op.clone()
-    };
     Err(vec![
         Refusal::new(
             Ground::Topology,
             says.text(),
             format!(
                 "give it a replica first: replctl add; or accept the pause: replctl {}",
-                again.line()
+                with_pause(op)
             ),
         )
         .unless(crate::engine::Accept::Pause),
     ])
+}
+
+/// The command with the option that accepts a pause.
+pub(super) fn with_pause(op: &Adopt) -> String {
+    let again = Adopt {
+        pause: true,
+        ..op.clone()
+    };
+    again.line()
 }
 
 fn several(primaries: &[&Subject<'_>]) -> Refusal {

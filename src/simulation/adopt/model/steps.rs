@@ -4,7 +4,7 @@ use super::{Adopting, FORMER_PID, Host, OWN_PID};
 use crate::actions::Action;
 use crate::actions::former::FormerAction;
 use crate::actions::host::{HostAction as Do, Launch};
-use crate::actions::own::{Answers, Said, may_stop};
+use crate::actions::own::{Answers, ReportedRole, may_stop};
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
@@ -251,10 +251,10 @@ impl Host {
     /// What the server that listens on the port says of itself.
     fn answers(&self) -> Option<Answers> {
         let role = self.base.of.as_ref().map_or(
-            Said::Primary {
+            ReportedRole::Primary {
                 refuses: self.closed.0,
             },
-            |at| Said::Replica(at.to_string()),
+            |at| ReportedRole::Replica(at.to_string()),
         );
         self.runs().then(|| Answers {
             process: Some(if self.runs_old() { FORMER_PID } else { OWN_PID }),
